@@ -1,0 +1,96 @@
+/**
+ * What is derived from the command classes: oclif.manifest.json (which help is read from without loading every command) and
+ * the pages in docs/commands/. Writes them; with --check, fails when what stands there is different.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Command } from '@oclif/core/command';
+import type { Config } from '@oclif/core/config';
+import { loadConfig } from '../src/cli/full-run.ts';
+import { SheafHelp } from '../src/cli/help.ts';
+import type { Place } from '../src/cli/place.ts';
+
+const root = new URL('../', import.meta.url);
+const pagesFolder = 'docs/commands';
+
+/** File name below the top level to its text. */
+type Files = Map<string, string>;
+
+function manifestOf(config: Config): string {
+  const [plugin] = config.getPluginsList();
+  if (plugin === undefined) throw new Error('oclif found no commands');
+  const { commands, version } = plugin.manifest;
+  const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return `${JSON.stringify({ commands: sorted, version }, undefined, 2)}\n`;
+}
+
+function pagesOf(config: Config): Files {
+  const help = new SheafHelp(config, { maxWidth: 100, stripAnsi: true });
+  const commands = config.commands.filter((command) => !command.hidden).sort((a, b) => (a.id < b.id ? -1 : 1));
+  const pages: Files = new Map();
+  const overview = ['# Commands', '', config.pjson.description ?? '', ''];
+  for (const [page, members] of Map.groupBy(commands, pageOf)) {
+    const topic = config.topics.find(({ name }) => name === page);
+    const title = topic === undefined ? `sheaf ${page}` : `sheaf ${page} ...`;
+    pages.set(`${pagesFolder}/${page}.md`, [`# ${title}`, ...intro(topic?.description), ...members.flatMap((command) => section(command, help))].join('\n'));
+    overview.push(`## [${title}](${page}.md)`, ...intro(topic?.description), '| command | |', '|---|---|');
+    for (const command of members) {
+      overview.push(`| [\`${spoken(command)}\`](${page}.md#${anchor(command)}) | ${command.summary ?? ''} |`);
+    }
+    overview.push('');
+  }
+  pages.set(`${pagesFolder}/README.md`, overview.join('\n'));
+  return pages;
+}
+
+/** Commands of one topic share a page; a command without a topic has its own. */
+function pageOf(command: Command.Loadable): string {
+  return command.id.split(':')[0] ?? command.id;
+}
+
+function spoken(command: Command.Loadable): string {
+  return `sheaf ${command.id.replaceAll(':', ' ')}`;
+}
+
+function anchor(command: Command.Loadable): string {
+  return spoken(command).replaceAll(' ', '-');
+}
+
+function intro(text: string | undefined): string[] {
+  return text === undefined ? [''] : ['', text, ''];
+}
+
+function section(command: Command.Loadable, help: SheafHelp): string[] {
+  const title = spoken(command);
+  return [`## ${title}`, '', command.summary ?? '', '', '```text', help.textOf({ ...command }), '```', ''];
+}
+
+function derived(config: Config): Files {
+  // the pages last: oclif changes the ids of commands while it writes about them
+  return new Map([['oclif.manifest.json', manifestOf(config)], ...pagesOf(config)]);
+}
+
+/** Names of files that differ from what they should be, stale pages included. */
+function differences(files: Files): string[] {
+  const folder = new URL(`${pagesFolder}/`, root);
+  const there = existsSync(folder) ? readdirSync(folder).map((name) => `${pagesFolder}/${name}`) : [];
+  const wrong = [...files].filter(([name, text]) => {
+    const path = new URL(name, root);
+    return !existsSync(path) || readFileSync(path, 'utf8') !== text;
+  });
+  return [...wrong.map(([name]) => name), ...there.filter((name) => !files.has(name))];
+}
+
+const place: Place = { root, tree: 'dist' };
+const files = derived(await loadConfig(place));
+if (process.argv.includes('--check')) {
+  const wrong = differences(files);
+  if (wrong.length > 0) {
+    console.error(`Not what the commands say: ${wrong.join(', ')}\nRun "npm run docs" and commit the result.`);
+    process.exitCode = 1;
+  }
+} else {
+  rmSync(fileURLToPath(new URL(pagesFolder, root)), { recursive: true, force: true });
+  mkdirSync(new URL(pagesFolder, root), { recursive: true });
+  for (const [name, text] of files) writeFileSync(new URL(name, root), text);
+}
