@@ -1,0 +1,52 @@
+/** Files that are whole or not there: written beside their place, made durable, moved. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { asError, StorageError, systemCode } from './errors.ts';
+
+/**
+ * Writes a new file beside `path`, makes it durable and moves it over `path`; folders are made as needed. What is no regular
+ * file (`/dev/stdout`, a pipe) is written to directly. Throws StorageError.
+ */
+export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  if (await isSpecial(path)) return writeFile(path, bytes);
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, 'wx', 0o644);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (thrown) {
+    await rm(temporary, { force: true });
+    throw storageError(thrown, `cannot write ${path}`);
+  }
+}
+
+/** `thrown` from the file system as the error to show. */
+export function storageError(thrown: unknown, what: string): StorageError {
+  const hints: Record<string, string> = {
+    ENOSPC: 'The disk is full: make room and run it again.',
+    EACCES: 'You may not write there: choose another folder or change its permissions.',
+    EPERM: 'You may not write there: choose another folder or change its permissions.',
+    EROFS: 'The disk is read-only: choose another folder.',
+    ENOTDIR: 'Part of the path is a file, not a folder.',
+  };
+  const hint = hints[systemCode(thrown) ?? ''];
+  return new StorageError(`${what}: ${asError(thrown).message}`, {
+    cause: thrown,
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+async function isSpecial(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

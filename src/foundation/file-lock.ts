@@ -1,0 +1,88 @@
+/**
+ * A lock between processes: a file that exists while somebody works on its neighbour. It holds the process id of its
+ * owner, so that a lock left behind by a killed process is recognised and taken over.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { Clock } from './clock.ts';
+import { StorageError, systemCode } from './errors.ts';
+
+export interface FileLockOptions {
+  clock: Clock;
+  signal: AbortSignal;
+  /** Milliseconds after which waiting ends in a StorageError. */
+  timeoutMs?: number;
+}
+
+/** Runs `work` while holding the lock file `path`; throws StorageError LOCKED when it cannot be had in time. */
+export async function withFileLock<T>(path: string, options: FileLockOptions, work: () => Promise<T>): Promise<T> {
+  const release = await acquire(path, options);
+  try {
+    return await work();
+  } finally {
+    await release();
+  }
+}
+
+async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
+  const { clock, signal, timeoutMs = 30_000 } = options;
+  const own = `${path}.${process.pid}-${randomUUID()}`;
+  const deadline = clock.now() + timeoutMs;
+  // written whole first and then linked, so that nobody ever reads a lock without its owner
+  await writeFile(own, String(process.pid), { flag: 'wx' });
+  try {
+    for (let delay = 2; ; delay = Math.min(delay * 2, 50)) {
+      try {
+        await link(own, path);
+        return () => rm(path, { force: true });
+      } catch (thrown) {
+        if (systemCode(thrown) !== 'EEXIST') throw thrown;
+      }
+      await removeIfAbandoned(path);
+      if (clock.now() > deadline) {
+        throw new StorageError(`${path} is held by another process for more than ${timeoutMs / 1000} s`, {
+          code: 'LOCKED',
+          hint: 'Wait for the other process; if there is none, remove that file.',
+        });
+      }
+      await clock.sleep(delay + Math.random() * delay, signal);
+    }
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+async function removeIfAbandoned(path: string): Promise<void> {
+  const owner = await ownerOf(path);
+  if (owner === undefined || isAlive(owner)) return;
+  // move it aside first: only one of several waiters can, and a lock taken meanwhile is told by its owner and put back
+  const aside = `${path}.${process.pid}-${randomUUID()}.stale`;
+  try {
+    await rename(path, aside);
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return;
+    throw thrown;
+  }
+  if ((await ownerOf(aside)) !== owner) await link(aside, path).catch(() => {});
+  await rm(aside, { force: true });
+}
+
+async function ownerOf(path: string): Promise<number | undefined> {
+  try {
+    const owner = Number.parseInt(await readFile(path, 'utf8'), 10);
+    return Number.isSafeInteger(owner) && owner > 0 ? owner : undefined;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0);
+    return true;
+  } catch (thrown) {
+    return systemCode(thrown) === 'EPERM';
+  }
+}
