@@ -1,0 +1,49 @@
+/** Writes an image to a registry: blobs and manifests by digest, the tag last. */
+import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
+import { mediaTypes } from '../../oci/media-types.ts';
+import { formatReference, type Reference } from '../../oci/reference.ts';
+import type { ImageDestination, TransportEnv } from '../transport.ts';
+
+export function createDockerDestination(reference: Reference, env: TransportEnv): ImageDestination {
+  const repository = env.registries.client(reference.registry).repository(reference.repository);
+  const named = reference.digest ?? reference.tag;
+  if (named === undefined) throw new BugError(`${formatReference(reference)} has neither tag nor digest`);
+  return {
+    traits: {
+      manifestTypes: [mediaTypes.ociManifest, mediaTypes.dockerManifest, mediaTypes.ociIndex, mediaTypes.dockerList],
+      sparseIndex: false,
+      manifestsComplete: true,
+    },
+    hasBlob: async (blob) => (await blaming(repository.headBlob(blob.digest))) !== undefined,
+    hasManifest: async (digest) => (await blaming(repository.headManifest(digest))) !== undefined,
+    currentRoot: async (tag) => (await blaming(repository.headManifest(tag ?? named)))?.digest,
+    mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
+    putBlob: (content) => blaming(repository.uploadBlob(content)),
+    async putManifest(manifest, at) {
+      await blaming(repository.putManifest(at, manifest));
+    },
+    async commit(root) {
+      if (reference.digest !== undefined && reference.digest !== root.digest) {
+        throw new ConflictError(
+          `${formatReference(reference)} names a digest, but what is pushed has the digest ${root.digest}`,
+          { code: 'DIGEST_DIFFERS', side: 'destination', hint: 'Push to a tag, or leave the digest away.' },
+        );
+      }
+      await blaming(repository.putManifest(reference.tag ?? root.digest, root));
+    },
+    async tag(root, tag) {
+      await blaming(repository.putManifest(tag, root));
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** Marks what a registry throws here as the destination's fault. */
+async function blaming<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    if (thrown instanceof SheafError) thrown.side ??= 'destination';
+    throw thrown;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The interfaces of a transport: one way to keep images. Each transport is a folder with `location.ts` (its names),
+ * `source.ts` (reading) and `destination.ts` (writing). Sources hand out raw streams: nobody opens one directly, but
+ * through {@link openVerifiedSource} in `verified-source.ts`, which checks every byte.
+ */
+import type { Readable } from 'node:stream';
+import type { RegistryPool } from '../distribution/registry-pool.ts';
+import type { Session } from '../foundation/session.ts';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Reference } from '../oci/reference.ts';
+import type { Store } from '../store/store.ts';
+
+/** Names of transports, as they stand before the colon of an image name. */
+export type TransportName = 'docker' | 'oci' | 'store';
+
+/** What a transport may use to reach its images. */
+export interface TransportEnv {
+  readonly session: Session;
+  readonly registries: RegistryPool;
+  /** The local store; opened on first use. */
+  store(): Store;
+  /** The location that a text of the form `transport:rest` names. Throws UsageError. */
+  locate(text: string): ImageLocation;
+}
+
+/** Part of a blob: bytes `start` to `end`, both inclusive; without `end` up to the last byte. */
+export interface ByteRange {
+  start: number;
+  end?: number;
+}
+
+export interface ImageSource extends AsyncDisposable {
+  /** The manifest that the location names, or one instance of it by digest. Throws NotFoundError. */
+  getManifest(instance?: Digest): Promise<RawManifest>;
+  /** A stream of the blob's bytes. Throws NotFoundError. */
+  openBlob(blob: Descriptor, range?: ByteRange): Promise<Readable>;
+  /** Where the bytes of an instance (and its blobs) really are, best first, for sources that only know the way to others. */
+  origins?(instance: Digest): readonly ImageLocation[];
+}
+
+/** Content that can be opened again, so that a retry is safe. */
+export interface BlobContent {
+  readonly descriptor: Descriptor;
+  /** A new stream of the bytes from `offset` (default 0) to the end. */
+  open(offset?: number): Promise<Readable>;
+}
+
+/** What a destination can hold; declared, so that a plan can be made without trying. */
+export interface DestinationTraits {
+  /** Media types of manifests and indexes that it takes, best first; `undefined` where it takes any. */
+  readonly manifestTypes: readonly string[] | undefined;
+  /** Whether an index may name instances that are not there. */
+  readonly sparseIndex: boolean;
+  /** Whether a manifest that stands there has all its blobs there too, so that nobody need ask for them. */
+  readonly manifestsComplete: boolean;
+}
+
+export interface ImageDestination extends AsyncDisposable {
+  readonly traits: DestinationTraits;
+  hasBlob(blob: Descriptor): Promise<boolean>;
+  hasManifest(digest: Digest): Promise<boolean>;
+  /** The digest of what the location (or another tag beside it) names now; `undefined` where that is nothing. */
+  currentRoot(tag?: string): Promise<Digest | undefined>;
+  /** Takes the blob over from another repository of the same place; `false` where that is not possible. */
+  mountBlob?(blob: Descriptor, from: Reference): Promise<boolean>;
+  putBlob(content: BlobContent): Promise<void>;
+  putManifest(manifest: RawManifest, at: Digest): Promise<void>;
+  /** Makes `root` (already put by digest, or put now) what the location names. The last call of a push. */
+  commit(root: RawManifest): Promise<void>;
+  /** Gives `root`, already committed, one more tag beside the location's own. */
+  tag?(root: RawManifest, tag: string): Promise<void>;
+}
+
+/** A place of an image: transport and the rest. */
+export interface ImageLocation {
+  readonly transport: TransportName;
+  /** The text form, `transport:rest`; parses back to an equal location. */
+  format(): string;
+  /** The reference behind it, for transports that have registries. */
+  readonly reference?: Reference;
+  /** The same place named by digest, so that it still means the same bytes later; `undefined` where the transport cannot. */
+  pinned(digest: Digest): ImageLocation | undefined;
+  openSource(env: TransportEnv): Promise<ImageSource>;
+  /** Throws UsageError or UnsupportedError where it cannot be written. */
+  openDestination(env: TransportEnv): Promise<ImageDestination>;
+}
+
+export interface Transport {
+  readonly name: TransportName;
+  /** Parses what follows `name:`. Throws UsageError. */
+  parse(rest: string): ImageLocation;
+}

@@ -1,0 +1,144 @@
+/**
+ * The one seam through which sources are opened. Every byte that comes out has been checked: manifests by digest and kind,
+ * blobs by size and digest. The last chunk of a blob is held back until its digest is known to be right, so that nobody
+ * ever holds a whole blob that is wrong.
+ */
+import { Readable } from 'node:stream';
+import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
+import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
+import type { ImageLocation, ImageSource, TransportEnv } from './transport.ts';
+
+/** A source whose answers have been checked. Made by {@link openVerifiedSource} alone. */
+export interface VerifiedSource extends AsyncDisposable {
+  readonly location: ImageLocation;
+  /** The manifest that the location names, or one instance by digest. Throws NotFoundError, IntegrityError. */
+  getManifest(instance?: Digest): Promise<RawManifest>;
+  /**
+   * A stream of the blob's bytes that fails with IntegrityError instead of ending when size or
+   * digest are wrong; the whole blob is read and checked whatever the offset.
+   */
+  openBlob(blob: Descriptor, options?: OpenBlobOptions): Promise<Readable>;
+  /** Where the bytes of an instance really are, best first. */
+  origins(instance: Digest): readonly ImageLocation[];
+  /** A whole blob in memory, for configs; throws IntegrityError when it is larger than `maxBytes`. */
+  readBlob(blob: Descriptor, maxBytes: number): Promise<Uint8Array>;
+}
+
+export interface OpenBlobOptions {
+  /** The first byte wanted; 0 without it. */
+  offset?: number;
+  /** Told how many bytes were handed out, chunk by chunk. */
+  onBytes?: (count: number) => void;
+}
+
+/** Opens `location` for reading. */
+export async function openVerifiedSource(location: ImageLocation, env: TransportEnv): Promise<VerifiedSource> {
+  return verifiedSource(location, await location.openSource(env));
+}
+
+/** Wraps a raw source; every caller but tests wants {@link openVerifiedSource}. */
+export function verifiedSource(location: ImageLocation, source: ImageSource): VerifiedSource {
+  const name = location.format();
+  const verified: VerifiedSource = {
+    location,
+    async getManifest(instance) {
+      const manifest = await blaming(source.getManifest(instance));
+      const actual = digestOf(manifest.bytes, algorithmOf(instance ?? manifest.digest));
+      const wanted = instance ?? manifest.digest;
+      if (actual !== wanted) {
+        throw new IntegrityError(`the manifest ${wanted} from ${name} has the digest ${actual}`, {
+          code: 'DIGEST_MISMATCH',
+          side: 'source',
+          hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
+        });
+      }
+      return { ...manifest, digest: wanted };
+    },
+    async openBlob(blob, options = {}) {
+      const raw =
+        blob.data === undefined
+          ? await blaming(source.openBlob(blob))
+          : Readable.from([Buffer.from(blob.data, 'base64')]);
+      const bytes = handOut(checked(raw, blob, name), options);
+      return Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 });
+    },
+    origins: (instance) => source.origins?.(instance) ?? [location],
+    async readBlob(blob, maxBytes) {
+      if (blob.size > maxBytes) {
+        throw new IntegrityError(
+          `the blob ${blob.digest} from ${name} has ${blob.size} bytes, more than the ${maxBytes} allowed`,
+          {
+            code: 'BLOB_TOO_LARGE',
+            side: 'source',
+          },
+        );
+      }
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of await verified.openBlob(blob)) chunks.push(chunk as Uint8Array);
+      return Buffer.concat(chunks);
+    },
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+  return verified;
+}
+
+async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
+  const digester = createDigester(algorithmOf(blob.digest));
+  let size = 0;
+  let held: Uint8Array | undefined;
+  try {
+    for await (const piece of raw) {
+      const chunk = piece as Uint8Array;
+      size += chunk.byteLength;
+      if (size > blob.size) break;
+      digester.update(chunk);
+      if (held !== undefined) yield held;
+      held = chunk;
+    }
+  } catch (thrown) {
+    throw blame(thrown);
+  }
+  if (size !== blob.size) {
+    const how = size > blob.size ? 'is longer than' : `ended after ${size} of`;
+    throw new IntegrityError(`the blob ${blob.digest} from ${name} ${how} its ${blob.size} bytes`, {
+      code: 'SIZE_MISMATCH',
+      side: 'source',
+      hint: 'The place that keeps it is damaged or the connection was cut; try again or fetch the image from another place.',
+    });
+  }
+  const actual = digester.digest();
+  if (actual !== blob.digest) {
+    throw new IntegrityError(`the blob ${blob.digest} from ${name} has the digest ${actual}`, {
+      code: 'DIGEST_MISMATCH',
+      side: 'source',
+      hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
+    });
+  }
+  if (held !== undefined) yield held;
+}
+
+async function* handOut(bytes: AsyncGenerator<Uint8Array>, options: OpenBlobOptions): AsyncGenerator<Uint8Array> {
+  let toSkip = options.offset ?? 0;
+  for await (const chunk of bytes) {
+    const wanted = chunk.subarray(toSkip);
+    toSkip = Math.max(0, toSkip - chunk.byteLength);
+    if (wanted.byteLength === 0) continue;
+    options.onBytes?.(wanted.byteLength);
+    yield wanted;
+  }
+}
+
+/** Marks what a source throws as the source's fault. */
+async function blaming<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (thrown) {
+    throw blame(thrown);
+  }
+}
+
+function blame(thrown: unknown): Error {
+  if (thrown instanceof SheafError) thrown.side ??= 'source';
+  return asError(thrown);
+}
