@@ -1,0 +1,50 @@
+/** Which entries of an index a request means. Pure. */
+import { NotFoundError } from '../foundation/errors.ts';
+import { chooseInstance } from '../oci/choose-instance.ts';
+import type { ImageIndex, IndexEntry } from '../oci/image-index.ts';
+import { isAttestation, withAttestations } from '../oci/matcher.ts';
+import { formatPlatform, type Platform, type PlatformSpec, platformKey } from '../oci/platform.ts';
+
+/** Every entry, none, or those of some platforms (each with its compression variants and attestations). */
+export type InstanceSelection = 'all' | 'none' | { readonly platforms: readonly PlatformSpec[] };
+
+/**
+ * The entries that `selection` means, in the order of the index. A platform is matched by the rule of the peers (with their
+ * fallback over variants); all entries of the platform found are taken. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
+ */
+export function selectInstances(
+  index: ImageIndex,
+  selection: InstanceSelection,
+  host: Platform,
+): readonly IndexEntry[] {
+  if (selection === 'all') return index.manifests;
+  if (selection === 'none') return [];
+  const keys = new Set(
+    selection.platforms.map((spec) => {
+      const winner = chooseInstance(index, spec, host);
+      if (spec.osVersion !== undefined && winner.platform?.['os.version'] !== spec.osVersion) {
+        const exact = index.manifests.find(
+          (entry) =>
+            entry.platform?.['os.version'] === spec.osVersion &&
+            entry.platform?.os === winner.platform?.os &&
+            entry.platform?.architecture === winner.platform?.architecture,
+        );
+        if (exact === undefined) throw noImage(index, spec);
+        return platformKey(exact.platform);
+      }
+      return platformKey(winner.platform);
+    }),
+  );
+  const chosen = index.manifests.filter((entry) => !isAttestation(entry) && keys.has(platformKey(entry.platform)));
+  return withAttestations(index, chosen);
+}
+
+function noImage(index: ImageIndex, spec: PlatformSpec): NotFoundError {
+  const there = index.manifests.flatMap((entry) =>
+    entry.platform === undefined || isAttestation(entry) ? [] : [formatPlatform(entry.platform)],
+  );
+  return new NotFoundError(`no image found in the index for ${spec.os}(${spec.osVersion})/${spec.architecture}`, {
+    code: 'NO_IMAGE_FOR_PLATFORM',
+    hint: `It has ${there.join(', ') || 'no platforms'}.`,
+  });
+}

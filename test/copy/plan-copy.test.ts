@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import {
+  blobOf,
+  fixtureImage,
+  fixtureIndex,
+  pushFixtureImage,
+  pushFixtureManifest,
+  writeFixtureLayout,
+} from '../../fixtures/images.ts';
+import { executePlan } from '../../src/copy/execute-plan.ts';
+import { type CopyPlan, type CopyStep, isNothingToDo } from '../../src/copy/plan.ts';
+import { type CopyRequest, planCopy } from '../../src/copy/plan-copy.ts';
+import { ConflictError, IntegrityError, NotFoundError } from '../../src/foundation/errors.ts';
+import { parsePlatform } from '../../src/oci/platform.ts';
+import { startRegistry } from '../../src/registry-server/server.ts';
+import { locate } from '../../src/transports/image-names.ts';
+import { openVerifiedSource } from '../../src/transports/verified-source.ts';
+import { type TestEnv, testEnv } from '../support/env.ts';
+
+const platforms = [
+  { os: 'linux', architecture: 'amd64' },
+  { os: 'linux', architecture: 'arm64', variant: 'v8' },
+  { os: 'linux', architecture: 's390x' },
+];
+
+/** A layer that all three images share, and one of each image's own. */
+async function threeImages() {
+  return Promise.all(
+    platforms.map((platform) =>
+      fixtureImage({ platform, layers: [{ shared: 'the same in all' }, { own: JSON.stringify(platform) }] }),
+    ),
+  );
+}
+
+async function registryWithIndex(t: TestContext) {
+  const requests: Array<{ method: string; path: string }> = [];
+  const registry = await startRegistry({
+    storage: 'memory',
+    onRequest: ({ method, target }) => requests.push({ method, path: target }),
+  });
+  t.after(() => registry.close());
+  const images = await threeImages();
+  for (const image of images) await pushFixtureImage(registry.url, 'src/app', image);
+  const index = fixtureIndex(images);
+  await pushFixtureManifest(registry.url, 'src/app', index, 'multi');
+  requests.length = 0;
+  return { registry, images, index, requests };
+}
+
+async function plan(env: TestEnv, from: string, to: string, options: Partial<CopyRequest> = {}): Promise<CopyPlan> {
+  const location = locate(to);
+  await using source = await openVerifiedSource(locate(from), env);
+  await using destination = await location.openDestination(env);
+  return planCopy({ source, destination, location, select: 'all', unselected: 'keep', host: env.host, ...options });
+}
+
+async function copy(env: TestEnv, from: string, to: string, options: Partial<CopyRequest> = {}) {
+  const location = locate(to);
+  await using source = await openVerifiedSource(locate(from), env);
+  await using destination = await location.openDestination(env);
+  const made = await planCopy({
+    source,
+    destination,
+    location,
+    select: 'all',
+    unselected: 'keep',
+    host: env.host,
+    ...options,
+  });
+  return { plan: made, result: await executePlan(env.session, made, source, destination) };
+}
+
+const kinds = (steps: readonly CopyStep[]): Record<string, number> => {
+  const counts: Record<string, number> = {};
+  for (const step of steps) counts[step.kind] = (counts[step.kind] ?? 0) + 1;
+  return counts;
+};
+
+describe('planCopy', () => {
+  it('only reads', async (t) => {
+    const env = await testEnv(t);
+    const { registry, requests } = await registryWithIndex(t);
+    await plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`);
+    assert.deepEqual([...new Set(requests.map((request) => request.method))].sort(), ['GET', 'HEAD']);
+  });
+
+  it('asks for every digest once', async (t) => {
+    const env = await testEnv(t);
+    const { registry, requests } = await registryWithIndex(t);
+    await plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`);
+    const asked = requests.map((request) => `${request.method} ${request.path}`);
+    assert.deepEqual(asked, [...new Set(asked)]);
+  });
+
+  it('mounts what another repository of the registry has, each blob once, configs too', async (t) => {
+    const env = await testEnv(t);
+    const { registry } = await registryWithIndex(t);
+    const made = await plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`);
+    // 3 configs, 3 own layers, 1 shared layer
+    assert.deepEqual(kinds(made.steps), { mount: 7, 'put-manifest': 3, tag: 1 });
+  });
+
+  it('copies from an OCI layout, each blob once over the whole list', async (t) => {
+    const env = await testEnv(t);
+    const images = await threeImages();
+    const layout = join(env.folder, 'layout');
+    await writeFixtureLayout(layout, Object.fromEntries(images.map((image, at) => [`p${at}`, image])), {
+      multi: fixtureIndex(images),
+    });
+    const registry = await startRegistry({ storage: 'memory' });
+    t.after(() => registry.close());
+    const { plan: made, result } = await copy(env, `oci:${layout}:multi`, `docker://${registry.host}/dst/app:1`);
+    assert.deepEqual(kinds(made.steps), { copy: 7, 'put-manifest': 3, tag: 1 });
+    assert.equal(result.copied, 7);
+    assert.equal(made.bytes, result.bytes);
+    assert.equal(isNothingToDo(await plan(env, `oci:${layout}:multi`, `docker://${registry.host}/dst/app:1`)), true);
+  });
+
+  it('puts every step behind those that it needs, the tag last', async (t) => {
+    const env = await testEnv(t);
+    const { registry } = await registryWithIndex(t);
+    const made = await plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`, {
+      tags: ['latest'],
+    });
+    const seen = new Set<string>();
+    for (const step of made.steps) {
+      for (const need of step.needs) assert.ok(seen.has(need), `${step.id} stands before ${need}`);
+      seen.add(step.id);
+    }
+    assert.deepEqual(
+      made.steps.slice(-2).map((step) => step.id),
+      ['root', 'tag latest'],
+    );
+  });
+
+  it('finds out with one request that there is nothing to do', async (t) => {
+    const env = await testEnv(t);
+    const { registry, requests } = await registryWithIndex(t);
+    await copy(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`);
+    requests.length = 0;
+    const again = await plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:1`);
+    assert.equal(isNothingToDo(again), true);
+    assert.equal(requests.filter((request) => request.path.includes('/dst/app/')).length, 1);
+  });
+
+  it('keeps the bytes of an index that nothing was done to', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const pretty = blobOf(
+      'application/vnd.oci.image.index.v1+json',
+      Buffer.from(JSON.stringify(JSON.parse(Buffer.from(fixtureIndex(images).bytes).toString()), undefined, 3)),
+    );
+    await pushFixtureManifest(registry.url, 'src/app', pretty, 'pretty');
+    const { plan: made } = await copy(
+      env,
+      `docker://${registry.host}/src/app:pretty`,
+      `docker://${registry.host}/dst/app:2`,
+    );
+    assert.equal(made.root.digest, pretty.digest);
+  });
+
+  it('strips the index down to the chosen platforms, and says so', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const { plan: made } = await copy(
+      env,
+      `docker://${registry.host}/src/app:multi`,
+      `docker://${registry.host}/dst/app:3`,
+      {
+        select: { platforms: [parsePlatform('linux/arm64')] },
+        unselected: 'strip',
+      },
+    );
+    const pushed = JSON.parse(Buffer.from(made.root.bytes).toString()) as { manifests: Array<{ digest: string }> };
+    assert.deepEqual(
+      pushed.manifests.map((entry) => entry.digest),
+      [images[1]?.manifest.digest],
+    );
+    assert.equal(made.notes.length, 2);
+  });
+
+  it('refuses a platform that is not there', async (t) => {
+    const env = await testEnv(t);
+    const { registry } = await registryWithIndex(t);
+    await assert.rejects(
+      plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:3`, {
+        select: { platforms: [parsePlatform('linux/riscv64')] },
+        unselected: 'strip',
+      }),
+      NotFoundError,
+    );
+  });
+
+  it('converts instances and index to Docker formats and names every changed digest', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const { plan: made } = await copy(
+      env,
+      `docker://${registry.host}/src/app:multi`,
+      `docker://${registry.host}/dst/app:4`,
+      {
+        format: 'docker',
+      },
+    );
+    assert.equal(made.root.mediaType, 'application/vnd.docker.distribution.manifest.list.v2+json');
+    for (const image of images) assert.ok(made.notes.some((note) => note.includes(image.manifest.digest)));
+    await using source = await openVerifiedSource(locate(`docker://${registry.host}/dst/app:4`), env);
+    const root = await source.getManifest();
+    assert.equal(root.digest, made.root.digest);
+  });
+
+  it('refuses an index whose entry lies about a size', async (t) => {
+    const env = await testEnv(t);
+    const images = await threeImages();
+    const index = JSON.parse(Buffer.from(fixtureIndex(images).bytes).toString()) as {
+      manifests: Array<{ size: number }>;
+    };
+    const [first] = index.manifests;
+    assert.ok(first);
+    first.size += 1;
+    const layout = join(env.folder, 'layout');
+    await writeFixtureLayout(layout, Object.fromEntries(images.map((image, at) => [`p${at}`, image])), {
+      multi: blobOf('application/vnd.oci.image.index.v1+json', Buffer.from(JSON.stringify(index))),
+    });
+    await assert.rejects(plan(env, `oci:${layout}:multi`, `oci:${join(env.folder, 'out')}:x`), IntegrityError);
+  });
+
+  it('refuses a selection that leaves nothing', async (t) => {
+    const env = await testEnv(t);
+    const { registry } = await registryWithIndex(t);
+    await assert.rejects(
+      plan(env, `docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app:5`, {
+        select: 'none',
+        unselected: 'strip',
+      }),
+      ConflictError,
+    );
+  });
+});
+
+describe('executePlan', () => {
+  it('never reaches the tag when a part fails', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const layout = join(env.folder, 'layout');
+    const [first] = images;
+    assert.ok(first);
+    const broken = { ...first, layers: first.layers.map((layer) => ({ ...layer, bytes: Buffer.from('rot') })) };
+    await writeFixtureLayout(
+      layout,
+      { p0: broken, p1: images[1] ?? first, p2: images[2] ?? first },
+      { multi: fixtureIndex(images) },
+    );
+    await assert.rejects(copy(env, `oci:${layout}:multi`, `docker://${registry.host}/dst/app:6`), IntegrityError);
+    const tag = await fetch(`${registry.url}/v2/dst/app/manifests/6`, { method: 'HEAD' });
+    assert.equal(tag.status, 404);
+  });
+
+  it('copies between layouts and registries without changing a digest', async (t) => {
+    const env = await testEnv(t);
+    const { registry, index } = await registryWithIndex(t);
+    const layout = join(env.folder, 'out');
+    const out = await copy(env, `docker://${registry.host}/src/app:multi`, `oci:${layout}:x`);
+    const back = await copy(env, `oci:${layout}:x`, `docker://${registry.host}/back/app:x`);
+    assert.equal(out.plan.root.digest, index.digest);
+    assert.equal(back.plan.root.digest, index.digest);
+  });
+});
