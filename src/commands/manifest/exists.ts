@@ -1,0 +1,19 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class ManifestExists extends BaseCommand<typeof ManifestExists> {
+  static override summary = 'Tell by the exit status whether there is a list of that name.';
+  static override description = 'Exits with 0 when there is, with 1 when there is not. Prints nothing.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> app:1.0 || <%= config.bin %> manifest create app:1.0',
+  ];
+  static override args = {
+    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
+  };
+
+  async run(): Promise<{ exists: boolean }> {
+    const exists = (await this.env.store()).lists.exists(this.args.list);
+    if (!exists) this.endWith(1);
+    return { exists };
+  }
+}

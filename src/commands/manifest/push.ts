@@ -1,0 +1,125 @@
+import { Args } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { dryRunFlag, progressFlags, registryFlags, repeatable, retryFlags } from '../../cli/flags.ts';
+import { notYet } from '../../cli/manifest-flags.ts';
+import type { ManifestFormat } from '../../copy/plan-copy.ts';
+import { UsageError } from '../../foundation/errors.ts';
+
+/** Flags of the peers that wait for the parts of sheaf that compress and sign. */
+const waiting = {
+  'add-compression': repeatable({ summary: 'Add instances with this compression.', helpValue: 'FORMAT' }),
+  'compression-format': Flags.string({ summary: 'Compress layers in this format.', helpValue: 'FORMAT' }),
+  'compression-level': Flags.integer({ summary: 'Compress layers at this level.', helpValue: 'N' }),
+  'force-compression': Flags.boolean({ summary: 'Compress layers anew whatever their form.' }),
+  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures.' }),
+  'sign-by': Flags.string({ summary: 'Sign with this GPG key.', helpValue: 'FINGERPRINT' }),
+  'sign-by-sigstore': Flags.string({ summary: 'Sign as this parameter file says.', helpValue: 'FILE' }),
+  'sign-by-sigstore-private-key': Flags.string({ summary: 'Sign with this sigstore key.', helpValue: 'FILE' }),
+  'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', helpValue: 'FINGERPRINT' }),
+  'sign-passphrase-file': Flags.string({ summary: 'File with the passphrase of the key.', helpValue: 'FILE' }),
+  'signature-policy': Flags.string({ summary: 'Policy file for the source.', helpValue: 'FILE', aliases: ['policy'] }),
+  'signature-store': repeatable({ summary: 'Where signatures go.', helpValue: 'PLACE' }),
+};
+
+const hidden = Object.fromEntries(
+  Object.entries(waiting).map(([name, flag]) => [name, { ...flag, hidden: true }]),
+) as typeof waiting;
+
+const formats: ReadonlyMap<string, ManifestFormat> = new Map([
+  ['oci', 'oci'],
+  ['v2s2', 'docker'],
+  ['docker', 'docker'],
+]);
+
+export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
+  static override summary = 'Push a list with everything that it references.';
+  static override description =
+    'Blobs go first, then the manifests of the instances by digest, the tag last: nobody ever sees a tag of something incomplete. What the destination has already is not sent again; what another repository of the same registry has is mounted. Without DEST the list is pushed to its own name. Prints the digest of what was pushed.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> app:1.0 docker://quay.io/me/app:1.0',
+    '<%= config.bin %> <%= command.id %> --dry-run app:1.0 quay.io/me/app:1.0',
+    '<%= config.bin %> <%= command.id %> --require linux/amd64 --require linux/arm64 --tag latest --rm app:1.0 quay.io/me/app:1.0',
+  ];
+  static override args = {
+    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
+    destination: Args.string({ name: 'DEST', description: 'Where to; a bare name means docker://.' }),
+  };
+  static override flags = {
+    all: Flags.boolean({ summary: 'Push the instances too, not the index alone (default true).', allowNo: true }),
+    platform: repeatable({
+      summary: 'Push only the instances of this platform (repeatable).',
+      helpValue: 'OS/ARCH[/VARIANT]',
+    }),
+    format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
+    tag: repeatable({ char: 't', summary: 'One more tag for what is pushed (repeatable).', helpValue: 'TAG' }),
+    require: repeatable({
+      summary: 'Refuse to push unless the list has this platform, once (repeatable).',
+      helpValue: 'OS/ARCH[/VARIANT]',
+    }),
+    digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+    rm: Flags.boolean({ summary: 'Remove the list after success.', aliases: ['purge'], charAliases: ['p'] }),
+    ...dryRunFlag,
+    ...hidden,
+    ...progressFlags,
+    ...registryFlags,
+    ...retryFlags,
+  };
+
+  async run(): Promise<unknown> {
+    const { flags } = this;
+    for (const name of Object.keys(waiting)) {
+      if (flags[name as keyof typeof waiting] !== undefined && flags[name as keyof typeof waiting] !== false)
+        throw notYet(name);
+    }
+    const { pushList } = await import('../../operations/push-list.ts');
+    const { parseDestination } = await import('../../transports/image-names.ts');
+    const { parsePlatform } = await import('../../oci/platform.ts');
+    const format = this.#format();
+    if (flags.all === false && flags.platform !== undefined) {
+      throw new UsageError('--all=false pushes the index alone, so --platform cannot choose instances', {
+        code: 'CONFLICTING_FLAGS',
+        hint: 'Leave one of the two away.',
+      });
+    }
+    const platforms = flags.platform?.map(parsePlatform);
+    const require = (flags.require ?? []).map(parsePlatform);
+    const env = await this.env.operations();
+    const record = env.store().lists.read(this.args.list);
+    const { plan, result } = await pushList(env, {
+      list: record.id,
+      destination: parseDestination(this.args.destination ?? this.args.list),
+      select: platforms === undefined ? (flags.all === false ? 'none' : 'all') : { platforms },
+      unselected: platforms === undefined ? 'keep' : 'strip',
+      tags: flags.tag ?? [],
+      require,
+      dryRun: flags['dry-run'],
+      ...(format === undefined ? {} : { format }),
+    });
+    if (result === undefined) {
+      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
+      for (const line of renderPlan(plan)) this.output.print(line);
+      return planDocument(plan);
+    }
+    for (const note of plan.notes) this.warn(note);
+    if (flags.digestfile !== undefined) {
+      const { writeAtomically } = await import('../../foundation/atomic-file.ts');
+      await writeAtomically(flags.digestfile, Buffer.from(plan.root.digest));
+    }
+    if (flags.rm) env.store().lists.remove(record.id);
+    this.output.print(plan.root.digest);
+    return { digest: plan.root.digest, mediaType: plan.root.mediaType, destination: plan.destination, ...result };
+  }
+
+  #format(): ManifestFormat | undefined {
+    const given = this.flags.format;
+    if (given === undefined) return undefined;
+    const format = formats.get(given);
+    if (format === undefined) {
+      throw new UsageError(`unknown format "${given}". Choose one of the supported formats: 'oci' or 'v2s2'`, {
+        code: 'UNKNOWN_FORMAT',
+      });
+    }
+    return format;
+  }
+}

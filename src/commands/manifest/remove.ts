@@ -1,0 +1,27 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { registryFlags } from '../../cli/flags.ts';
+
+export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
+  static override summary = 'Take instances off a list.';
+  static override description =
+    'Instances are named by digest, platform, image name or file name. The attestations of an image go with it. Prints a line "ID: DIGEST" for each. When one of them is not on the list, nothing is removed.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> app:1.0 linux/s390x',
+    '<%= config.bin %> <%= command.id %> app:1.0 sha256:5dba0d36a42bfe6f63cca321dc3177a2b2e6a6677f7b8316788904e7920c9930',
+  ];
+  static override strict = false;
+  static override args = {
+    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
+    instances: Args.string({ name: 'INSTANCE...', required: true, description: 'Digests, platforms or names.' }),
+  };
+  static override flags = { ...registryFlags };
+
+  async run(): Promise<unknown> {
+    const { removeInstances } = await import('../../operations/remove-instances.ts');
+    const [list = '', ...instances] = this.positionals;
+    const { record, removed } = await removeInstances(await this.env.operations(), list, instances);
+    for (const digest of removed) this.output.print(`${record.id}: ${digest}`);
+    return { id: record.id, removed };
+  }
+}

@@ -1,0 +1,54 @@
+import { Args } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { NotFoundError } from '../../foundation/errors.ts';
+
+export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
+  static override summary = 'Remove lists.';
+  static override description =
+    'Removes the local lists, never the images that they name. A list with several names loses the name that was given; the list itself goes with its last name, or when its ID is given. Lists that are there are removed even when others are not.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> app:1.0',
+    '<%= config.bin %> <%= command.id %> --ignore app:1.0 app:1.1',
+  ];
+  static override strict = false;
+  static override args = {
+    list: Args.string({ name: 'LIST...', required: true, description: 'Names or IDs of lists.' }),
+  };
+  static override flags = {
+    ignore: Flags.boolean({ char: 'i', summary: 'Do not mind lists that are not there.' }),
+  };
+
+  async run(): Promise<unknown> {
+    const { lists } = await this.env.store();
+    const untagged: string[] = [];
+    const deleted: string[] = [];
+    const missing: NotFoundError[] = [];
+    for (const name of this.positionals) {
+      try {
+        const gone = lists.remove(name);
+        for (const tag of gone.untagged) this.output.print(`untagged: ${tag}`);
+        untagged.push(...gone.untagged);
+        if (gone.deleted !== undefined) {
+          this.output.print(gone.deleted);
+          deleted.push(gone.deleted);
+        }
+      } catch (thrown) {
+        if (!(thrown instanceof NotFoundError)) throw thrown;
+        if (!this.flags.ignore) missing.push(thrown);
+      }
+    }
+    const [first] = missing;
+    if (first !== undefined && missing.length === 1) throw first;
+    if (first !== undefined) {
+      throw new NotFoundError(
+        `${missing.length} lists are not there: ${missing.map((one) => one.message).join('; ')}`,
+        {
+          code: 'LIST_NOT_FOUND',
+          hint: 'See `sheaf manifest ls`, or use --ignore.',
+        },
+      );
+    }
+    return { untagged, deleted };
+  }
+}

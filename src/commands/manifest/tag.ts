@@ -1,0 +1,23 @@
+import { Args } from '@oclif/core';
+import { BaseCommand } from '../../cli/base-command.ts';
+
+export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
+  static override summary = 'Give a list more names.';
+  static override description = 'A name that another list has moves over to this one, as with images.';
+  static override examples = ['<%= config.bin %> <%= command.id %> app:1.0 app:latest quay.io/me/app:1.0'];
+  static override strict = false;
+  static override args = {
+    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
+    names: Args.string({ name: 'NAME...', required: true, description: 'New names.' }),
+  };
+
+  async run(): Promise<unknown> {
+    const { lists } = await this.env.store();
+    const [list = '', ...names] = this.positionals;
+    const { id } = lists.read(list);
+    for (const name of names) lists.tag(id, name);
+    const record = lists.read(id);
+    this.output.print(record.id);
+    return { id: record.id, names: record.names };
+  }
+}

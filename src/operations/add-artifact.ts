@@ -1,0 +1,160 @@
+/**
+ * Makes an artifact of files and puts it on a list. The files are copied into the local store, so that they may change or
+ * go afterwards.
+ *
+ * Source: OCI Image Specification v1.1, manifest.md, "Guidelines for Artifact Usage".
+ */
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { asError, NotFoundError, SheafError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import { type Annotations, type Descriptor, descriptorOf, type RawManifest } from '../oci/descriptor.ts';
+import { digestOf } from '../oci/digest.ts';
+import type { EntryChanges } from '../oci/edits.ts';
+import { encodeImageManifest } from '../oci/manifest.ts';
+import { emptyDescriptor, mediaTypes } from '../oci/media-types.ts';
+import type { Lease } from '../store/leases.ts';
+import { contentLocation } from '../transports/store/location.ts';
+import { type AddedInstances, saveAdded } from './add-instances.ts';
+import { describeSubject } from './annotate-list.ts';
+import type { Env } from './environment.ts';
+import { withLease } from './keep-content.ts';
+import { mediaTypeOfFile, sniffedBytes } from './media-type-of-file.ts';
+
+export interface AddArtifactRequest {
+  readonly list: string;
+  readonly files: readonly string[];
+  readonly artifactType?: string;
+  readonly configFile?: string;
+  readonly configType?: string;
+  readonly layerType?: string;
+  readonly excludeTitles: boolean;
+  /** Image name of what the artifact refers to. */
+  readonly subject?: string;
+  /** Of the manifest. */
+  readonly artifactAnnotations: Annotations;
+  /** Of the entry of the list. */
+  readonly changes: EntryChanges;
+}
+
+const defaultArtifactType = 'application/vnd.unknown.artifact.v1';
+const titleAnnotation = 'org.opencontainers.image.title';
+const maxConfigBytes = 4 << 20;
+
+export async function addArtifact(env: Env, request: AddArtifactRequest): Promise<AddedInstances> {
+  const store = env.store();
+  const { id } = store.lists.read(request.list);
+  const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject);
+  return withLease(env, async (lease) => {
+    const layers: Descriptor[] = [];
+    for (const file of request.files) layers.push(await storeFile(env, lease, file, request));
+    const config = await configDescriptor(request);
+    const manifest = encodeImageManifest({
+      mediaType: mediaTypes.ociManifest,
+      artifactType: request.artifactType ?? defaultArtifactType,
+      config: config.descriptor,
+      layers,
+      ...(subject === undefined || subject === null ? {} : { subject }),
+      ...(Object.keys(request.artifactAnnotations).length === 0 ? {} : { annotations: request.artifactAnnotations }),
+    });
+    const entry = { ...descriptorOf(manifest), artifactType: request.artifactType ?? defaultArtifactType };
+    return saveAdded(env, id, {
+      edits: [
+        { op: 'add', entry },
+        ...(Object.keys(request.changes).length === 0
+          ? []
+          : [{ op: 'annotate-entry' as const, digest: manifest.digest, set: request.changes }]),
+      ],
+      added: [entry],
+      locations: new Map([[manifest.digest, [contentLocation(manifest.digest).format()]]]),
+      content: contentOf(manifest, config),
+      kept: layers.map((layer) => layer.digest),
+      files: new Map([[manifest.digest, namesOf(request.files)]]),
+    });
+  });
+}
+
+/** What people may call the artifact later: the names as typed, whole, and the last part. */
+function namesOf(files: readonly string[]): string[] {
+  return [...new Set(files.flatMap((file) => [file, resolve(file), basename(file)]))];
+}
+
+interface ConfigBlob {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+function contentOf(manifest: RawManifest, config: ConfigBlob) {
+  return [
+    { digest: manifest.digest, bytes: manifest.bytes },
+    { digest: config.descriptor.digest, bytes: config.bytes },
+  ];
+}
+
+async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob> {
+  if (request.configFile === undefined) {
+    const bytes = Buffer.from('{}');
+    const descriptor =
+      request.configType === undefined ? emptyDescriptor : { ...emptyDescriptor, mediaType: request.configType };
+    return { descriptor, bytes };
+  }
+  const { size } = await statFile(request.configFile);
+  if (size > maxConfigBytes) {
+    throw new UsageError(
+      `the config file ${request.configFile} has ${size} bytes, more than the ${maxConfigBytes} allowed`,
+      {
+        code: 'CONFIG_TOO_LARGE',
+      },
+    );
+  }
+  const bytes = await readFile(request.configFile);
+  const mediaType = request.configType ?? (bytes.byteLength === 0 ? mediaTypes.ociEmpty : mediaTypes.ociConfig);
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
+}
+
+/** Copies one file into the store and describes it as a layer. */
+async function storeFile(env: Env, lease: Lease, file: string, request: AddArtifactRequest): Promise<Descriptor> {
+  await statFile(file);
+  const mediaType = request.layerType ?? mediaTypeOfFile(file, await headOf(file));
+  const { digest, size } = await env
+    .store()
+    .content.putStream(createReadStream(file, { highWaterMark: 1 << 20 }), { lease: lease.id });
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(request.excludeTitles ? {} : { annotations: { [titleAnnotation]: basename(file) } }),
+  };
+}
+
+async function statFile(file: string): Promise<{ size: number }> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) {
+      throw new UsageError(`${file} is not a regular file, so it cannot be part of an artifact`, {
+        code: 'NOT_A_FILE',
+      });
+    }
+    return found;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') {
+      throw new NotFoundError(`there is no file ${file}`, {
+        code: 'FILE_NOT_FOUND',
+        cause: thrown,
+        hint: 'Check the path; with --artifact every argument after the list is a file.',
+      });
+    }
+    if (thrown instanceof SheafError) throw thrown;
+    throw new StorageError(`cannot read ${file}: ${asError(thrown).message}`, { cause: thrown });
+  }
+}
+
+async function headOf(file: string): Promise<Uint8Array> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(sniffedBytes), 0, sniffedBytes, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,77 @@
+/** Edits what a list says of itself or of one of its instances. */
+import { UsageError } from '../foundation/errors.ts';
+import type { Annotations, Descriptor } from '../oci/descriptor.ts';
+import { descriptorOf } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { applyEdits, type EntryChanges, type IndexEdit } from '../oci/edits.ts';
+import { parseImageManifest } from '../oci/manifest.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import type { ListRecord } from '../store/list-store.ts';
+import { openVerifiedSource } from '../transports/verified-source.ts';
+import type { Env } from './environment.ts';
+import { findImage } from './find-image.ts';
+import { findInstance } from './find-instance.ts';
+
+export interface AnnotateListRequest {
+  readonly list: string;
+  /** As typed; `undefined` edits the index itself. */
+  readonly instance: string | undefined;
+  readonly annotations: Annotations;
+  readonly removeAnnotations: readonly string[];
+  /** Fields of the instance. */
+  readonly changes: EntryChanges;
+  readonly artifactType?: string;
+  /** Image name of what the index refers to; an empty string takes the subject away. */
+  readonly subject?: string;
+}
+
+export interface AnnotatedList {
+  readonly record: ListRecord;
+  /** The instance that was edited. */
+  readonly instance?: Digest;
+}
+
+export async function annotateList(env: Env, request: AnnotateListRequest): Promise<AnnotatedList> {
+  const { lists } = env.store();
+  const before = lists.read(request.list);
+  const { annotations, removeAnnotations } = request;
+  if (request.instance === undefined) {
+    const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject);
+    const edit: IndexEdit = {
+      op: 'annotate-index',
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(removeAnnotations.length === 0 ? {} : { removeAnnotations }),
+      ...(request.artifactType === undefined ? {} : { artifactType: request.artifactType }),
+      ...(subject === undefined ? {} : { subject }),
+    };
+    return { record: lists.update(before.id, (record) => ({ ...record, index: applyEdits(record.index, [edit]) })) };
+  }
+  if (request.subject !== undefined) {
+    throw new UsageError('setting the subject of a list requires no instance', {
+      code: 'CONFLICTING_ARGUMENTS',
+      hint: 'Leave the instance away: --subject is a field of the index.',
+    });
+  }
+  const instance = await findInstance(env, before, request.instance);
+  const edit: IndexEdit = {
+    op: 'annotate-entry',
+    digest: instance,
+    set: {
+      ...request.changes,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      ...(request.artifactType === undefined ? {} : { artifactType: request.artifactType }),
+    },
+    ...(removeAnnotations.length === 0 ? {} : { removeAnnotations }),
+  };
+  const record = lists.update(before.id, (now) => ({ ...now, index: applyEdits(now.index, [edit]) }));
+  return { record, instance };
+}
+
+/** The descriptor of an image as a subject (OCI Image Specification v1.1, manifest.md, `subject`). */
+export async function describeSubject(env: Env, name: string): Promise<Descriptor | null> {
+  if (name === '') return null;
+  await using source = await openVerifiedSource(findImage(env, name), env);
+  const root = await source.getManifest();
+  const artifactType = isIndexType(root.mediaType) ? undefined : parseImageManifest(root).artifactType;
+  return { ...descriptorOf(root), ...(artifactType === undefined ? {} : { artifactType }) };
+}

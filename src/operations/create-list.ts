@@ -1,0 +1,62 @@
+/** Makes a list, or edits one that is there (`amend`), or puts a new one in its place (`replace`). */
+import { ConflictError, UsageError } from '../foundation/errors.ts';
+import type { Annotations } from '../oci/descriptor.ts';
+import { applyEdits } from '../oci/edits.ts';
+import { emptyIndex } from '../oci/image-index.ts';
+import { mediaTypes } from '../oci/media-types.ts';
+import type { ListParts, ListRecord } from '../store/list-store.ts';
+import type { ImageLocation } from '../transports/transport.ts';
+import type { Env } from './environment.ts';
+import { keepContent } from './keep-content.ts';
+import { planAdd, warnOfDuplicates } from './plan-add.ts';
+import type { Taking } from './read-image.ts';
+import { withAdded } from './save-added.ts';
+
+export interface CreateListRequest {
+  readonly name: string;
+  readonly images: readonly ImageLocation[];
+  readonly taking: Taking;
+  readonly annotations: Annotations;
+  readonly ifExists: 'fail' | 'amend' | 'replace';
+}
+
+/** Throws ConflictError NAME_IN_USE, UsageError and whatever reading the images throws; then nothing was changed. */
+export async function createList(env: Env, request: CreateListRequest): Promise<ListRecord> {
+  const { lists } = env.store();
+  const existing = lists.find(request.name);
+  if (existing !== undefined && request.ifExists === 'fail') throw nameInUse(request.name);
+  const plan = await planAdd(env, request.images, request.taking);
+  return keepContent(env, plan.content, () => {
+    const fill = (record: ListParts): ListParts => {
+      const filled = withAdded(record, plan);
+      if (Object.keys(request.annotations).length === 0) return filled;
+      return {
+        ...filled,
+        index: applyEdits(filled.index, [{ op: 'annotate-index', annotations: request.annotations }]),
+      };
+    };
+    const record =
+      existing !== undefined && request.ifExists === 'amend'
+        ? lists.update(existing.id, fill)
+        : lists.create({ name: request.name, replace: request.ifExists === 'replace', ...fill(emptyRecord) });
+    warnOfDuplicates(env, record.index, plan.added);
+    return record;
+  });
+}
+
+const emptyRecord: ListParts = { index: emptyIndex(mediaTypes.ociIndex), locations: {}, files: {}, content: [] };
+
+function nameInUse(name: string): ConflictError {
+  return new ConflictError(`there is a list called "${name}" already: that name is already in use`, {
+    code: 'NAME_IN_USE',
+    hint: 'Use --amend to add to it, --replace to begin anew, or choose another name.',
+  });
+}
+
+/** `--amend` and `--replace` cannot both be meant. */
+export function existingMode(amend: boolean, replace: boolean): CreateListRequest['ifExists'] {
+  if (amend && replace) {
+    throw new UsageError('--amend and --replace are mutually exclusive', { code: 'CONFLICTING_FLAGS' });
+  }
+  return amend ? 'amend' : replace ? 'replace' : 'fail';
+}

@@ -1,0 +1,158 @@
+/** An image or index with everything below it, as data for a picture: instances, their blobs, attestations, referrers. */
+import { asError } from '../foundation/errors.ts';
+import type { Annotations, Descriptor, RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
+import { parseImageManifest } from '../oci/manifest.ts';
+import { attestationSubject, isAttestation } from '../oci/matcher.ts';
+import { isIndexType } from '../oci/media-types.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import type { ImageLocation } from '../transports/transport.ts';
+import { openVerifiedSource, type VerifiedSource } from '../transports/verified-source.ts';
+import type { Env } from './environment.ts';
+
+/** What a node of the tree is to a person. */
+export type TreeRole =
+  | 'index'
+  | 'image'
+  | 'artifact'
+  | 'attestation'
+  | 'config'
+  | 'layer'
+  | 'referrer'
+  | 'signature'
+  | 'missing';
+
+export interface TreeNode {
+  readonly role: TreeRole;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of this document or blob itself. */
+  readonly size: number;
+  readonly platform?: string;
+  readonly artifactType?: string;
+  readonly annotations?: Annotations;
+  readonly locations?: readonly string[];
+  /** Why it could not be read, for `missing`. */
+  readonly problem?: string;
+  readonly children: readonly TreeNode[];
+}
+
+const signatureTypes = /sigstore|cosign|notary|pgp/i;
+
+/** Throws what reading the root throws; an instance that cannot be read becomes a node with the role `missing`. */
+export async function describeTree(env: Env, location: ImageLocation): Promise<TreeNode> {
+  await using source = await openVerifiedSource(location, env);
+  const root = await source.getManifest();
+  return describe(env, source, root, {}, new Set());
+}
+
+async function describe(
+  env: Env,
+  source: VerifiedSource,
+  raw: RawManifest,
+  entry: Partial<IndexEntry>,
+  path: ReadonlySet<Digest>,
+): Promise<TreeNode> {
+  const facts = { ...factsOf(entry), digest: raw.digest, mediaType: raw.mediaType, size: raw.bytes.byteLength };
+  const below = new Set([...path, raw.digest]);
+  const referrers = await referrersOf(env, source, raw.digest);
+  if (!isIndexType(raw.mediaType)) {
+    const { config, layers, artifactType } = parseImageManifest(raw);
+    const role = isAttestation(entry as Descriptor) ? 'attestation' : artifactType === undefined ? 'image' : 'artifact';
+    const children = [blobNode('config', config), ...layers.map((layer) => blobNode('layer', layer)), ...referrers];
+    return { role, ...facts, ...(artifactType === undefined ? {} : { artifactType }), children };
+  }
+  const index = parseIndex(raw);
+  const nodes = await Promise.all(
+    index.manifests.map(async (child): Promise<TreeNode> => {
+      if (below.has(child.digest)) return missingNode(child, 'it contains itself');
+      try {
+        return await describe(
+          env,
+          source,
+          { ...(await source.getManifest(child.digest)), mediaType: child.mediaType },
+          child,
+          below,
+        );
+      } catch (thrown) {
+        return missingNode(child, asError(thrown).message);
+      }
+    }),
+  );
+  return {
+    role: 'index',
+    ...facts,
+    ...(index.annotations === undefined ? {} : { annotations: index.annotations }),
+    ...(index.artifactType === undefined ? {} : { artifactType: index.artifactType }),
+    children: [...underTheirSubjects(index.manifests, nodes), ...referrers],
+  };
+}
+
+/** Attestations hang below the image that they speak of; one whose image is not there stays where it is. */
+function underTheirSubjects(entries: readonly IndexEntry[], nodes: readonly TreeNode[]): TreeNode[] {
+  const extra = new Map<Digest, TreeNode[]>();
+  const top: TreeNode[] = [];
+  const present = new Set(entries.filter((entry) => !isAttestation(entry)).map((entry) => entry.digest));
+  entries.forEach((entry, at) => {
+    const node = nodes[at];
+    if (node === undefined) return;
+    const subject = isAttestation(entry) ? attestationSubject(entry) : undefined;
+    if (subject !== undefined && present.has(subject)) extra.set(subject, [...(extra.get(subject) ?? []), node]);
+    else top.push(node);
+  });
+  return top.map((node) => ({ ...node, children: [...node.children, ...(extra.get(node.digest) ?? [])] }));
+}
+
+function factsOf(entry: Partial<IndexEntry>) {
+  return {
+    ...(entry.platform === undefined ? {} : { platform: formatPlatform(entry.platform) }),
+    ...(entry.annotations === undefined ? {} : { annotations: entry.annotations }),
+    ...(entry.artifactType === undefined ? {} : { artifactType: entry.artifactType }),
+  };
+}
+
+function blobNode(role: 'config' | 'layer', blob: Descriptor): TreeNode {
+  return {
+    role,
+    digest: blob.digest,
+    mediaType: blob.mediaType,
+    size: blob.size,
+    ...(blob.annotations === undefined ? {} : { annotations: blob.annotations }),
+    children: [],
+  };
+}
+
+function missingNode(entry: IndexEntry, problem: string): TreeNode {
+  return {
+    role: 'missing',
+    ...factsOf(entry),
+    digest: entry.digest,
+    mediaType: entry.mediaType,
+    size: entry.size,
+    problem,
+    children: [],
+  };
+}
+
+/** What refers to a manifest in its registry; nothing where the source is no registry. */
+async function referrersOf(env: Env, source: VerifiedSource, digest: Digest): Promise<TreeNode[]> {
+  const reference = source.location.reference;
+  if (reference === undefined) return [];
+  const repository = env.registries.client(reference.registry).repository(reference.repository);
+  const [found, attached] = await Promise.all([
+    repository.referrers(digest),
+    repository.headManifest(`${digest.replace(':', '-')}.sig`),
+  ]);
+  const signature: Descriptor[] = attached === undefined ? [] : [attached];
+  return [
+    ...found.map(
+      (one): TreeNode => referrerNode(signatureTypes.test(one.artifactType ?? '') ? 'signature' : 'referrer', one),
+    ),
+    ...signature.map((one): TreeNode => referrerNode('signature', one)),
+  ];
+}
+
+function referrerNode(role: 'referrer' | 'signature', one: Descriptor): TreeNode {
+  return { role, ...factsOf(one), digest: one.digest, mediaType: one.mediaType, size: one.size, children: [] };
+}

@@ -1,0 +1,8 @@
+/** What every operation is given: made once, at the composition root. */
+import type { Platform } from '../oci/platform.ts';
+import type { TransportEnv } from '../transports/transport.ts';
+
+export interface Env extends TransportEnv {
+  /** The platform of this machine: what is chosen from an index when nobody says otherwise. */
+  readonly host: Platform;
+}
