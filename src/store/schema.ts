@@ -1,0 +1,60 @@
+/**
+ * The tables, as the list of steps that made them: entry N takes a database from version N to N + 1. A step that was
+ * released is never edited; what comes next is appended.
+ *
+ * A digest in `list_content` or `lease_content` keeps a blob alive. Rows that leave these tables, however they do,
+ * are noted in `loose_content` by triggers: those are the blobs that may have lost their last holder.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE lists (
+    id TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    index_json TEXT NOT NULL,
+    locations_json TEXT NOT NULL,
+    files_json TEXT NOT NULL,
+    base_type TEXT,
+    base_digest TEXT,
+    base_bytes BLOB
+  ) STRICT;
+
+  CREATE TABLE list_names (
+    position INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    list_id TEXT NOT NULL REFERENCES lists (id) ON DELETE CASCADE
+  ) STRICT;
+  CREATE INDEX list_names_by_list ON list_names (list_id);
+
+  CREATE TABLE list_content (
+    position INTEGER PRIMARY KEY,
+    list_id TEXT NOT NULL REFERENCES lists (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    UNIQUE (list_id, digest)
+  ) STRICT;
+  CREATE INDEX list_content_by_digest ON list_content (digest);
+
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY,
+    host TEXT NOT NULL,
+    process INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE lease_content (
+    lease_id TEXT NOT NULL REFERENCES leases (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    PRIMARY KEY (lease_id, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX lease_content_by_digest ON lease_content (digest);
+
+  CREATE TABLE loose_content (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER list_lets_go AFTER DELETE ON list_content BEGIN
+    INSERT OR IGNORE INTO loose_content VALUES (old.digest);
+  END;
+  CREATE TRIGGER lease_lets_go AFTER DELETE ON lease_content BEGIN
+    INSERT OR IGNORE INTO loose_content VALUES (old.digest);
+  END;
+  `,
+];

@@ -1,0 +1,93 @@
+/**
+ * The local store: one folder with a database (`sheaf.db`), content-addressed blobs (`blobs/`) and blobs on their way
+ * in (`tmp/`). Any number of processes may use it at once.
+ */
+import { homedir, isAbsolute, join, resolve } from './builtin.ts';
+import { blobPath, type ContentStore, createContentStore } from './content-store.ts';
+import { StoreDatabase } from './database.ts';
+import type { GarbageReport } from './garbage.ts';
+import { type Lease, Leases } from './leases.ts';
+import { createListStore, type ListStore } from './list-store.ts';
+
+export type { GarbageReport } from './garbage.ts';
+
+export interface StoreOptions {
+  /** Milliseconds since the Unix epoch, now. */
+  readonly now?: () => number;
+}
+
+export class Store implements Disposable {
+  readonly dir: string;
+  readonly lists: ListStore;
+  readonly content: ContentStore;
+  readonly #database: StoreDatabase;
+  readonly #leases: Leases;
+  readonly #now: () => number;
+
+  private constructor(dir: string, now: () => number) {
+    this.dir = dir;
+    this.#now = now;
+    this.#database = new StoreDatabase(dir);
+    this.#leases = new Leases(this.#database, now, (digest) => blobPath(dir, digest));
+    this.lists = createListStore(this.#database, this.#leases, now);
+    this.content = createContentStore(dir, this.#leases);
+  }
+
+  /**
+   * The store in the folder `dir`. Touches nothing yet: the folder is made by the first write, and reading none finds
+   * none.
+   */
+  static open(dir: string, { now = Date.now }: StoreOptions = {}): Store {
+    return new Store(dir, now);
+  }
+
+  /**
+   * Opens a lease: what is put under it, or held by it, stays until it is closed, so that whoever gathers content for
+   * a list cannot lose it to somebody who removes another. Throws StorageError.
+   */
+  openLease(): Lease {
+    const leases = this.#leases;
+    const id = leases.open();
+    const close = (): void => leases.close(id);
+    return {
+      id,
+      hold: async (digests) => {
+        leases.hold(digests, id);
+        const there = await Promise.all(digests.map((digest) => this.content.has(digest)));
+        return digests.filter((_, at) => there[at] === true);
+      },
+      close,
+      [Symbol.dispose]: close,
+    };
+  }
+
+  /** Removes what no list and no running process needs. Blobs written less than `olderThanMs` ago stay (default 0). */
+  async collectGarbage({ olderThanMs = 0 }: { readonly olderThanMs?: number } = {}): Promise<GarbageReport> {
+    const { collectGarbage } = await import('./garbage.ts');
+    return collectGarbage(this.#database, this.#leases, { olderThanMs, now: this.#now() });
+  }
+
+  /** Ends the leases of this store and closes its database. A store that was closed opens again when it is used. */
+  close(): void {
+    try {
+      this.#leases.closeAll();
+    } finally {
+      this.#database.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * The folder of the store: `$SHEAF_HOME`, else `$XDG_DATA_HOME/sheaf`, else `~/.local/share/sheaf` (XDG Base Directory
+ * Specification: a relative `XDG_DATA_HOME` does not count).
+ */
+export function storeDirectory(env: NodeJS.ProcessEnv): string {
+  const { SHEAF_HOME: own, XDG_DATA_HOME: data, HOME: home } = env;
+  if (own) return resolve(own);
+  if (data && isAbsolute(data)) return join(data, 'sheaf');
+  return join(home || homedir(), '.local', 'share', 'sheaf');
+}
