@@ -1,0 +1,176 @@
+/** Where auth files stand, and how they are read and changed on disk. */
+import { randomUUID } from 'node:crypto';
+import { accessSync } from 'node:fs';
+import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
+import { withFileLock } from '../foundation/file-lock.ts';
+import type { Session } from '../foundation/session.ts';
+import type { AuthFileFormat } from './auth-file.ts';
+
+/** What decides where auth files stand; a value, so that tests need no real home. */
+export interface AuthFilePlaces {
+  /** The file named on the command line, which then is the only one. */
+  authfile?: string | undefined;
+  env: NodeJS.ProcessEnv;
+  homeDir: string;
+  /** Defaults to this machine's. */
+  platform?: NodeJS.Platform;
+  /** User id for `/run/containers/<uid>`; defaults to this process's. */
+  uid?: number | undefined;
+}
+
+export interface AuthFilePlace {
+  path: string;
+  format: AuthFileFormat;
+  /** What names the file, for people: `--authfile`, `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG` or `default`. */
+  origin: string;
+  /** The user named it, so that it must be there. */
+  required: boolean;
+}
+
+/**
+ * The auth files to read, in order. A file named by `--authfile`, `REGISTRY_AUTH_FILE` or `DOCKER_CONFIG` is the only one, as with
+ * podman; else podman's runtime file, podman's persistent file, docker's file and the old `.dockercfg`.
+ */
+export function authFilePlaces(places: AuthFilePlaces): AuthFilePlace[] {
+  const { authfile, env, homeDir } = places;
+  const only = (path: string, origin: string, required: boolean): AuthFilePlace[] => [
+    { path, format: 'auths', origin, required },
+  ];
+  if (authfile !== undefined) return only(authfile, '--authfile', true);
+  if (env['REGISTRY_AUTH_FILE']) return only(env['REGISTRY_AUTH_FILE'], 'REGISTRY_AUTH_FILE', true);
+  if (env['DOCKER_CONFIG']) return only(join(env['DOCKER_CONFIG'], 'config.json'), 'DOCKER_CONFIG', false);
+  const paths = [
+    podmanAuthFile(places),
+    join(env['XDG_CONFIG_HOME'] || join(homeDir, '.config'), 'containers', 'auth.json'),
+    join(homeDir, '.docker', 'config.json'),
+  ];
+  const found: AuthFilePlace[] = [...new Set(paths)].map((path) => ({
+    path,
+    format: 'auths',
+    origin: 'default',
+    required: false,
+  }));
+  return [...found, { path: join(homeDir, '.dockercfg'), format: 'dockercfg', origin: 'default', required: false }];
+}
+
+/** The file that `podman login` writes by default: for the session on Linux, persistent elsewhere. */
+function podmanAuthFile({
+  env,
+  homeDir,
+  platform = process.platform,
+  uid = process.getuid?.(),
+}: AuthFilePlaces): string {
+  if (platform !== 'linux') return join(homeDir, '.config', 'containers', 'auth.json');
+  if (env['XDG_RUNTIME_DIR']) return join(env['XDG_RUNTIME_DIR'], 'containers', 'auth.json');
+  return join('/run', 'containers', String(uid ?? 0), 'auth.json');
+}
+
+/**
+ * The text of an auth file, or undefined if there is none.
+ *
+ * @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE if a required file cannot be read (the peers' words)
+ * @throws StorageError AUTH_FILE_UNREADABLE if an optional one is there and cannot be read
+ */
+export async function readAuthFile(
+  place: Pick<AuthFilePlace, 'path' | 'required' | 'origin'>,
+): Promise<string | undefined> {
+  try {
+    return await readFile(place.path, 'utf8');
+  } catch (thrown) {
+    if (place.required) throw notAccessible(place, thrown);
+    if (isMissing(thrown)) return undefined;
+    throw new StorageError(`cannot read the file of credentials ${place.path}: ${asError(thrown).message}`, {
+      code: 'AUTH_FILE_UNREADABLE',
+      cause: thrown,
+    });
+  }
+}
+
+/** @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE (the peers' words) unless the file is there */
+export function requireAccessible(place: AuthFilePlace): void {
+  try {
+    accessSync(place.path);
+  } catch (thrown) {
+    throw notAccessible(place, thrown);
+  }
+}
+
+function notAccessible({ path, origin }: Pick<AuthFilePlace, 'path' | 'origin'>, thrown: unknown): NotFoundError {
+  const why = isMissing(thrown) ? 'no such file or directory' : asError(thrown).message;
+  return new NotFoundError(`credential file is not accessible: stat ${path}: ${why}`, {
+    code: 'AUTH_FILE_NOT_ACCESSIBLE',
+    hint: `Log in with "sheaf login" to make the file, or correct ${origin}.`,
+    cause: thrown,
+  });
+}
+
+function isMissing(thrown: unknown): boolean {
+  const code = systemCode(thrown);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/**
+ * Changes an auth file: under a lock beside it, `edit` gets the present text (empty if there is no file) and what it returns takes
+ * the file's place in one step with mode 0600. Returning the same text writes nothing. A symbolic link stays one.
+ *
+ * @throws StorageError AUTH_FILE_NOT_WRITTEN naming the file
+ */
+export async function updateAuthFile(
+  path: string,
+  session: Pick<Session, 'clock' | 'signal'>,
+  edit: (text: string) => string,
+): Promise<void> {
+  try {
+    const target = await realpath(path).catch(() => path);
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+    await withFileLock(`${target}.sheaf-lock`, session, async () => {
+      const before = await readFile(target, 'utf8').catch((thrown: unknown) => {
+        if (systemCode(thrown) === 'ENOENT') return '';
+        throw thrown;
+      });
+      const after = edit(before);
+      if (after !== before) await replaceFile(target, after);
+    });
+  } catch (thrown) {
+    if (systemCode(thrown) === undefined || thrown instanceof StorageError) throw thrown;
+    throw new StorageError(`cannot write the file of credentials ${path}: ${asError(thrown).message}`, {
+      code: 'AUTH_FILE_NOT_WRITTEN',
+      hint: 'Make its directory writable, or name another file with --authfile.',
+      cause: thrown,
+    });
+  }
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}-${randomUUID()}.tmp`;
+  try {
+    const handle = await open(temporary, 'wx', 0o600);
+    try {
+      await handle.writeFile(text, 'utf8');
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Makes the rename itself durable; directories cannot be synced everywhere, and then the rename is as durable as it gets. */
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}
+
+/** Whether something stands at `path`. */
+export async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

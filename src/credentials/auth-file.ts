@@ -1,0 +1,227 @@
+/**
+ * podman's `auth.json`, docker's `config.json` and the old `.dockercfg`: parse, look up, change. Pure; files are read and
+ * written by auth-file-store.ts.
+ *
+ * Sources: containers-auth.json(5); docker-login(1) "Credential stores"; oras-go `credentials` for `username`/`password`
+ * and `registrytoken` beside `auth`.
+ */
+import { UsageError } from '../foundation/errors.ts';
+import { removeJsonMember, setJsonMember } from './json-text.ts';
+import { helperServers, hostOfKey, hubServerUrl, isHub, keysLongestFirst, normalizeHost } from './registry-key.ts';
+import type { Credentials } from './types.ts';
+
+/** `auths`: the credentials stand below that member; `dockercfg`: the whole document is that map and its keys are registries only. */
+export type AuthFileFormat = 'auths' | 'dockercfg';
+
+export interface AuthFile {
+  readonly format: AuthFileFormat;
+  /** Entries by key, in the order of the document, undecoded. */
+  readonly auths: ReadonlyMap<string, unknown>;
+  /** Helper name by registry. */
+  readonly credHelpers: ReadonlyMap<string, string>;
+  readonly credsStore: string | undefined;
+}
+
+/** One thing to try, in order. `final`: whatever comes of it, this file has nothing further to say. */
+export type LookupStep =
+  | { kind: 'credentials'; key: string; credentials: Credentials }
+  | { kind: 'unusable'; key: string; why: string }
+  | { kind: 'helper'; member: 'credHelpers' | 'credsStore'; name: string; servers: readonly string[]; final: boolean };
+
+/**
+ * Parses the text of an auth file; an empty text is an empty file, as docker has it.
+ *
+ * @throws UsageError AUTH_FILE_MALFORMED naming `what`, never quoting the text.
+ */
+export function parseAuthFile(text: string, what: string, format: AuthFileFormat = 'auths'): AuthFile {
+  const top = parseObject(text, what);
+  if (format === 'dockercfg') {
+    return { format, auths: new Map(Object.entries(top)), credHelpers: new Map(), credsStore: undefined };
+  }
+  const helpers = Object.entries(memberObject(top, 'credHelpers', what));
+  const store = top['credsStore'];
+  return {
+    format,
+    auths: new Map(Object.entries(memberObject(top, 'auths', what))),
+    credHelpers: new Map(
+      helpers.flatMap(([key, name]) => (typeof name === 'string' && name !== '' ? [[key, name]] : [])),
+    ),
+    credsStore: typeof store === 'string' && store !== '' ? store : undefined,
+  };
+}
+
+/**
+ * What an auth file says of `repository` on `host`, in the order to try: the registry's own helper (`credHelpers`, final);
+ * exact keys with a namespace, longest first; the general helper (`credsStore`); the exact key of the registry; keys that
+ * name the same registry in an older form. Only one entry is decoded: the first that matches.
+ */
+export function lookupSteps(file: AuthFile, host: string, repository: string): LookupStep[] {
+  const servers = helperServers(host);
+  const helper = helperOf(file, host);
+  if (helper !== undefined) return [{ kind: 'helper', member: 'credHelpers', name: helper, servers, final: true }];
+
+  const steps: LookupStep[] = [];
+  const registry = normalizeHost(host);
+  const namespaced =
+    file.format === 'auths' ? keysLongestFirst(host, repository).filter((key) => key !== registry) : [];
+  for (const key of namespaced) {
+    if (!file.auths.has(key)) continue;
+    steps.push(decodeEntry(key, file.auths.get(key)));
+    break;
+  }
+  if (file.credsStore !== undefined) {
+    steps.push({ kind: 'helper', member: 'credsStore', name: file.credsStore, servers, final: false });
+  }
+  const key = registryKeyIn(file, host);
+  if (key !== undefined) steps.push(decodeEntry(key, file.auths.get(key)));
+  return steps;
+}
+
+/** The helper that `credHelpers` names for `host`, under whatever name of it. */
+export function helperOf(file: AuthFile, host: string): string | undefined {
+  const exact = file.credHelpers.get(host);
+  if (exact !== undefined) return exact;
+  for (const [key, name] of file.credHelpers) if (hostOfKey(key) === normalizeHost(host)) return name;
+  return undefined;
+}
+
+/** The key under which `file` holds the entry of `host` as a whole: the exact one, else the first that names the same registry. */
+export function registryKeyIn(file: AuthFile, host: string): string | undefined {
+  const registry = normalizeHost(host);
+  for (const key of [registry, host]) if (file.auths.has(key)) return key;
+  for (const key of file.auths.keys()) if (hostOfKey(key, file.format === 'dockercfg') === registry) return key;
+  return undefined;
+}
+
+/**
+ * All keys of `file` that mean `key` (a result of parseLoginKey): logout must remove each of them, or an older spelling of the
+ * same registry would still be found.
+ */
+export function keysMeaning(file: AuthFile, key: string): string[] {
+  return [...file.auths.keys()].filter((candidate) => candidate === key || hostOfKey(candidate) === key);
+}
+
+/** Credentials that one entry holds. Nothing of the entry's content gets into `why`. */
+export function decodeEntry(key: string, entry: unknown): LookupStep {
+  const unusable = (why: string): LookupStep => ({ kind: 'unusable', key, why });
+  if (!isObject(entry)) return unusable(entry === null ? 'the entry is empty' : 'the entry is not an object');
+  const identityToken = nonEmptyString(entry['identitytoken']);
+  if (identityToken !== undefined) {
+    return { kind: 'credentials', key, credentials: { kind: 'identity-token', token: identityToken } };
+  }
+  const registryToken = nonEmptyString(entry['registrytoken']);
+  if (registryToken !== undefined)
+    return { kind: 'credentials', key, credentials: { kind: 'bearer', token: registryToken } };
+  const auth = entry['auth'];
+  if (typeof auth === 'string' && auth !== '') {
+    const login = decodeAuth(auth);
+    if (typeof login === 'string') return unusable(login);
+    return { kind: 'credentials', key, credentials: { kind: 'basic', ...login } };
+  }
+  const username = nonEmptyString(entry['username']);
+  const password = nonEmptyString(entry['password']);
+  if (username !== undefined && password !== undefined) {
+    return { kind: 'credentials', key, credentials: { kind: 'basic', username, password } };
+  }
+  return unusable('the entry is empty: its secret is kept elsewhere');
+}
+
+/** The entry that holds `credentials`, as podman and docker write it. */
+export function encodeEntry(credentials: Credentials): Record<string, string> {
+  switch (credentials.kind) {
+    case 'basic':
+      return { auth: Buffer.from(`${credentials.username}:${credentials.password}`, 'utf8').toString('base64') };
+    case 'identity-token':
+      return { identitytoken: credentials.token };
+    case 'bearer':
+      return { registrytoken: credentials.token };
+  }
+}
+
+/**
+ * The text of an auth file in which `key` holds `entry`. An entry that is there under an older spelling of the same registry is
+ * changed where it stands, so that docker (which knows Docker Hub only by its URL) and podman read the same thing.
+ */
+export function withEntry(text: string, what: string, key: string, entry: Record<string, string>): string {
+  const file = parseAuthFile(text, what);
+  let out = blankToObject(text);
+  for (const name of new Set([key, ...keysMeaning(file, key)])) {
+    if (!isObject(file.auths.get(name))) {
+      out = setJsonMember(out, ['auths', name], entry);
+      continue;
+    }
+    for (const field of secretFields) if (!(field in entry)) out = removeJsonMember(out, ['auths', name, field]);
+    for (const [field, value] of Object.entries(entry)) out = setJsonMember(out, ['auths', name, field], value);
+  }
+  return out;
+}
+
+/** Every field of an entry that can hold credentials; whatever else stands in it (docker's `email`) stays. */
+const secretFields = ['auth', 'identitytoken', 'registrytoken', 'username', 'password'] as const;
+
+/** The text of an auth file without any entry for `key`. */
+export function withoutEntry(text: string, what: string, key: string): string {
+  const file = parseAuthFile(text, what);
+  return keysMeaning(file, key).reduce((out, name) => removeJsonMember(out, ['auths', name]), blankToObject(text));
+}
+
+/** The key under which to write a login for `key` into a file of docker's, which knows Docker Hub only by its URL. */
+export function dockerKey(key: string): string {
+  return isHub(key) ? hubServerUrl : key;
+}
+
+function decodeAuth(auth: string): { username: string; password: string } | string {
+  const compact = auth.replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(compact)) return 'its "auth" is not base64';
+  const text = Buffer.from(compact, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 0) return 'its "auth" has no colon between user name and password';
+  if (colon === 0) return 'its "auth" has no user name';
+  // docker on Windows used to pad the password with NUL
+  return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/^\0+|\0+$/g, '') };
+}
+
+function blankToObject(text: string): string {
+  const bare = withoutByteOrderMark(text);
+  return bare.trim() === '' ? '{}\n' : bare;
+}
+
+function withoutByteOrderMark(text: string): string {
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
+}
+
+function parseObject(text: string, what: string): Record<string, unknown> {
+  const bare = withoutByteOrderMark(text);
+  if (bare.trim() === '') return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(bare);
+  } catch {
+    // the parser's message quotes the text, which holds secrets
+    throw malformed(what, 'it is not JSON');
+  }
+  if (!isObject(value)) throw malformed(what, 'it is not a JSON object');
+  return value;
+}
+
+function memberObject(top: Record<string, unknown>, name: string, what: string): Record<string, unknown> {
+  const value = top[name];
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw malformed(what, `its "${name}" is not an object`);
+  return value;
+}
+
+function malformed(what: string, why: string): UsageError {
+  return new UsageError(`${what} is not a file of credentials: ${why}`, {
+    code: 'AUTH_FILE_MALFORMED',
+    hint: 'Correct the file, or name another one with --authfile.',
+  });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function nonEmptyString(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,123 @@
+/** Log out: from one registry, or from all. */
+import { asError, SheafError, systemCode } from '../foundation/errors.ts';
+import { keysMeaning, withoutEntry } from './auth-file.ts';
+import { updateAuthFile } from './auth-file-store.ts';
+import { eraseFromHelper, getFromHelper } from './helper-client.ts';
+import { removeJsonMember } from './json-text.ts';
+import { getLogin, notLoggedIn } from './login.ts';
+import {
+  keychainOf,
+  type LoginEnvironment,
+  type LoginStore,
+  loginFile,
+  readLoginFile,
+  storeNamedBy,
+} from './login-store.ts';
+import { helperServers, hostOfKey, parseLoginKey, registryOfKey } from './registry-key.ts';
+
+export interface LogoutResult {
+  /** For people: each file, helper and keychain from which something was removed. */
+  removedFrom: string[];
+  notes: string[];
+}
+
+/**
+ * Forgets a login wherever login keeps one: the file, the helper that it names, the keychain; or only in `store`.
+ *
+ * @throws NotFoundError NOT_LOGGED_IN if there was nothing; UsageError INVALID_REGISTRY; AuthError, StorageError from the stores
+ */
+export async function logoutFrom(
+  request: { registry: string; store?: LoginStore | undefined },
+  environment: LoginEnvironment,
+): Promise<LogoutResult> {
+  const key = parseLoginKey(request.registry);
+  const file = await loginFile(environment);
+  const content = await readLoginFile(file);
+  const { store } = request;
+  const removedFrom: string[] = [];
+  const notes: string[] = [];
+
+  if (store === undefined || store.kind === 'file') {
+    const had = keysMeaning(content, key).length > 0;
+    if (had) await updateAuthFile(file.path, environment.session, (text) => withoutEntry(text, file.path, key));
+    if (had) removedFrom.push(file.path);
+  }
+  const helper = store ?? storeNamedBy(content, key);
+  if (helper?.kind === 'helper' && !key.includes('/') && (await eraseAll(helper.name, key, environment))) {
+    removedFrom.push(`docker-credential-${helper.name}`);
+  }
+  if (store?.kind === 'keychain' || (store === undefined && environment.compatAuthFile === undefined)) {
+    const erased = await eraseFromKeychain(key, store !== undefined, environment);
+    if (erased === true) removedFrom.push('the keychain of the operating system');
+    else if (typeof erased === 'string') notes.push(erased);
+  }
+
+  const left = store === undefined ? await getLogin(key, environment) : undefined;
+  if (left !== undefined) notes.push(`there are still credentials for ${key}: ${left.source}`);
+  if (removedFrom.length === 0 && left === undefined) throw notLoggedIn(key);
+  return { removedFrom, notes };
+}
+
+/**
+ * Forgets all logins: every entry of the file, what its `credHelpers` hold for the registries named there, what its `credsStore`
+ * holds for the registries that the file lists, and every entry of sheaf in the keychain.
+ */
+export async function logoutFromAll(environment: LoginEnvironment): Promise<LogoutResult> {
+  const file = await loginFile(environment);
+  const content = await readLoginFile(file);
+  const removedFrom: string[] = [];
+  const notes: string[] = [];
+  const attempt = async (name: string, work: () => Promise<boolean>): Promise<void> => {
+    try {
+      if ((await work()) && !removedFrom.includes(name)) removedFrom.push(name);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'KEYCHAIN_UNAVAILABLE') notes.push(asError(thrown).message);
+    }
+  };
+  for (const [key, name] of content.credHelpers) {
+    await attempt(`docker-credential-${name}`, () => eraseAll(name, hostOfKey(key), environment));
+  }
+  for (const key of content.credsStore === undefined ? [] : content.auths.keys()) {
+    const name = content.credsStore ?? '';
+    await attempt(`docker-credential-${name}`, () => eraseAll(name, hostOfKey(key), environment));
+  }
+  if (content.auths.size > 0) {
+    await attempt(file.path, async () => {
+      const without = (text: string): string => (text === '' ? text : removeJsonMember(text, ['auths']));
+      await updateAuthFile(file.path, environment.session, without);
+      return true;
+    });
+  }
+  await attempt('the keychain of the operating system', async () => {
+    const keychain = keychainOf(environment);
+    const servers = [...((await keychain?.list()) ?? new Map<string, string>()).keys()];
+    for (const server of servers) await keychain?.erase(server);
+    return servers.length > 0;
+  });
+  return { removedFrom, notes };
+}
+
+/** Erases what a helper holds for a registry under any of its names; helpers need not say whether there was something. */
+async function eraseAll(name: string, host: string, { env, session }: LoginEnvironment): Promise<boolean> {
+  const options = { env, signal: session.signal };
+  let erased = false;
+  for (const server of helperServers(registryOfKey(host))) {
+    if ((await getFromHelper(name, [server], options)) === undefined) continue;
+    erased = (await eraseFromHelper(name, server, options)) || erased;
+  }
+  return erased;
+}
+
+/** Whether there was something; a line for people if it cannot be told and nobody asked for the keychain by name. */
+async function eraseFromKeychain(
+  key: string,
+  asked: boolean,
+  environment: LoginEnvironment,
+): Promise<boolean | string> {
+  try {
+    return (await keychainOf(environment)?.erase(key)) ?? false;
+  } catch (thrown) {
+    if (asked || !(thrown instanceof SheafError)) throw thrown;
+    return thrown.code === 'KEYCHAIN_UNAVAILABLE' ? false : thrown.message;
+  }
+}
