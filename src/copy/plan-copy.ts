@@ -12,7 +12,7 @@ import { isIndexType, mediaTypes } from '../oci/media-types.ts';
 import { formatPlatform, type Platform } from '../oci/platform.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
-import type { VerifiedSource } from '../transports/verified-source.ts';
+import { parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { CopyPlan, CopyStep, PutManifestStep } from './plan.ts';
 import { type InstanceSelection, selectInstances } from './select-instances.ts';
 
@@ -109,7 +109,7 @@ function createPlanner(request: CopyRequest, notes: string[]) {
         code: 'INDEX_TOO_DEEP',
       });
     }
-    const index = parseIndex(raw);
+    const index = parsed(source, () => parseIndex(raw));
     const chosen = selectInstances(index, select, request.host);
     if (select !== 'all' && request.unselected === 'strip' && chosen.length === 0 && index.manifests.length > 0) {
       throw new ConflictError(`nothing of ${source.location.format()} is left after the selection`, {
@@ -160,18 +160,18 @@ function createPlanner(request: CopyRequest, notes: string[]) {
   };
 
   const planImage = async (raw: RawManifest, label: string): Promise<PlannedManifest> => {
-    const parsed = parseImageManifest(raw);
+    const image = parsed(source, () => parseImageManifest(raw));
     const to = targetFormat(request, raw.mediaType);
     let manifest = raw;
     if (to !== undefined) {
-      const converted = convertImageManifest(parsed, to === 'oci' ? mediaTypes.ociManifest : mediaTypes.dockerManifest);
+      const converted = convertImageManifest(image, to === 'oci' ? mediaTypes.ociManifest : mediaTypes.dockerManifest);
       notes.push(...converted.losses.map((loss) => `${label}: ${loss}`));
       manifest = encodeImageManifest(converted.manifest);
       notes.push(
         `${label}: converted to ${manifest.mediaType}, so its digest changes from ${raw.digest} to ${manifest.digest}`,
       );
     }
-    const blobs = [parsed.config, ...parsed.layers]
+    const blobs = [image.config, ...image.layers]
       .filter((blob) => !isForeign(blob))
       .map((blob) => ({ blob, instance: raw.digest }));
     const present =

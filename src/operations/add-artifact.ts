@@ -44,7 +44,7 @@ const maxConfigBytes = 4 << 20;
 export async function addArtifact(env: Env, request: AddArtifactRequest): Promise<AddedInstances> {
   const store = env.store();
   const { id } = store.lists.read(request.list);
-  const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject);
+  const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'artifact');
   return withLease(env, async (lease) => {
     const layers: Descriptor[] = [];
     for (const file of request.files) layers.push(await storeFile(env, lease, file, request));

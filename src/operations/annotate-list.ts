@@ -7,7 +7,7 @@ import { applyEdits, type EntryChanges, type IndexEdit } from '../oci/edits.ts';
 import { parseImageManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { ListRecord } from '../store/list-store.ts';
-import { openVerifiedSource } from '../transports/verified-source.ts';
+import { openVerifiedSource, parsed } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 import { findImage } from './find-image.ts';
 import { findInstance } from './find-instance.ts';
@@ -36,7 +36,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
   const before = lists.read(request.list);
   const { annotations, removeAnnotations } = request;
   if (request.instance === undefined) {
-    const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject);
+    const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'index');
     const edit: IndexEdit = {
       op: 'annotate-index',
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
@@ -67,11 +67,17 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
   return { record, instance };
 }
 
-/** The descriptor of an image as a subject (OCI Image Specification v1.1, manifest.md, `subject`). */
-export async function describeSubject(env: Env, name: string): Promise<Descriptor | null> {
+/**
+ * The descriptor of an image as a subject (OCI Image Specification v1.1, manifest.md, `subject`). The peers name the type of
+ * an artifact in the subject of an artifact, but not in that of an index, and descriptors that differ give other digests.
+ */
+export async function describeSubject(env: Env, name: string, of: 'artifact' | 'index'): Promise<Descriptor | null> {
   if (name === '') return null;
   await using source = await openVerifiedSource(findImage(env, name), env);
   const root = await source.getManifest();
-  const artifactType = isIndexType(root.mediaType) ? undefined : parseImageManifest(root).artifactType;
+  const artifactType =
+    of === 'index' || isIndexType(root.mediaType)
+      ? undefined
+      : parsed(source, () => parseImageManifest(root)).artifactType;
   return { ...descriptorOf(root), ...(artifactType === undefined ? {} : { artifactType }) };
 }

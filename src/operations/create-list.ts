@@ -56,7 +56,10 @@ function nameInUse(name: string): ConflictError {
 /** `--amend` and `--replace` cannot both be meant. */
 export function existingMode(amend: boolean, replace: boolean): CreateListRequest['ifExists'] {
   if (amend && replace) {
-    throw new UsageError('--amend and --replace are mutually exclusive', { code: 'CONFLICTING_FLAGS' });
+    throw new UsageError('--amend and --replace are mutually exclusive', {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Use --amend to add to the list that is there, --replace to begin anew.',
+    });
   }
   return amend ? 'amend' : replace ? 'replace' : 'fail';
 }

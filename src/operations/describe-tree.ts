@@ -8,7 +8,7 @@ import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { ImageLocation } from '../transports/transport.ts';
-import { openVerifiedSource, type VerifiedSource } from '../transports/verified-source.ts';
+import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 
 /** What a node of the tree is to a person. */
@@ -58,12 +58,12 @@ async function describe(
   const below = new Set([...path, raw.digest]);
   const referrers = await referrersOf(env, source, raw.digest);
   if (!isIndexType(raw.mediaType)) {
-    const { config, layers, artifactType } = parseImageManifest(raw);
+    const { config, layers, artifactType } = parsed(source, () => parseImageManifest(raw));
     const role = isAttestation(entry as Descriptor) ? 'attestation' : artifactType === undefined ? 'image' : 'artifact';
     const children = [blobNode('config', config), ...layers.map((layer) => blobNode('layer', layer)), ...referrers];
     return { role, ...facts, ...(artifactType === undefined ? {} : { artifactType }), children };
   }
-  const index = parseIndex(raw);
+  const index = parsed(source, () => parseIndex(raw));
   const nodes = await Promise.all(
     index.manifests.map(async (child): Promise<TreeNode> => {
       if (below.has(child.digest)) return missingNode(child, 'it contains itself');

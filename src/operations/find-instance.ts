@@ -7,7 +7,7 @@ import { isAttestation } from '../oci/matcher.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform, type PlatformSpec, parsePlatform, samePlatform } from '../oci/platform.ts';
 import type { ListRecord } from '../store/list-store.ts';
-import { openVerifiedSource } from '../transports/verified-source.ts';
+import { openVerifiedSource, parsed } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 import { findImage } from './find-image.ts';
 
@@ -73,7 +73,7 @@ async function byImageName(env: Env, record: ListRecord, text: string): Promise<
     if (onList.has(root.digest)) return root.digest;
     if (!isIndexType(root.mediaType)) found = [];
     else {
-      const index = parseIndex(root);
+      const index = parsed(source, () => parseIndex(root));
       const shared = index.manifests.filter((entry) => onList.has(entry.digest));
       found = shared.length > 1 ? [chooseInstance(index, {}, env.host).digest] : shared.map((entry) => entry.digest);
     }

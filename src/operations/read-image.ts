@@ -7,14 +7,19 @@ import { descriptorOf, type RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
 import { type ImageManifest, parseImageManifest } from '../oci/manifest.ts';
-import { isIndexType, mediaTypes } from '../oci/media-types.ts';
+import { isIndexType, isManifestType, mediaTypes } from '../oci/media-types.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { ImageLocation } from '../transports/transport.ts';
-import { openVerifiedSource, type VerifiedSource } from '../transports/verified-source.ts';
+import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 
 /** What to take from a source that is an index: one instance by the peers' rule, or a set. */
 export type Taking = { readonly one: PlatformChoice } | Exclude<InstanceSelection, 'none'>;
+
+interface KeptBlob {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
 
 /** What a source gives to a list. */
 export interface ReadImage {
@@ -22,7 +27,7 @@ export interface ReadImage {
   /** Where each entry's manifest and blobs are. */
   readonly locations: ReadonlyMap<Digest, readonly string[]>;
   /** Small things that were read anyway and are kept, so that nobody asks for them twice: manifests and configs. */
-  readonly content: ReadonlyArray<{ readonly digest: Digest; readonly bytes: Uint8Array }>;
+  readonly content: readonly KeptBlob[];
   /** The very index, when all of it was taken. */
   readonly base?: RawManifest;
 }
@@ -38,31 +43,70 @@ export async function readImage(env: Env, location: ImageLocation, taking: Takin
 }
 
 async function readIndex(env: Env, source: VerifiedSource, root: RawManifest, taking: Taking): Promise<ReadImage> {
-  const index = parseIndex(root);
-  const entries =
+  const index = parsed(source, () => parseIndex(root));
+  const chosen =
     typeof taking === 'object' && 'one' in taking
       ? [chooseInstance(index, taking.one, env.host)]
       : selectInstances(index, taking, env.host);
+  const content: KeptBlob[] = [];
+  const entries = await Promise.all(chosen.map((entry) => withPlatform(source, entry, content)));
   const locations = new Map<Digest, readonly string[]>();
   for (const entry of entries) locations.set(entry.digest, placesOf(source, entry.digest));
-  return { entries, locations, content: [], ...(taking === 'all' ? { base: root } : {}) };
+  return { entries, locations, content, ...(taking === 'all' ? { base: root } : {}) };
+}
+
+/**
+ * An entry whose index does not say for which operating system or architecture it is gets that from its config, as with the
+ * peers. What had to be read goes to `content`.
+ */
+async function withPlatform(source: VerifiedSource, entry: IndexEntry, content: KeptBlob[]): Promise<IndexEntry> {
+  const { platform } = entry;
+  if ((platform?.os && platform.architecture) || entry.artifactType !== undefined || !isManifestType(entry.mediaType)) {
+    return entry;
+  }
+  const raw = await source.getManifest(entry.digest);
+  const image = await readImageOf(source, raw, content);
+  if (image.platform === undefined) return entry;
+  const { os, architecture, variant, 'os.version': osVersion, 'os.features': osFeatures } = image.platform;
+  return {
+    ...entry,
+    platform: {
+      ...(platform ?? { os, architecture }),
+      ...(platform?.os
+        ? {}
+        : {
+            os,
+            ...(osVersion === undefined ? {} : { 'os.version': osVersion }),
+            ...(osFeatures === undefined ? {} : { 'os.features': osFeatures }),
+          }),
+      ...(platform?.architecture ? {} : { architecture, ...(variant === undefined ? {} : { variant }) }),
+    },
+  };
 }
 
 async function readSingle(source: VerifiedSource, root: RawManifest): Promise<ReadImage> {
-  const manifest = parseImageManifest(root);
-  const content = [{ digest: root.digest, bytes: root.bytes }];
-  let platform: Platform | undefined;
-  if (isImageConfig(manifest)) {
-    const bytes = await source.readBlob(manifest.config, maxConfigBytes);
-    content.push({ digest: manifest.config.digest, bytes });
-    platform = platformOf(bytes);
-  }
+  const content: KeptBlob[] = [];
+  const { platform, manifest } = await readImageOf(source, root, content);
   const entry: IndexEntry = {
     ...descriptorOf(root),
     ...(platform === undefined ? {} : { platform }),
     ...(manifest.artifactType === undefined ? {} : { artifactType: manifest.artifactType }),
   };
   return { entries: [entry], locations: new Map([[root.digest, placesOf(source, root.digest)]]), content };
+}
+
+/** A manifest and, where it is one of an image, the platform that its config states. What was read goes to `content`. */
+async function readImageOf(
+  source: VerifiedSource,
+  raw: RawManifest,
+  content: KeptBlob[],
+): Promise<{ manifest: ImageManifest; platform: Platform | undefined }> {
+  const manifest = parsed(source, () => parseImageManifest(raw));
+  content.push({ digest: raw.digest, bytes: raw.bytes });
+  if (!isImageConfig(manifest)) return { manifest, platform: undefined };
+  const bytes = await source.readBlob(manifest.config, maxConfigBytes);
+  content.push({ digest: manifest.config.digest, bytes });
+  return { manifest, platform: parsed(source, () => platformOf(bytes)) };
 }
 
 /** Where an instance of `source` will still be found later: pinned by digest wherever the transport can. */
@@ -91,13 +135,13 @@ function isImageConfig(manifest: ImageManifest): boolean {
 
 /** The platform that a config states; `undefined` where it states nothing (as in containers/image: all fields empty). */
 function platformOf(config: Uint8Array): Platform | undefined {
-  const parsed = parseImageConfig(config);
+  const stated = parseImageConfig(config);
   const platform: Platform = {
-    architecture: parsed.architecture ?? '',
-    os: parsed.os ?? '',
-    ...(parsed['os.version'] ? { 'os.version': parsed['os.version'] } : {}),
-    ...(parsed['os.features'] && parsed['os.features'].length > 0 ? { 'os.features': parsed['os.features'] } : {}),
-    ...(parsed.variant ? { variant: parsed.variant } : {}),
+    architecture: stated.architecture ?? '',
+    os: stated.os ?? '',
+    ...(stated['os.version'] ? { 'os.version': stated['os.version'] } : {}),
+    ...(stated['os.features'] && stated['os.features'].length > 0 ? { 'os.features': stated['os.features'] } : {}),
+    ...(stated.variant ? { variant: stated.variant } : {}),
   };
   return platform.architecture === '' && platform.os === '' && Object.keys(platform).length === 2
     ? undefined

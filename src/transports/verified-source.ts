@@ -83,6 +83,24 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
   return verified;
 }
 
+/**
+ * Parses what came from `source`: a document that is malformed is told with the place that it came from. Passes on what
+ * `parse` throws.
+ */
+export function parsed<T>(source: VerifiedSource, parse: () => T): T {
+  try {
+    return parse();
+  } catch (thrown) {
+    if (!(thrown instanceof IntegrityError)) throw thrown;
+    throw new IntegrityError(`${source.location.format()} cannot be used: ${thrown.message}`, {
+      code: thrown.code,
+      side: 'source',
+      cause: thrown.cause,
+      hint: thrown.hint ?? 'Whoever made it must mend it: push it again with a tool that writes it right.',
+    });
+  }
+}
+
 async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
   const digester = createDigester(algorithmOf(blob.digest));
   let size = 0;

@@ -1,7 +1,7 @@
-import { Args } from '@oclif/core';
+import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { dryRunFlag, progressFlags, registryFlags, repeatable, retryFlags } from '../../cli/flags.ts';
+import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import type { ManifestFormat } from '../../copy/plan-copy.ts';
 import { UsageError } from '../../foundation/errors.ts';
@@ -63,7 +63,6 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     ...hidden,
     ...progressFlags,
     ...registryFlags,
-    ...retryFlags,
   };
 
   async run(): Promise<unknown> {
@@ -106,7 +105,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       const { writeAtomically } = await import('../../foundation/atomic-file.ts');
       await writeAtomically(flags.digestfile, Buffer.from(plan.root.digest));
     }
-    if (flags.rm) env.store().lists.remove(record.id);
+    if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(plan.root.digest);
     return { digest: plan.root.digest, mediaType: plan.root.mediaType, destination: plan.destination, ...result };
   }
@@ -118,6 +117,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     if (format === undefined) {
       throw new UsageError(`unknown format "${given}". Choose one of the supported formats: 'oci' or 'v2s2'`, {
         code: 'UNKNOWN_FORMAT',
+        hint: 'Leave --format away to push everything as it is.',
       });
     }
     return format;

@@ -1,0 +1,393 @@
+/**
+ * What goes wrong outside of sheaf: each case has its exit code, and a message that names what, where, and what to do.
+ * Commands run in processes of their own, against the embedded registry with faults.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { blobOf, fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
+import { exitCodes } from '../../src/foundation/errors.ts';
+import { type Sheaf, sheafIn } from '../interop/tools.ts';
+import {
+  answer,
+  changedByte,
+  cutAfterDone,
+  cutBeforeHeaders,
+  cutRequestBodyAfter,
+  cutResponseBodyAfter,
+  htmlAnswer,
+  oversizeBody,
+  serverError,
+  tooManyRequests,
+  truncatedBody,
+  unauthorized,
+  wrongContentDigest,
+} from '../support/fault-kinds.ts';
+import type { Fault, Pattern } from '../support/faults.ts';
+import { testFolder } from '../support/folders.ts';
+import { type TestRegistry, withRegistry } from '../support/registry.ts';
+
+interface Scene {
+  sheaf: Sheaf;
+  registry: TestRegistry;
+  /** `docker://` and so on, of an image that is all right. */
+  image: string;
+}
+
+async function scene(t: TestContext): Promise<Scene> {
+  const registry = await withRegistry(t);
+  await pushFixtureImage(
+    registry.url,
+    'src/app',
+    await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } }),
+    'amd64',
+  );
+  registry.faults.reset();
+  const sheaf = sheafIn(join(await testFolder(t), 'home'));
+  return { sheaf, registry, image: `docker://${registry.host}/src/app:amd64` };
+}
+
+/** The message must name `names`, and a hint must say what to do. */
+async function expectFailure(
+  sheaf: Sheaf,
+  status: number,
+  names: readonly (string | RegExp)[],
+  ...args: string[]
+): Promise<void> {
+  const ran = await sheaf.fails(status, ...args);
+  assert.equal(ran.stdout, '', 'stdout holds results only');
+  for (const name of names) {
+    if (typeof name === 'string') assert.ok(ran.stderr.includes(name), `"${name}" is not in: ${ran.stderr}`);
+    else assert.match(ran.stderr, name);
+  }
+  assert.match(ran.stderr, /^hint: \S/m);
+  assert.doesNotMatch(ran.stderr, /^\s+at .*\(/m, 'no stack trace');
+}
+
+const plain = '--tls-verify=false';
+const quick = ['--retry=1', '--retry-delay=1ms'];
+
+describe('what a person types', () => {
+  const cases: ReadonlyArray<readonly [string, number, ReadonlyArray<string | RegExp>, readonly string[]]> = [
+    [
+      'a list that is not there',
+      exitCodes['not-found'],
+      ['nosuch'],
+      ['manifest', 'push', 'nosuch', 'docker://127.0.0.1:1/a:b'],
+    ],
+    [
+      'a reference with capitals',
+      exitCodes.usage,
+      ['UPPER/case'],
+      ['manifest', 'create', 'l', 'docker://quay.io/UPPER/case:1'],
+    ],
+    [
+      'a digest that is none',
+      exitCodes.usage,
+      ['sha256:abc'],
+      ['manifest', 'create', 'l', 'docker://quay.io/a/b@sha256:abc'],
+    ],
+    [
+      'a platform that is none',
+      exitCodes.usage,
+      ['linux/a b'],
+      ['manifest', 'create', '--platform', 'linux/a b', 'l', 'quay.io/a/b'],
+    ],
+    ['an unknown transport', exitCodes.usage, ['nope'], ['manifest', 'create', 'l', 'nope://a/b']],
+    ['a transport for later', exitCodes.unsupported, ['dir:'], ['manifest', 'create', 'l', 'dir:/tmp/x']],
+    [
+      'an annotation without a value',
+      exitCodes.usage,
+      ['no value given for annotation "hoge"'],
+      ['manifest', 'create', '--annotation', 'hoge', 'l'],
+    ],
+    ['an unknown flag', exitCodes.usage, ['--annotatoin'], ['manifest', 'create', '--annotatoin', 'a=b', 'l']],
+    [
+      '--amend with --replace',
+      exitCodes.usage,
+      ['mutually exclusive'],
+      ['manifest', 'create', '--amend', '--replace', 'l'],
+    ],
+    [
+      'a layout that is not there',
+      exitCodes['not-found'],
+      ['/nonexistent'],
+      ['manifest', 'create', 'l', 'oci:/nonexistent:x'],
+    ],
+    ['a format that is none', exitCodes.usage, ['v3'], ['manifest', 'push', '--format', 'v3', 'l', 'oci:/tmp/x']],
+    [
+      'a flag that waits for its issue',
+      exitCodes.usage,
+      ['--sign-by', 'not supported yet'],
+      ['manifest', 'push', '--sign-by', 'me', 'l', 'oci:/tmp/x'],
+    ],
+    [
+      'an auth file that is not there',
+      exitCodes['not-found'],
+      ['/nonexistent.json'],
+      ['manifest', 'create', '--authfile', '/nonexistent.json', 'l', 'docker://127.0.0.1:1/a:b'],
+    ],
+  ];
+  for (const [name, status, names, args] of cases) {
+    it(name, async (t) => {
+      const sheaf = sheafIn(join(await testFolder(t), 'home'));
+      await expectFailure(sheaf, status, names, ...args);
+      // nothing is made by a command that failed
+      assert.equal((await sheaf.run('manifest', 'exists', 'l')).code, 1);
+    });
+  }
+
+  it('a name that is in use', async (t) => {
+    const sheaf = sheafIn(join(await testFolder(t), 'home'));
+    await sheaf.ok('manifest', 'create', 'l');
+    await expectFailure(sheaf, exitCodes.conflict, ['already in use', '"l"'], 'manifest', 'create', 'l');
+  });
+
+  it('a platform that two instances claim: told when added, refused when it must be one', async (t) => {
+    const { sheaf, registry, image } = await scene(t);
+    const twin = await fixtureImage({
+      platform: { os: 'linux', architecture: 'amd64' },
+      layers: [{ other: 'content' }],
+    });
+    await pushFixtureImage(registry.url, 'src/app', twin, 'twin');
+    await sheaf.ok('manifest', 'create', plain, 'l', image);
+    const added = await sheaf.run('manifest', 'add', plain, 'l', `docker://${registry.host}/src/app:twin`);
+    assert.equal(added.code, 0);
+    assert.match(added.stderr, /2 instances claim the platform linux\/amd64/);
+    await expectFailure(
+      sheaf,
+      exitCodes.conflict,
+      ['linux/amd64', twin.manifest.digest],
+      'manifest',
+      'remove',
+      'l',
+      'linux/amd64',
+    );
+    await expectFailure(
+      sheaf,
+      exitCodes.conflict,
+      ['linux/amd64 is claimed by 2 instances', 'linux/s390x is missing'],
+      ...[
+        'manifest',
+        'push',
+        plain,
+        '--require',
+        'linux/amd64',
+        '--require',
+        'linux/s390x',
+        'l',
+        `docker://${registry.host}/dst/app:1`,
+      ],
+    );
+    assert.deepEqual(registry.faults.seen({ path: /dst\/app/ }), [], 'nothing was sent');
+  });
+});
+
+describe('what a registry holds', () => {
+  const manifest = 'application/vnd.oci.image.manifest.v1+json';
+  const index = 'application/vnd.oci.image.index.v1+json';
+  const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: `sha256:${'0'.repeat(64)}`, size: 2 };
+  const cases: ReadonlyArray<readonly [string, number, string | RegExp, string, string]> = [
+    ['truncated JSON', exitCodes.integrity, /JSON/, manifest, '{"schemaVersion":2,"config":{'],
+    [
+      'a document that could be two things',
+      exitCodes.integrity,
+      /ambiguous/,
+      index,
+      JSON.stringify({ schemaVersion: 2, mediaType: index, manifests: [], layers: [], config: empty }),
+    ],
+    [
+      'a type that nobody knows',
+      exitCodes.integrity,
+      'application/vnd.example',
+      'application/vnd.example',
+      '{"something":2}',
+    ],
+    [
+      'an index with a digest that is none',
+      exitCodes.integrity,
+      'manifests[0].digest',
+      index,
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: index,
+        manifests: [{ mediaType: manifest, digest: 'sha256:x', size: 1 }],
+      }),
+    ],
+    [
+      'an index whose manifests are no list',
+      exitCodes.integrity,
+      'manifests',
+      index,
+      JSON.stringify({ schemaVersion: 2, mediaType: index, manifests: 7 }),
+    ],
+  ];
+  for (const [name, status, problem, type, body] of cases) {
+    it(name, async (t) => {
+      const { sheaf, registry } = await scene(t);
+      const { digest } = blobOf(type, Buffer.from(body));
+      registry.faults.on(
+        { method: 'GET', path: /manifests\/bad/ },
+        answer(200, { 'content-type': type, 'docker-content-digest': digest }, body),
+      );
+      const image = `docker://${registry.host}/src/app:bad`;
+      await expectFailure(sheaf, status, [problem, registry.host], 'manifest', 'create', plain, '--all', 'l', image);
+      assert.equal((await sheaf.run('manifest', 'exists', 'l')).code, 1);
+    });
+  }
+
+  it('a tag that is not there', async (t) => {
+    const { sheaf, registry } = await scene(t);
+    await expectFailure(
+      sheaf,
+      exitCodes['not-found'],
+      [`${registry.host}/src/app:absent`],
+      'manifest',
+      'create',
+      plain,
+      'l',
+      `docker://${registry.host}/src/app:absent`,
+    );
+  });
+
+  it('a multi-platform image without the platform', async (t) => {
+    const { sheaf, registry } = await scene(t);
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 's390x' } });
+    await pushFixtureImage(registry.url, 'src/app', image);
+    await pushFixtureManifest(registry.url, 'src/app', fixtureIndex([image]), 'multi');
+    const multi = `docker://${registry.host}/src/app:multi`;
+    await expectFailure(
+      sheaf,
+      exitCodes['not-found'],
+      ['arm64', 'linux/s390x'],
+      'manifest',
+      'create',
+      plain,
+      '--platform',
+      'linux/arm64',
+      'l',
+      multi,
+    );
+  });
+});
+
+describe('what a registry does', () => {
+  const reading: Pattern = { method: 'GET', path: /manifests\/amd64/ };
+  const cases: ReadonlyArray<readonly [string, number, ReadonlyArray<string | RegExp>, Pattern, Fault]> = [
+    ['a manifest over 4 MiB', exitCodes.integrity, [/4194304|4 MiB/], reading, oversizeBody(4 * 1024 * 1024 + 1)],
+    [
+      'a manifest over 4 MiB without a length',
+      exitCodes.integrity,
+      [/4194304|4 MiB/],
+      reading,
+      oversizeBody(4 * 1024 * 1024 + 1, { chunked: true }),
+    ],
+    ['another digest than it says', exitCodes.integrity, ['sha256:'], reading, wrongContentDigest()],
+    ['a web page', exitCodes.registry, [/web page|HTML/i], reading, htmlAnswer(200)],
+    ['an error page', exitCodes.registry, ['502'], reading, htmlAnswer(502)],
+    ['401 for ever', exitCodes.auth, [], reading, unauthorized('Basic realm="test"')],
+    ['429 for ever, without Retry-After', exitCodes.registry, ['429'], reading, tooManyRequests()],
+    ['429 for ever, with Retry-After', exitCodes.registry, ['429'], reading, tooManyRequests(0)],
+    ['500 for ever', exitCodes.registry, ['500'], reading, serverError(500)],
+    ['cut before the answer', exitCodes.registry, [], reading, cutBeforeHeaders()],
+    ['cut within the answer', exitCodes.registry, [], reading, cutResponseBodyAfter(20)],
+    ['an answer that ends early', exitCodes.integrity, [], reading, truncatedBody(20)],
+  ];
+  for (const [name, status, names, pattern, fault] of cases) {
+    it(`${name}: create fails and makes nothing`, async (t) => {
+      const { sheaf, registry, image } = await scene(t);
+      registry.faults.on(pattern, fault);
+      await expectFailure(sheaf, status, [registry.host, ...names], 'manifest', 'create', plain, ...quick, 'l', image);
+      assert.equal((await sheaf.run('manifest', 'exists', 'l')).code, 1);
+    });
+  }
+
+  it('401 without credentials says how to give them', async (t) => {
+    const { sheaf, registry, image } = await scene(t);
+    registry.faults.on(reading, unauthorized('Bearer realm="http://127.0.0.1:1/token",service="x"'));
+    await expectFailure(
+      sheaf,
+      exitCodes.registry,
+      [/127\.0\.0\.1:1/],
+      'manifest',
+      'create',
+      plain,
+      ...quick,
+      'l',
+      image,
+    );
+  });
+
+  it('a config whose bytes are wrong', async (t) => {
+    const { sheaf, registry, image } = await scene(t);
+    registry.faults.on({ method: 'GET', path: /\/blobs\// }, changedByte(3));
+    await expectFailure(
+      sheaf,
+      exitCodes.integrity,
+      [registry.host, 'sha256:'],
+      'manifest',
+      'create',
+      plain,
+      'l',
+      image,
+    );
+  });
+
+  const pushes: ReadonlyArray<readonly [string, Pattern, Fault]> = [
+    ['the blob upload cannot begin', { method: 'POST' }, cutBeforeHeaders()],
+    ['the blob upload is cut', { method: ['PUT', 'PATCH'], path: /blobs\/uploads/ }, cutRequestBodyAfter(10)],
+    ['the blob upload answers 500', { method: ['PUT', 'PATCH'], path: /blobs\/uploads/ }, serverError(500)],
+    ['an instance is refused', { method: 'PUT', path: /manifests\/sha256:/ }, serverError(503)],
+    ['an instance is cut', { method: 'PUT', path: /manifests\/sha256:/ }, cutBeforeHeaders()],
+    ['the tag answers 429', { method: 'PUT', path: /manifests\/1$/ }, tooManyRequests()],
+    ['the tag is cut', { method: 'PUT', path: /manifests\/1$/ }, cutBeforeHeaders()],
+    ['the tag gets a web page', { method: 'PUT', path: /manifests\/1$/ }, htmlAnswer(503)],
+  ];
+  for (const [name, pattern, fault] of pushes) {
+    it(`${name} for ever: no tag, one clear error, and the next run finishes`, async (t) => {
+      const { sheaf, image } = await scene(t);
+      const target = await withRegistry(t);
+      await sheaf.ok('manifest', 'create', plain, 'l', image);
+      const lift = target.faults.on(pattern, fault);
+      const push = [
+        'manifest',
+        'push',
+        plain,
+        '-q',
+        ...quick,
+        '--digestfile',
+        join(sheaf.folder, 'digest'),
+        'l',
+        `docker://${target.host}/dst/app:1`,
+      ];
+      await expectFailure(sheaf, exitCodes.registry, [target.host], ...push);
+      assert.equal((await fetch(`${target.url}/v2/dst/app/manifests/1`)).status, 404);
+      await assert.rejects(import('node:fs/promises').then((fs) => fs.stat(join(sheaf.folder, 'digest'))));
+      lift();
+      const digest = await sheaf.ok(...push);
+      const there = await fetch(`${target.url}/v2/dst/app/manifests/1`);
+      assert.equal(there.headers.get('docker-content-digest'), digest);
+    });
+  }
+
+  it('once in a while: a push goes through all of it', async (t) => {
+    const { sheaf, image } = await scene(t);
+    const target = await withRegistry(t);
+    await sheaf.ok('manifest', 'create', plain, 'l', image);
+    target.faults.on({ method: 'HEAD', nth: 1 }, serverError(502));
+    target.faults.on({ method: 'POST', nth: 1 }, tooManyRequests(0));
+    target.faults.on({ method: ['PUT', 'PATCH'], path: /blobs\/uploads/, nth: 1 }, cutRequestBodyAfter(5));
+    target.faults.on({ method: 'PUT', path: /manifests\/sha256:/, nth: 1 }, cutAfterDone());
+    target.faults.on({ method: 'PUT', path: /manifests\/1$/, nth: 1 }, tooManyRequests(0));
+    const digest = await sheaf.ok(
+      'manifest',
+      'push',
+      plain,
+      '-q',
+      '--retry-delay=1ms',
+      'l',
+      `docker://${target.host}/dst/app:1`,
+    );
+    assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+  });
+});
