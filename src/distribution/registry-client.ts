@@ -1,0 +1,112 @@
+/**
+ * What one registry can do, as the OCI Distribution Specification v1.1 has it.
+ */
+import type { Readable } from 'node:stream';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { createHttp, type HttpEnv } from './http.ts';
+import { createRepository } from './repository.ts';
+
+export interface RegistryClient {
+  /** As the reference names it: `docker.io`, not the host of its API. */
+  readonly host: string;
+  /**
+   * `use`: what it is wanted for; tokens are asked for accordingly, so that a push needs one and not two. Default
+   * `pull`; a repository opened for `pull` can be pushed to all the same.
+   */
+  repository(name: string, use?: RepositoryUse): Repository;
+}
+
+export type RepositoryUse = 'pull' | 'push';
+
+/** Part of a blob: bytes `start` to `end`, both inclusive; without `end` up to the last byte. */
+export interface BlobRange {
+  start: number;
+  end?: number;
+}
+
+/** A blob to upload; it can be opened again, so that a try can follow a failed one. */
+export interface UploadContent {
+  readonly descriptor: { readonly digest: Digest; readonly size: number };
+  /** A new stream of the bytes from `offset` (default 0) to the end. */
+  open(offset?: number): Promise<Readable>;
+}
+
+export interface UploadOptions {
+  /**
+   * The location of an upload that was begun earlier (perhaps by another run); gone on with where the registry still
+   * has it.
+   */
+  session?: string;
+  /**
+   * Told the location under which the upload can be gone on with, each time it changes. May hold secrets of the
+   * registry.
+   */
+  onSession?(location: string): void;
+}
+
+/**
+ * One repository of a registry. All methods throw AuthError (credentials missing, wrong, not sufficient), RegistryError
+ * (anything else that the registry or the way to it does wrong, after retries) and CancelledError.
+ */
+export interface Repository {
+  readonly host: string;
+  readonly name: string;
+  /**
+   * `GET /v2/<name>/manifests/<reference>`. The bytes have been checked against the digest in `reference` and against
+   * the registry's `Docker-Content-Digest`. Throws NotFoundError MANIFEST_UNKNOWN, IntegrityError (wrong digest,
+   * MANIFEST_TOO_LARGE, not JSON, ambiguous, unknown type), UnsupportedError (schema 1).
+   */
+  getManifest(reference: string, options?: { maxBytes?: number }): Promise<RawManifest>;
+  /** `HEAD` of the same, or `GET` where the answer to that says too little; `undefined` where there is none. */
+  headManifest(reference: string): Promise<Descriptor | undefined>;
+  /**
+   * `PUT` of the bytes. `subject` is the subject that the registry says it has linked (`OCI-Subject`). Throws
+   * IntegrityError when the registry took something else than it was given.
+   */
+  putManifest(reference: string, manifest: RawManifest): Promise<{ subject?: Digest }>;
+  /** Throws NotFoundError, and UnsupportedError where the registry does not allow it. */
+  deleteManifest(reference: string): Promise<void>;
+  /** Whether the blob is there, and its size in bytes where the registry tells it. */
+  headBlob(digest: Digest): Promise<{ size: number | undefined } | undefined>;
+  /**
+   * A stream of the blob's bytes, or of a range of them; a connection that is cut on the way is made again and read on
+   * from there. What it holds is **not** checked against the digest. `size` is that of the stream, where it is known.
+   * Throws NotFoundError BLOB_UNKNOWN.
+   */
+  openBlob(digest: Digest, range?: BlobRange): Promise<{ body: Readable; size?: number }>;
+  /**
+   * Takes the blob over from the repository `from` of the same registry. `false` where the registry did not; the upload
+   * that it began in place of that is used by the next {@link uploadBlob} of the digest.
+   */
+  mountBlob(digest: Digest, from: string): Promise<boolean>;
+  /**
+   * Uploads a blob; goes on at the offset that the registry reports after a cut. Errors of `open()` come out as they
+   * are.
+   */
+  uploadBlob(blob: UploadContent, options?: UploadOptions): Promise<void>;
+  /** All tags, page by page, in the registry's order. Throws NotFoundError NAME_UNKNOWN. */
+  tags(options?: { pageSize?: number }): AsyncIterable<string>;
+  /**
+   * Descriptors of the manifests whose `subject` is `digest`, all or those of one `artifactType`. Where the registry
+   * has no referrers API, those of the tag that stands in for it.
+   */
+  referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]>;
+}
+
+export function createRegistryClient(host: string, env: HttpEnv): RegistryClient {
+  const http = createHttp(host, env);
+  const repositories = new Map<string, Repository>();
+  return {
+    host,
+    repository(name, use = 'pull') {
+      const key = `${use} ${name}`;
+      let repository = repositories.get(key);
+      if (repository === undefined) {
+        repository = createRepository(http, name, use, env.settings.uploads ?? {});
+        repositories.set(key, repository);
+      }
+      return repository;
+    },
+  };
+}

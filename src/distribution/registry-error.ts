@@ -1,0 +1,191 @@
+/** What a registry says when it does not do what it was asked (OCI Distribution Specification v1.1, "Error Codes"). */
+import {
+  AuthError,
+  NotFoundError,
+  RegistryError,
+  type RegistryErrorEntry,
+  type SheafError,
+  UnsupportedError,
+} from '../foundation/errors.ts';
+import { redact } from '../foundation/redaction.ts';
+
+/** The body of an answer that is not a success. */
+export interface ErrorBody {
+  entries: readonly RegistryErrorEntry[];
+  /** A web page; registries do not answer with those, but what stands in front of them does. */
+  html: boolean;
+  /** What it says, short and on one line; empty where it says nothing. */
+  text: string;
+}
+
+/** `text` on one line without control characters and secrets, cut to `max` characters. */
+export function printable(text: string, max: number): string {
+  const line = redact(text.slice(0, max * 4).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')).trim();
+  return line.length > max ? `${line.slice(0, max)}...` : line;
+}
+
+/** Whether an answer is a web page, by its declared type or by how it begins. */
+export function looksLikeHtml(contentType: string | undefined, bytes: Uint8Array): boolean {
+  const begin = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 256))
+    .toString('latin1')
+    .replace(/^\u00ef\u00bb\u00bf/, '')
+    .trimStart();
+  if (/^(?:<!doctype html|<html|<head|<\?xml[^>]*>\s*<!doctype html)/i.test(begin)) return true;
+  return /^text\/html\b/i.test(contentType ?? '') && !/^[[{]/.test(begin);
+}
+
+export function parseErrorBody(contentType: string | undefined, bytes: Uint8Array): ErrorBody {
+  const text = Buffer.from(bytes).toString('utf8');
+  if (looksLikeHtml(contentType, bytes)) {
+    const title = printable(/<title[^>]*>([^<]*)/i.exec(text)?.[1] ?? '', 80);
+    return { entries: [], html: true, text: title };
+  }
+  const entries = errorEntries(text);
+  if (entries.length === 0) return { entries, html: false, text: printable(text, 200) };
+  return { entries, html: false, text: entries.slice(0, 5).map(entryText).join('; ') };
+}
+
+function errorEntries(text: string): RegistryErrorEntry[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const list = member(parsed, 'errors');
+  const candidates = Array.isArray(list) ? (list as unknown[]) : [parsed];
+  return candidates.slice(0, 20).flatMap((candidate) => {
+    const code = member(candidate, 'code') ?? member(candidate, 'error');
+    const message =
+      member(candidate, 'message') ?? member(candidate, 'error_description') ?? member(candidate, 'details');
+    if (typeof code !== 'string' && typeof message !== 'string') return [];
+    const detail = member(candidate, 'detail');
+    return [
+      {
+        code: typeof code === 'string' ? printable(code, 80) : 'UNKNOWN',
+        message: typeof message === 'string' ? printable(message, 300) : '',
+        ...(detail !== undefined && detail !== null && { detail }),
+      },
+    ];
+  });
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+function entryText(entry: RegistryErrorEntry): string {
+  const detail =
+    typeof entry.detail === 'string' && entry.detail !== entry.message ? ` (${printable(entry.detail, 200)})` : '';
+  return `${entry.code}${entry.message === '' ? '' : `: ${entry.message}`}${detail}`;
+}
+
+export interface RefusalContext {
+  /** What could not be done: "read the manifest 127.0.0.1:5000/a:1". */
+  what: string;
+  /** Who answered. */
+  host: string;
+  status: number;
+  tries?: string;
+  /** Whether credentials were sent. */
+  authenticated?: boolean;
+  /** Whether another host than the registry answered, to which it had sent us. */
+  foreign?: boolean;
+}
+
+/** The error for an answer that says no. */
+export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
+  const { what, host, status, authenticated, foreign } = context;
+  const codes = new Set(body.entries.map((entry) => entry.code));
+  const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body)}${context.tries ?? ''}`;
+  const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
+  if ((status === 401 || status === 403 || codes.has('UNAUTHORIZED') || codes.has('DENIED')) && foreign !== true) {
+    return new AuthError(answered, {
+      code: status === 401 || codes.has('UNAUTHORIZED') ? 'UNAUTHORIZED' : 'DENIED',
+      hint: authenticated
+        ? 'The credentials used do not allow this, or the name is wrong; check it, and who you are logged in as.'
+        : `Log in first (sheaf login ${host}) or give --creds; check the name too, for unknown ones get the same answer.`,
+    });
+  }
+  if (body.html && status < 500 && status !== 429 && status !== 408) {
+    return new RegistryError(
+      `cannot ${what}: ${host} answered ${status}${statusText(status)} with a web page${title(body)}`,
+      {
+        code: 'NOT_A_REGISTRY',
+        status,
+        hint: 'Is this a registry? Check the host, the port and the path.',
+      },
+    );
+  }
+  if (isUnknown(status, body) && foreign !== true) {
+    return new NotFoundError(answered, { code: code ?? 'NOT_FOUND', hint: 'Check the name, the tag and the digest.' });
+  }
+  const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
+  if (status === 429 || codes.has('TOOMANYREQUESTS')) {
+    return new RegistryError(answered, {
+      ...options,
+      code: 'TOOMANYREQUESTS',
+      hint: 'The registry limits how much is asked of it: wait, log in, or make fewer requests at once (--parallel).',
+    });
+  }
+  if (status === 413) {
+    return new RegistryError(answered, {
+      ...options,
+      code: code ?? 'TOO_LARGE',
+      hint: 'The registry, or a proxy before it, limits the size of what it takes; ask the people who run it.',
+    });
+  }
+  if (status === 405 || status === 501 || codes.has('UNSUPPORTED')) {
+    return new UnsupportedError(answered, {
+      code: 'UNSUPPORTED',
+      hint: 'The registry does not do this; perhaps it is switched off there.',
+    });
+  }
+  const hint =
+    status >= 500
+      ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
+      : 'The registry does not accept this; its own words say why.';
+  return new RegistryError(answered, { ...options, hint });
+}
+
+function saying(body: ErrorBody): string {
+  if (body.html) return ` with a web page${title(body)}`;
+  return body.text === '' ? '' : ` (${body.text})`;
+}
+
+function title(body: ErrorBody): string {
+  return body.text === '' ? '' : ` titled "${body.text}"`;
+}
+
+/** Registries have several ways to say that something is not there. */
+function isUnknown(status: number, body: ErrorBody): boolean {
+  if (body.entries.some((entry) => ['MANIFEST_UNKNOWN', 'NAME_UNKNOWN', 'BLOB_UNKNOWN'].includes(entry.code)))
+    return true;
+  if (body.entries.some((entry) => entry.code === 'UNKNOWN' && /not found/i.test(entry.message))) return true;
+  return status === 404 && body.entries.every((entry) => entry.code !== 'MANIFEST_BLOB_UNKNOWN');
+}
+
+const statusTexts: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  412: 'Precondition Failed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  416: 'Range Not Satisfiable',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+};
+
+function statusText(status: number): string {
+  const text = statusTexts[status];
+  return text === undefined ? '' : ` ${text}`;
+}

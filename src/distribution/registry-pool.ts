@@ -1,0 +1,112 @@
+/**
+ * The registries of one run. Connections, tokens, the scheme (https or http) and what was learned about a registry are
+ * shared by everything that talks to it.
+ */
+import type { Session } from '../foundation/session.ts';
+import { createConnections } from './connections.ts';
+import { createLanes } from './lanes.ts';
+import { createRegistryClient, type RegistryClient } from './registry-client.ts';
+import { createWarnings } from './warnings.ts';
+
+/** What proves to a registry who we are. */
+export type Credentials =
+  | { kind: 'basic'; username: string; password: string }
+  /** An OAuth2 refresh token, as `docker login` stores it for some registries. */
+  | { kind: 'identity-token'; token: string }
+  /** A ready bearer token; sent as it is, never renewed. */
+  | { kind: 'bearer'; token: string };
+
+/**
+ * Finds the credentials for `repository` on `host` (as the reference names it: `docker.io`, `127.0.0.1:5000`);
+ * `undefined` where there are none. Called only after the registry has asked for credentials, and once for each
+ * repository.
+ */
+export type CredentialProvider = (host: string, repository: string) => Promise<Credentials | undefined>;
+
+export interface RetrySettings {
+  /** How many times a request is made again after its first failure. */
+  maxRetries: number;
+  /** A fixed wait in milliseconds between tries; without it 1, 2, 4, ... s with up to 10 % on top. */
+  delayMs?: number;
+  /** The longest `Retry-After` in milliseconds that is waited for; a longer one is an error. Default 10 minutes. */
+  maxWaitMs?: number;
+}
+
+/** Milliseconds. */
+export interface TimeoutSettings {
+  /** Until a connection stands, TLS included. Default 30 s. */
+  connectMs?: number;
+  /** From the end of a request (or the last byte taken from it) to the head of the answer. Default 300 s. */
+  headersMs?: number;
+  /** Between two pieces of an answer's body. Default 60 s. */
+  bodyMs?: number;
+  /** For a whole small answer (manifest, token, error list), so that a body that drips for ever ends. Default 300 s. */
+  smallBodyMs?: number;
+}
+
+/** Bytes. */
+export interface UploadSettings {
+  /**
+   * Blobs up to this size are sent with the closing PUT, which saves a round trip; larger ones can be resumed. Default
+   * 32 MiB.
+   */
+  wholeBytes?: number;
+  /** After a cut, larger ones than this are sent in the resumable way. Default 1 MiB. */
+  resumableBytes?: number;
+  /** Size of the pieces for registries that find a whole blob too large. Default 16 MiB. */
+  pieceBytes?: number;
+}
+
+export interface RegistrySettings {
+  /** `false`: certificates are not verified and plain HTTP is allowed. Default `true`. */
+  tlsVerify?: boolean;
+  /**
+   * A folder with `*.crt` (authorities to trust beside the system's) and `X.cert` with `X.key` (client certificates).
+   */
+  certDir?: string;
+  /** Credentials for every registry of this pool; they win over those of the provider. */
+  creds?: { username: string; password: string };
+  retry: RetrySettings;
+  timeouts?: TimeoutSettings;
+  uploads?: UploadSettings;
+  /** `sheaf/<version>`. */
+  userAgent?: string;
+  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or in lower case) are read. Default `process.env`. */
+  env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface RegistryPool extends AsyncDisposable {
+  /** The client of a registry, one a host a run. `host` as a reference names it: `docker.io`, `[::1]:5000`. */
+  client(host: string): RegistryClient;
+}
+
+/**
+ * A pool whose requests obey the session's limiter, clock and signal. Disposing of it ends every connection at once.
+ */
+export function createRegistryPool(
+  session: Session,
+  settings: RegistrySettings,
+  credentials: CredentialProvider,
+): RegistryPool {
+  const connections = createConnections(settings);
+  const env = {
+    session,
+    settings,
+    credentials,
+    connections,
+    warnings: createWarnings(session),
+    lanes: createLanes(session),
+  };
+  const clients = new Map<string, RegistryClient>();
+  return {
+    client(host) {
+      let client = clients.get(host);
+      if (client === undefined) {
+        client = createRegistryClient(host, env);
+        clients.set(host, client);
+      }
+      return client;
+    },
+    [Symbol.asyncDispose]: () => connections.close(),
+  };
+}

@@ -1,0 +1,10 @@
+/**
+ * The single part of undici that is loaded where there is no proxy. Its main module loads fetch, WebSocket, caches and
+ * mocks as well and takes more than twice as long; the package has no `exports` map, so that its files can be named.
+ */
+declare module 'undici/lib/dispatcher/agent.js' {
+  import type { Agent } from 'undici';
+
+  const agent: typeof Agent;
+  export default agent;
+}

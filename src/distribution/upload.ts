@@ -1,0 +1,258 @@
+/** One blob on its way up: begun, sent, and gone on with after whatever comes between. */
+import { RegistryError } from '../foundation/errors.ts';
+import { algorithmOf } from '../oci/digest.ts';
+import { type Answer, headerOf } from './exchange.ts';
+import type { Call } from './http.ts';
+import type { UploadContent, UploadOptions } from './registry-client.ts';
+import { printable } from './registry-error.ts';
+import type { UploadSettings } from './registry-pool.ts';
+import { named, type RepositoryContext } from './repository-context.ts';
+import { TryFailure } from './try-failure.ts';
+import { rangeEnd, refuseOtherDigest, uploadLocation } from './upload-answers.ts';
+import { UploadFeed } from './upload-feed.ts';
+
+/** Progress that makes tries spent on earlier cuts forgotten. */
+const renewingBytes = 64 * 1024;
+
+/** What was set, and what was learned about the registry. */
+export interface UploadTraits extends Required<UploadSettings> {
+  patch: boolean;
+  mount: boolean;
+  maxPiece: number;
+}
+
+interface UploadSession {
+  url: URL;
+  offset: number;
+  /** Whether `offset` must be asked for before going on. */
+  unsure: boolean;
+}
+
+export class Upload {
+  readonly #context: RepositoryContext;
+  readonly #traits: UploadTraits;
+  readonly #blob: UploadContent;
+  readonly #options: UploadOptions;
+  readonly #feed: UploadFeed;
+  readonly #what: string;
+  #session: UploadSession | undefined;
+  #whole: boolean;
+  /** The best offset that the registry has reported at a failure. */
+  #reached = 0;
+  /** Where the registry last said that we should go on elsewhere. */
+  #refusedAt: number | undefined;
+  /** Whether the session has been sent bytes before, all of which were refused. */
+  #reused = false;
+  /** The registry may have all of it, although it did not say so. */
+  #perhapsDone = false;
+
+  constructor(context: RepositoryContext, traits: UploadTraits, blob: UploadContent, options: UploadOptions) {
+    this.#context = context;
+    this.#traits = traits;
+    this.#blob = blob;
+    this.#options = options;
+    this.#feed = new UploadFeed(blob);
+    this.#what = `upload the blob ${named(context, blob.descriptor.digest)}`;
+    this.#whole = blob.descriptor.size <= traits.wholeBytes && options.session === undefined;
+  }
+
+  async run(begun: URL | undefined): Promise<void> {
+    const { session } = this.#options;
+    if (session !== undefined && URL.canParse(session))
+      this.#session = { url: new URL(session), offset: 0, unsure: true };
+    else if (begun !== undefined) this.#session = { url: begun, offset: 0, unsure: false };
+    const budget = this.#context.http.budget(this.#what);
+    try {
+      for (;;) {
+        try {
+          await this.#try(() => budget.renew());
+          return;
+        } catch (thrown) {
+          await budget.spend(thrown instanceof TryFailure ? this.#learn(thrown) : thrown);
+        }
+      }
+    } finally {
+      this.#feed.close();
+    }
+  }
+
+  async #try(renew: () => void): Promise<void> {
+    const { size } = this.#blob.descriptor;
+    if (this.#perhapsDone && (await this.#isThere())) return;
+    this.#perhapsDone = false;
+    if (this.#session?.unsure === true) this.#session = await this.#status(this.#session, renew);
+    this.#session ??= await this.#begin();
+    this.#whole ||= !this.#traits.patch;
+    if (this.#whole) return this.#finish(this.#session, 0);
+    while (this.#session.offset < size) await this.#patch(this.#session);
+    return this.#finish(this.#session, size);
+  }
+
+  /** What a failure means for the next try; the failure to go on with. */
+  #learn(failure: TryFailure): TryFailure {
+    const { status } = failure.options;
+    const { size } = this.#blob.descriptor;
+    const { resumableBytes, pieceBytes } = this.#traits;
+    const session = this.#session;
+    if (this.#whole) {
+      const used = this.#reused;
+      // who is told to wait before anything was read need not begin anew
+      this.#reused = status === 429;
+      if (status === 429) return failure;
+      this.#session = undefined;
+      if (used && status !== undefined && [400, 404, 409, 416].includes(status)) return again(failure);
+      if (status === undefined && size > resumableBytes && this.#traits.patch) this.#whole = false;
+      else if (status === 413 && size > pieceBytes && this.#traits.patch) {
+        this.#whole = false;
+        this.#traits.maxPiece = Math.min(this.#traits.maxPiece, pieceBytes);
+        return again(failure);
+      }
+      return failure;
+    }
+    if (session === undefined) return failure;
+    if (status === undefined || failure.options.transient) session.unsure = true;
+    else if (status === 416) {
+      // told to go on elsewhere; where, is asked next, and the same answer again is no help
+      if (session.offset === this.#refusedAt) this.#session = undefined;
+      else session.unsure = true;
+      this.#refusedAt = session.offset;
+      return again(failure);
+    } else if (status === 413 && this.#traits.maxPiece > pieceBytes) {
+      this.#traits.maxPiece = pieceBytes;
+      session.unsure = true;
+      return again(failure);
+    } else if (session.offset === 0 && this.#options.session === undefined && [400, 404, 405, 501].includes(status)) {
+      // no PATCH here: all in one PUT
+      this.#session = undefined;
+      if ([405, 501].includes(status)) this.#traits.patch = false;
+      this.#whole = true;
+      return again(failure);
+    } else if (session.offset > 0 && [400, 404, 409].includes(status)) {
+      // it has lost or given up the upload
+      this.#session = undefined;
+      return again(failure);
+    }
+    return failure;
+  }
+
+  async #begin(): Promise<UploadSession> {
+    const { digest } = this.#blob.descriptor;
+    const algorithm = algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
+    const answer = await this.#request({
+      method: 'POST',
+      target: `${this.#context.path}/blobs/uploads/${algorithm}`,
+      body: new Uint8Array(),
+    });
+    const minPiece = Number(headerOf(answer, 'oci-chunk-min-length') ?? 0);
+    if (minPiece > this.#traits.maxPiece) this.#traits.maxPiece = minPiece;
+    return this.#moved(answer, 0);
+  }
+
+  /** Where the registry wants us to go on; `undefined` where it does not know this upload any more. */
+  async #status(session: UploadSession, renew: () => void): Promise<UploadSession | undefined> {
+    let answer: Answer;
+    try {
+      answer = await this.#request({ method: 'GET', target: session.url });
+    } catch (thrown) {
+      if (thrown instanceof TryFailure && !thrown.options.transient) return undefined;
+      throw thrown;
+    }
+    const end = rangeEnd(answer);
+    if (end === undefined) return undefined;
+    // "0-0" is said of one byte as of none; a byte sent twice is refused, and then we begin anew
+    const offset = end === 0 ? 0 : end + 1;
+    if (offset > this.#blob.descriptor.size) return undefined;
+    if (offset - this.#reached >= renewingBytes) renew();
+    if (offset > this.#reached) this.#reached = offset;
+    return headerOf(answer, 'location') === undefined
+      ? { url: session.url, offset, unsure: false }
+      : this.#moved(answer, offset);
+  }
+
+  async #patch(session: UploadSession): Promise<void> {
+    const { size } = this.#blob.descriptor;
+    const from = session.offset;
+    const to = Math.min(size, from + this.#traits.maxPiece);
+    const answer = await this.#request({
+      method: 'PATCH',
+      target: session.url,
+      body: this.#feed.body(from, to),
+      headers: {
+        'content-type': 'application/octet-stream',
+        // the first piece goes as every client has always sent it; what follows says where it belongs
+        ...((from > 0 || to < size) && { 'content-range': `${from}-${to - 1}` }),
+      },
+    });
+    const end = rangeEnd(answer);
+    const offset = end === undefined ? to : end + 1;
+    if (offset <= from || offset > to) {
+      this.#session = undefined;
+      throw this.#wrongRange(answer, from, to);
+    }
+    this.#session = this.#moved(answer, offset, session.url);
+  }
+
+  /** The closing PUT, with the bytes from `from` on. */
+  async #finish({ url }: UploadSession, from: number): Promise<void> {
+    const { digest, size } = this.#blob.descriptor;
+    const target = new URL(url);
+    // appended as text: what the registry wrote there must stay as it is
+    target.search = `${target.search === '' ? '?' : `${target.search}&`}digest=${encodeURIComponent(digest)}`;
+    try {
+      const answer = await this.#request({
+        method: 'PUT',
+        target,
+        body: from < size ? this.#feed.body(from, size) : new Uint8Array(),
+        headers: { 'content-type': 'application/octet-stream' },
+      });
+      refuseOtherDigest(this.#context, digest, answer);
+    } catch (thrown) {
+      // the answer may have been lost after the deed
+      this.#perhapsDone =
+        thrown instanceof TryFailure && thrown.options.status === undefined && size > this.#traits.resumableBytes;
+      throw thrown;
+    }
+  }
+
+  async #isThere(): Promise<boolean> {
+    const target = `${this.#context.path}/blobs/${this.#blob.descriptor.digest}`;
+    const answer = await this.#request({ method: 'HEAD', target, accept: [404, 405] });
+    return answer.status === 200;
+  }
+
+  async #request(call: Omit<Call, 'grant' | 'what'>): Promise<Answer> {
+    const { http, grants } = this.#context;
+    const answer = await http.attempt({ ...call, grant: grants.write, what: this.#what });
+    await http.discard(answer);
+    return answer;
+  }
+
+  /** The session at the place that an answer names; `before` is where it was, should the answer name none. */
+  #moved(answer: Answer, offset: number, before?: URL): UploadSession {
+    const url =
+      before !== undefined && headerOf(answer, 'location') === undefined ? before : uploadLocation(answer, this.#what);
+    this.#options.onSession?.(url.href);
+    return { url, offset, unsure: false };
+  }
+
+  #wrongRange(answer: Answer, from: number, to: number): TryFailure {
+    const said = printable(headerOf(answer, 'range') ?? '', 60);
+    const host = answer.url.host;
+    const text = `${host} was sent the bytes ${from}-${to - 1} and says that it has "${said}"`;
+    return new TryFailure({
+      reason: text,
+      transient: true,
+      toError: () =>
+        new RegistryError(`cannot ${this.#what}: ${text}`, {
+          code: 'BAD_RANGE',
+          status: answer.status,
+          hint: 'The registry does not work as it should; ask the people who run it.',
+        }),
+    });
+  }
+}
+
+/** A failure that another way may avoid. */
+function again(failure: TryFailure): TryFailure {
+  return new TryFailure({ ...failure.options, transient: true });
+}

@@ -1,0 +1,69 @@
+/** Blobs on their way up (OCI Distribution Specification v1.1, "Pushing blobs"). */
+import { AuthError, NotFoundError, RegistryError, UnsupportedError } from '../foundation/errors.ts';
+import type { Digest } from '../oci/digest.ts';
+import { headerOf } from './exchange.ts';
+import type { Call } from './http.ts';
+import type { Repository } from './registry-client.ts';
+import type { UploadSettings } from './registry-pool.ts';
+import { named, type RepositoryContext } from './repository-context.ts';
+import { Upload, type UploadTraits } from './upload.ts';
+import { refuseOtherDigest, uploadLocation } from './upload-answers.ts';
+
+const MiB = 1024 * 1024;
+
+export function createUploads(
+  context: RepositoryContext,
+  settings: UploadSettings,
+): Pick<Repository, 'mountBlob' | 'uploadBlob'> {
+  /** Uploads that the registry began in place of a mount. */
+  const begun = new Map<Digest, URL>();
+  const { wholeBytes = 32 * MiB, resumableBytes = MiB, pieceBytes = 16 * MiB } = settings;
+  const limits = { wholeBytes, resumableBytes, pieceBytes };
+  const traits: UploadTraits = { ...limits, patch: true, mount: true, maxPiece: Number.POSITIVE_INFINITY };
+  return {
+    async mountBlob(digest, from) {
+      if (!traits.mount) return false;
+      const location = await mount(context, traits, digest, from);
+      if (location instanceof URL) begun.set(digest, location);
+      return location === 'mounted';
+    },
+    async uploadBlob(blob, options = {}) {
+      const { digest } = blob.descriptor;
+      const at = begun.get(digest);
+      begun.delete(digest);
+      const upload = new Upload(context, traits, blob, options);
+      await upload.run(at);
+    },
+  };
+}
+
+async function mount(
+  context: RepositoryContext,
+  traits: UploadTraits,
+  digest: Digest,
+  from: string,
+): Promise<'mounted' | 'refused' | URL> {
+  const { http, name, grants } = context;
+  const what = `mount the blob ${named(context, digest)} from ${from}`;
+  const query = new URLSearchParams({ mount: digest, from });
+  const grant = { repository: name, scopes: [...grants.write.scopes, `repository:${from}:pull`] };
+  const target = `${context.path}/blobs/uploads/?${query.toString()}`;
+  const call: Call = { method: 'POST', target, grant, what, body: new Uint8Array() };
+  try {
+    return await http.send(call, async (answer) => {
+      await http.discard(answer);
+      if (answer.status === 201) {
+        refuseOtherDigest(context, digest, answer);
+        return 'mounted';
+      }
+      return headerOf(answer, 'location') === undefined ? 'refused' : uploadLocation(answer, what);
+    });
+  } catch (thrown) {
+    // an upload does the same; if it is refused too, it says so
+    if (thrown instanceof UnsupportedError) traits.mount = false;
+    if (thrown instanceof UnsupportedError || thrown instanceof AuthError || thrown instanceof NotFoundError)
+      return 'refused';
+    if (thrown instanceof RegistryError && thrown.status !== undefined && thrown.status < 429) return 'refused';
+    throw thrown;
+  }
+}
