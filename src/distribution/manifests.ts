@@ -128,7 +128,8 @@ function checked(context: RepositoryContext, reference: string, answer: Answer, 
 function located(thrown: unknown, here: string): unknown {
   if (!(thrown instanceof SheafError)) return thrown;
   const message = `the manifest ${here} cannot be used: ${thrown.message}`;
-  const options = { code: thrown.code, cause: thrown, ...(thrown.hint !== undefined && { hint: thrown.hint }) };
+  const hint = thrown.hint ?? 'Whoever made it must mend it: push it again with a tool that writes it right.';
+  const options = { code: thrown.code, cause: thrown, hint };
   if (thrown instanceof IntegrityError) return new IntegrityError(message, options);
   if (thrown instanceof UnsupportedError) return new UnsupportedError(message, options);
   return thrown;

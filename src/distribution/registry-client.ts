@@ -15,6 +15,11 @@ export interface RegistryClient {
    * `pull`; a repository opened for `pull` can be pushed to all the same.
    */
   repository(name: string, use?: RepositoryUse): Repository;
+  /**
+   * `GET /v2/`, logging in where the registry asks for it: whether it takes our credentials at all. Throws AuthError and
+   * RegistryError.
+   */
+  checkAccess(): Promise<void>;
 }
 
 export type RepositoryUse = 'pull' | 'push';
@@ -108,5 +113,10 @@ export function createRegistryClient(host: string, env: HttpEnv): RegistryClient
       }
       return repository;
     },
+    checkAccess: () =>
+      http.send(
+        { method: 'GET', target: '/v2/', grant: { repository: '', scopes: [] }, what: `log in to ${host}` },
+        (answer) => http.discard(answer),
+      ),
   };
 }

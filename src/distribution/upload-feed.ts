@@ -2,8 +2,8 @@
  * The bytes of a blob on their way up: piece after piece from one stream, opened again only where a try has to go back.
  */
 import type { Readable } from 'node:stream';
+import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError } from '../foundation/errors.ts';
-import { ChunkReader } from './chunk-reader.ts';
 import type { UploadContent } from './registry-client.ts';
 import type { RequestBody } from './transmit.ts';
 

@@ -11,7 +11,7 @@ export type ProgressEvent =
   | { type: 'log'; level: 'debug' | 'info'; message: string }
   /** Something that a person should know although the run goes on. */
   | { type: 'warning'; code: string; message: string }
-  /** One HTTP exchange, for `--log-level debug` and for tests that count requests. */
+  /** One HTTP exchange, for `--log-level debug` and for tests that count requests; status 0: no answer came. */
   | { type: 'request'; host: string; method: string; path: string; status: number; side?: TransferSide }
   | { type: 'retry'; what: string; attempt: number; of: number; delayMs: number; reason: string }
   /** What is about to be done; `title` says it in words. */

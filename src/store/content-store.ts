@@ -9,7 +9,6 @@ import type { Readable } from 'node:stream';
 import { BugError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { join } from './builtin.ts';
-import type { Leases } from './leases.ts';
 
 /** What is known of a blob once it is kept. */
 export interface StoredBlob {
@@ -70,24 +69,4 @@ export function blobPath(dir: string, digest: Digest): string {
   if (match?.[1] === undefined || match[2] === undefined)
     throw new BugError(`${JSON.stringify(digest)} is not a digest`);
   return join(dir, 'blobs', match[1], match[2]);
-}
-
-/** The content of the store in `dir`. What does the work is loaded on first use. */
-export function createContentStore(dir: string, leases: Leases): ContentStore {
-  let loading: Promise<ContentStore> | undefined;
-  const files = (): Promise<ContentStore> => {
-    loading ??= import('./content-files.ts').then(({ ContentFiles }) => new ContentFiles(dir, leases));
-    return loading;
-  };
-  return {
-    path: (digest) => blobPath(dir, digest),
-    has: async (digest) => (await files()).has(digest),
-    size: async (digest) => (await files()).size(digest),
-    open: async (digest, range) => (await files()).open(digest, range),
-    read: async (digest, maxBytes) => (await files()).read(digest, maxBytes),
-    putBytes: async (bytes, options) => (await files()).putBytes(bytes, options),
-    putAll: async (blobs, options) => (await files()).putAll(blobs, options),
-    putStream: async (stream, options) => (await files()).putStream(stream, options),
-    remove: async (digest) => (await files()).remove(digest),
-  };
 }

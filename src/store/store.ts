@@ -3,9 +3,10 @@
  * in (`tmp/`). Any number of processes may use it at once.
  */
 import { homedir, isAbsolute, join, resolve } from './builtin.ts';
-import { blobPath, type ContentStore, createContentStore } from './content-store.ts';
+import { blobPath, type ContentStore } from './content-store.ts';
 import { StoreDatabase } from './database.ts';
 import type { GarbageReport } from './garbage.ts';
+import { createContentStore } from './lazy-content.ts';
 import { type Lease, Leases } from './leases.ts';
 import { createListStore, type ListStore } from './list-store.ts';
 

@@ -4,6 +4,7 @@
  * ever holds a whole blob that is wrong.
  */
 import { Readable } from 'node:stream';
+import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
@@ -105,9 +106,9 @@ async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGen
   const digester = createDigester(algorithmOf(blob.digest));
   let size = 0;
   let held: Uint8Array | undefined;
+  const reader = new ChunkReader(raw);
   try {
-    for await (const piece of raw) {
-      const chunk = piece as Uint8Array;
+    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       size += chunk.byteLength;
       if (size > blob.size) break;
       digester.update(chunk);
@@ -116,6 +117,8 @@ async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGen
     }
   } catch (thrown) {
     throw blame(thrown);
+  } finally {
+    raw.destroy();
   }
   if (size !== blob.size) {
     const how = size > blob.size ? 'is longer than' : `ended after ${size} of`;

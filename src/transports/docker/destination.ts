@@ -5,7 +5,7 @@ import { formatReference, type Reference } from '../../oci/reference.ts';
 import type { ImageDestination, TransportEnv } from '../transport.ts';
 
 export function createDockerDestination(reference: Reference, env: TransportEnv): ImageDestination {
-  const repository = env.registries.client(reference.registry).repository(reference.repository);
+  const repository = env.registries.client(reference.registry).repository(reference.repository, 'push');
   const named = reference.digest ?? reference.tag;
   if (named === undefined) throw new BugError(`${formatReference(reference)} has neither tag nor digest`);
   return {

@@ -3,7 +3,7 @@
  * up into one buffer, which for large bodies is a copy of everything.
  */
 import type { Readable } from 'node:stream';
-import { asError } from '../foundation/errors.ts';
+import { asError } from './errors.ts';
 
 /** Chunks that may wait before the stream is told to pause. */
 const maxWaiting = 4;

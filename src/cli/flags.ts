@@ -1,0 +1,133 @@
+/**
+ * Flags that several commands share, in groups: a command spreads the groups that mean something to it, so that no
+ * command accepts a flag and then ignores it.
+ */
+import * as Flags from '@oclif/core/flags';
+import { UsageError } from '../foundation/errors.ts';
+import { parseDuration } from './duration.ts';
+
+/** How much of what goes on under the surface is told on stderr. */
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/** How progress is shown on stderr. */
+export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
+
+const progressModes: readonly ProgressMode[] = ['auto', 'tty', 'plain', 'json', 'none'];
+
+/** The peers' level names as well as ours, so that a pipeline may keep its `--log-level`. */
+const logLevels: Readonly<Record<string, LogLevel>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  warning: 'warn',
+  error: 'error',
+  fatal: 'error',
+  panic: 'error',
+};
+
+/** On every command. */
+export const baseFlags = {
+  json: Flags.boolean({ summary: 'Print the result as one JSON document.', helpGroup: 'GLOBAL' }),
+  quiet: Flags.boolean({ char: 'q', summary: 'No progress and no warnings on stderr.', helpGroup: 'GLOBAL' }),
+  'log-level': Flags.custom<LogLevel>({
+    summary: 'How much to tell on stderr.',
+    helpValue: '<error|warn|info|debug>',
+    helpGroup: 'GLOBAL',
+    async parse(input) {
+      const level = logLevels[input.toLowerCase()];
+      if (level === undefined) {
+        throw new UsageError(`"${input}" is not a log level`, { hint: 'Use one of error, warn, info, debug.' });
+      }
+      return level;
+    },
+  })({ default: 'warn', defaultHelp: 'warn' }),
+};
+
+/** For commands that move data. */
+export const progressFlags = {
+  progress: Flags.custom<ProgressMode>({
+    summary: 'How to show progress on stderr.',
+    helpValue: '<auto|tty|plain|json|none>',
+    helpGroup: 'GLOBAL',
+    async parse(input) {
+      const mode = progressModes.find((known) => known === input);
+      if (mode === undefined) {
+        throw new UsageError(`"${input}" is not a way to show progress`, {
+          hint: `Use one of ${progressModes.join(', ')}.`,
+        });
+      }
+      return mode;
+    },
+  })({ default: 'auto', defaultHelp: 'auto' }),
+};
+
+/** How often and how fast a failed request is made again. */
+const retryFlags = {
+  retry: Flags.integer({
+    summary: 'How often a failed request is tried again.',
+    min: 0,
+    max: 100,
+    default: 3,
+    helpValue: 'N',
+    helpGroup: 'REGISTRY',
+  }),
+  'retry-delay': Flags.custom<number>({
+    summary: 'Time between tries (default: 1s, 2s, 4s, ...).',
+    helpValue: 'DURATION',
+    helpGroup: 'REGISTRY',
+    async parse(input) {
+      return parseDuration(input, 'retryDelay');
+    },
+  })(),
+};
+
+/** For commands that talk to a registry. */
+export const registryFlags = {
+  authfile: Flags.string({
+    summary: 'File with the credentials of registries.',
+    description: 'Without it: $REGISTRY_AUTH_FILE, then the files that podman and docker keep.',
+    helpValue: 'FILE',
+    helpGroup: 'REGISTRY',
+  }),
+  creds: Flags.string({
+    summary: 'User name and password for the registry.',
+    helpValue: 'USER[:PASSWORD]',
+    helpGroup: 'REGISTRY',
+  }),
+  'cert-dir': Flags.string({
+    summary: 'Folder with *.crt, *.cert and *.key files for the connection.',
+    helpValue: 'DIR',
+    helpGroup: 'REGISTRY',
+  }),
+  'tls-verify': Flags.boolean({
+    summary: 'Require HTTPS and a valid certificate (default true).',
+    allowNo: true,
+    helpGroup: 'REGISTRY',
+  }),
+  insecure: Flags.boolean({ summary: 'The same as --tls-verify=false.', hidden: true, helpGroup: 'REGISTRY' }),
+  parallel: Flags.integer({
+    summary: 'Requests under way at once to one registry.',
+    min: 1,
+    max: 256,
+    default: 16,
+    helpValue: 'N',
+    helpGroup: 'REGISTRY',
+  }),
+  ...retryFlags,
+};
+
+/** For everything that writes. */
+export const dryRunFlag = {
+  'dry-run': Flags.boolean({ summary: 'Print the plan and change nothing.' }),
+};
+
+/** A flag that may be given several times, one value each; commas belong to the value. */
+export function repeatable(options: {
+  summary: string;
+  helpValue: string;
+  description?: string;
+  char?: 'a' | 'f' | 't';
+}) {
+  return Flags.string({ ...options, multiple: true, multipleNonGreedy: true });
+}

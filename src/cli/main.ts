@@ -1,0 +1,65 @@
+/**
+ * The start of every run. A command that exists is imported and run straight away, without loading oclif's configuration of
+ * all commands; help goes the full way through oclif.
+ */
+import { exitCodes, UsageError } from '../foundation/errors.ts';
+import { asSheafError, errorDocument, formatError } from './error-view.ts';
+import { type CommandRunner, findCommand } from './find-command.ts';
+import { leanRun } from './lean-run.ts';
+import { flushed, guardStream } from './output.ts';
+import type { Place } from './place.ts';
+
+/** Runs one command line to its end and ends the process; commands in the lean way unless `runner` is another. */
+export async function main(argv: readonly string[], place: Place, runner: CommandRunner = leanRun): Promise<never> {
+  const failAndEnd = (thrown: unknown): void => {
+    showError(thrown, argv);
+    process.exit();
+  };
+  process.on('uncaughtException', failAndEnd);
+  process.on('unhandledRejection', failAndEnd);
+  // before oclif adds a listener of its own, which throws
+  guardStream(process.stdout, 'stdout', failAndEnd);
+  guardStream(process.stderr, 'stderr', () => process.exit(exitCodes.storage));
+  try {
+    await dispatch(argv, place, runner);
+  } catch (thrown) {
+    showError(thrown, argv);
+  }
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit();
+}
+
+async function dispatch(argv: readonly string[], place: Place, runner: CommandRunner): Promise<void> {
+  const request = findCommand(argv, place);
+  switch (request.kind) {
+    case 'help': {
+      const { showHelp } = await import('./full-run.ts');
+      return await showHelp(request.argv, place);
+    }
+    case 'unknown':
+      throw new UsageError(`unknown command "${request.words.join(' ')}" for "sheaf"`, {
+        code: 'UNKNOWN_COMMAND',
+        hint:
+          request.suggestion === undefined
+            ? 'Run "sheaf --help" for the commands there are.'
+            : `Did you mean "sheaf ${request.suggestion}"?`,
+      });
+    case 'command': {
+      return await runner(request, place);
+    }
+  }
+}
+
+/** Prints the error in the form asked for and sets the exit status, unless a signal has set it. */
+function showError(thrown: unknown, argv: readonly string[]): void {
+  const error = asSheafError(thrown);
+  process.exitCode ||= error.exitCode;
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  if (own.some((word) => word === '--json' || word === '--json=true')) {
+    const document = { error: errorDocument(error, Number(process.exitCode)) };
+    process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    return;
+  }
+  const debug = /(^|\n)--log-level[=\n](debug|trace)(\n|$)/.test(own.join('\n')) || Boolean(process.env['DEBUG']);
+  process.stderr.write(`${formatError(error, { stack: debug })}\n`);
+}

@@ -1,0 +1,51 @@
+/** stdout: the result of a command and nothing else. */
+import { asError, StorageError, systemCode } from '../foundation/errors.ts';
+
+export interface Output {
+  /** One line of the text form of the result; silent with --json, where the JSON document takes its place. */
+  print(line: string): void;
+  /** Bytes as they are, in both forms. */
+  raw(bytes: Uint8Array | string): void;
+  /** The JSON form of the result. */
+  json(document: unknown): void;
+}
+
+export function createOutput(stream: NodeJS.WritableStream, jsonOnly: boolean): Output {
+  return {
+    print: (line) => {
+      if (!jsonOnly) stream.write(`${line}\n`);
+    },
+    raw: (bytes) => {
+      stream.write(bytes);
+    },
+    json: (document) => {
+      stream.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    },
+  };
+}
+
+/**
+ * Decides what a failing stdout or stderr means: a reader that went away (`| head`) does not matter, the run goes on and
+ * its status tells how it ended; anything else (a full disk behind `> file`) fails the run through `fail`.
+ */
+export function guardStream(stream: NodeJS.WriteStream, name: string, fail: (error: Error) => void): void {
+  stream.on('error', (thrown: unknown) => {
+    if (systemCode(thrown) === 'EPIPE') return;
+    fail(
+      new StorageError(`cannot write to ${name}: ${asError(thrown).message}`, {
+        code: 'OUTPUT_FAILED',
+        cause: thrown,
+        hint: `Make sure that what ${name} is redirected to can take it.`,
+      }),
+    );
+  });
+}
+
+/** Resolves once everything written to `stream` so far has left the process, or has been found not to be able to. */
+export function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    // a failed write is told by an event after its callback
+    else stream.write('', () => setImmediate(resolve));
+  });
+}

@@ -1,0 +1,43 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../cli/base-command.ts';
+import { defaultRegistry, loginEnvironment, loginStoreFlags, registriesConfig } from '../cli/login-wiring.ts';
+import { parseLoginStore } from '../credentials/login-store.ts';
+import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
+import { UsageError } from '../foundation/errors.ts';
+
+export default class Logout extends BaseCommand<typeof Logout> {
+  static override summary = 'Forget the credentials of a registry.';
+  static override description =
+    'Takes them out of the file, of the helper that the file names and of the keychain. Files of other programs stay as they are; it is told if one still has credentials.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> quay.io',
+    '<%= config.bin %> <%= command.id %> --all',
+  ];
+  static override args = {
+    registry: Args.string({
+      description: 'HOST[:PORT][/NAMESPACE]; without it the first search registry of registries.conf.',
+    }),
+  };
+  static override flags = {
+    all: Flags.boolean({ char: 'a', summary: 'Forget all credentials.', exclusive: ['store'] }),
+    ...loginStoreFlags,
+  };
+
+  async run(): Promise<unknown> {
+    const { session } = this.env;
+    const environment = loginEnvironment(session, this.flags);
+    const { all, store } = this.flags;
+    if (all && this.args.registry !== undefined) {
+      throw new UsageError('--all takes no registry', { code: 'FLAG_CONFLICT', hint: 'Leave one of the two away.' });
+    }
+    const registry = this.args.registry ?? (all ? '' : defaultRegistry(await registriesConfig(environment)));
+    const { removedFrom, notes } = all
+      ? await logoutFromAll(environment)
+      : await logoutFrom({ registry, store: store === undefined ? undefined : parseLoginStore(store) }, environment);
+    for (const message of notes) session.emit({ type: 'warning', code: 'LOGOUT_NOTE', message });
+    if (all) this.output.print('Removed login credentials for all registries');
+    else if (removedFrom.length > 0) this.output.print(`Removed login credentials for ${registry}`);
+    return { registry: all ? null : registry, removedFrom };
+  }
+}
