@@ -9,7 +9,18 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { testFolder } from './folders.ts';
 
-export type PeerName = 'skopeo' | 'buildah' | 'podman' | 'crane' | 'oras' | 'cosign' | 'umoci' | 'registry' | 'openssl';
+export type PeerName =
+  | 'skopeo'
+  | 'buildah'
+  | 'podman'
+  | 'docker'
+  | 'buildx'
+  | 'crane'
+  | 'oras'
+  | 'cosign'
+  | 'umoci'
+  | 'registry'
+  | 'openssl';
 
 /** Names under which a program may stand on the PATH. */
 const pathNames: Partial<Record<PeerName, string>> = { registry: 'docker-registry' };
