@@ -13,13 +13,19 @@ import type { Place } from '../src/cli/place.ts';
 const root = new URL('../', import.meta.url);
 const pagesFolder = 'docs/commands';
 
+interface Manifest {
+  version: string;
+  commands: Record<string, Command.Cached>;
+}
+
 /** File name below the top level to its text. */
 type Files = Map<string, string>;
 
 function manifestOf(config: Config): string {
   const [plugin] = config.getPluginsList();
   if (plugin === undefined) throw new Error('oclif found no commands');
-  const { commands, version } = plugin.manifest;
+  // oclif keeps it on the class of its plugins and leaves it out of their interface
+  const { commands, version } = (plugin as typeof plugin & { manifest: Manifest }).manifest;
   const sorted = Object.fromEntries(Object.entries(commands).sort(([a], [b]) => (a < b ? -1 : 1)));
   return `${JSON.stringify({ commands: sorted, version }, undefined, 2)}\n`;
 }
@@ -32,7 +38,10 @@ function pagesOf(config: Config): Files {
   for (const [page, members] of Map.groupBy(commands, pageOf)) {
     const topic = config.topics.find(({ name }) => name === page);
     const title = topic === undefined ? `sheaf ${page}` : `sheaf ${page} ...`;
-    pages.set(`${pagesFolder}/${page}.md`, [`# ${title}`, ...intro(topic?.description), ...members.flatMap((command) => section(command, help))].join('\n'));
+    pages.set(
+      `${pagesFolder}/${page}.md`,
+      [`# ${title}`, ...intro(topic?.description), ...members.flatMap((command) => section(command, help))].join('\n'),
+    );
     overview.push(`## [${title}](${page}.md)`, ...intro(topic?.description), '| command | |', '|---|---|');
     for (const command of members) {
       overview.push(`| [\`${spoken(command)}\`](${page}.md#${anchor(command)}) | ${command.summary ?? ''} |`);

@@ -71,7 +71,11 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
         break;
       case 'test:summary':
         if (event.data.file === undefined) break;
-        yield fileLine(relative(process.cwd(), event.data.file), countOf(relative(process.cwd(), event.data.file)), event.data.duration_ms);
+        yield fileLine(
+          relative(process.cwd(), event.data.file),
+          countOf(relative(process.cwd(), event.data.file)),
+          event.data.duration_ms,
+        );
         break;
       default:
     }
@@ -100,7 +104,9 @@ function fileLine(file: string, count: FileCount, ms: number): string {
 }
 
 function isSubtestFailure(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'failureType' in error && error.failureType === 'subtestsFailed';
+  return (
+    typeof error === 'object' && error !== null && 'failureType' in error && error.failureType === 'subtestsFailed'
+  );
 }
 
 /** What was thrown, without the runner's wrapping. */

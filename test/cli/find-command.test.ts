@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { findCommand } from '../../src/cli/find-command.ts';
+import type { Place } from '../../src/cli/place.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sheaf-find-'));
+after(() => rmSync(folder, { recursive: true }));
+mkdirSync(join(folder, 'dist/commands/manifest'), { recursive: true });
+for (const name of ['login', 'manifest/add', 'manifest/create', 'manifest/rm']) {
+  writeFileSync(join(folder, `dist/commands/${name}.js`), '');
+}
+const place: Place = { root: pathToFileURL(`${folder}/`), tree: 'dist' };
+const find = (...argv: string[]) => findCommand(argv, place);
+
+/** The command that was found, without the URL of its module. */
+function found(...argv: string[]) {
+  const request = find(...argv);
+  return request.kind === 'command' ? { id: request.id, argv: request.argv } : request;
+}
+
+describe('findCommand', () => {
+  it('finds a command by its words, and its module', () => {
+    assert.deepEqual(found('manifest', 'add', 'list', 'image'), { id: 'manifest:add', argv: ['list', 'image'] });
+    assert.deepEqual(found('login', 'quay.io'), { id: 'login', argv: ['quay.io'] });
+    const request = find('manifest', 'add');
+    assert.equal(
+      request.kind === 'command' && request.module.href,
+      new URL('dist/commands/manifest/add.js', place.root).href,
+    );
+  });
+
+  it('takes the words after a command for its arguments, whatever they are', () => {
+    assert.deepEqual(found('manifest', 'add', 'rm', 'create'), { id: 'manifest:add', argv: ['rm', 'create'] });
+  });
+
+  it('moves common flags from before the command to behind it', () => {
+    assert.deepEqual(found('--log-level', 'debug', '--json', 'manifest', 'rm', 'x', '--', '--y'), {
+      id: 'manifest:rm',
+      argv: ['x', '--log-level', 'debug', '--json', '--', '--y'],
+    });
+    assert.deepEqual(found('--log-level=debug', 'login'), { id: 'login', argv: ['--log-level=debug'] });
+  });
+
+  it('gives help for nothing, a topic, and whoever asks', () => {
+    assert.deepEqual(find(), { kind: 'help', argv: [] });
+    assert.deepEqual(find('manifest'), { kind: 'help', argv: ['manifest'] });
+    assert.deepEqual(find('--help'), { kind: 'help', argv: ['--help'] });
+    assert.deepEqual(find('help', 'manifest', 'add'), { kind: 'help', argv: ['manifest', 'add', '--help'] });
+    for (const flag of ['--help', '-h']) {
+      assert.deepEqual(find('manifest', 'add', 'x', flag), { kind: 'help', argv: ['manifest', 'add', 'x', flag] });
+    }
+  });
+
+  it('leaves help flags after -- to the command', () => {
+    assert.deepEqual(found('manifest', 'add', '--', '--help'), { id: 'manifest:add', argv: ['--', '--help'] });
+  });
+
+  it('suggests the nearest command for an unknown one', () => {
+    assert.deepEqual(find('manifest', 'crate', 'x'), {
+      kind: 'unknown',
+      words: ['manifest', 'crate'],
+      suggestion: 'manifest create',
+    });
+    assert.deepEqual(find('create', 'x'), { kind: 'unknown', words: ['create'], suggestion: 'manifest create' });
+    assert.deepEqual(find('compose'), { kind: 'unknown', words: ['compose'], suggestion: undefined });
+    assert.equal(find('manifest', '--all').kind, 'unknown');
+    assert.equal(find('--all').kind, 'unknown');
+  });
+
+  it('does not leave the folder of commands', () => {
+    for (const word of ['..', '../commands/login', 'manifest/add', './login', 'Login', 'login.js']) {
+      assert.equal(find(word).kind, 'unknown', word);
+    }
+  });
+});

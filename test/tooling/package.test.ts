@@ -1,0 +1,68 @@
+/** What `npm publish` would send out. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+interface PackageJson {
+  dependencies: Record<string, string>;
+  devDependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+}
+const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as PackageJson;
+
+describe('the package', () => {
+  it('holds the build, the start and what a reader needs, but no sources', () => {
+    const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
+    const listing = execFileSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
+    const [{ files }] = JSON.parse(listing) as [{ files: Array<{ path: string }> }];
+    const paths = files.map(({ path }) => path);
+    const wanted = [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'CHANGELOG.md',
+      'oclif.manifest.json',
+      'bin/run.js',
+      'bin/hand-over.js',
+    ];
+    const built = [
+      'dist/index.js',
+      'dist/cli/main.js',
+      'dist/commands/manifest/push.js',
+      'dist/THIRD-PARTY-LICENSES.txt',
+    ];
+    for (const path of [...wanted, ...built]) assert.ok(paths.includes(path), `${path} is missing`);
+    assert.deepEqual(
+      paths.filter((path) => !wanted.includes(path) && !path.startsWith('dist/')),
+      [],
+    );
+    assert.deepEqual(
+      paths.filter((path) => path.endsWith('.stamp')),
+      [],
+    );
+  });
+
+  it('names exact versions, for what was tested is what is used', () => {
+    const ranges = Object.entries({ ...pjson.dependencies, ...pjson.devDependencies, ...pjson.optionalDependencies });
+    assert.deepEqual(
+      ranges.filter(([, range]) => !/^\d+\.\d+\.\d+$/.test(range)),
+      [],
+    );
+  });
+
+  it('is installed from a lock file that names no place to download from', () => {
+    const { packages } = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8')) as {
+      packages: Record<string, { resolved?: string; integrity?: string; link?: boolean; version?: string }>;
+    };
+    const located = Object.entries(packages).filter(([, { resolved }]) => resolved?.includes('://'));
+    assert.deepEqual(located, []);
+    const unverified = Object.entries(packages).filter(
+      ([path, { integrity, link }]) => path.startsWith('node_modules/') && !link && integrity === undefined,
+    );
+    assert.deepEqual(unverified, []);
+  });
+});
