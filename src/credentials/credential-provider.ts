@@ -35,8 +35,8 @@ export interface CredentialProviderOptions {
   env: NodeJS.ProcessEnv;
   homeDir: string;
   session: Session;
-  /** `credential-helpers` of registries.conf. */
-  helpers?: readonly string[] | undefined;
+  /** `credential-helpers` of registries.conf, or how to read them when they are needed. */
+  helpers?: readonly string[] | (() => Promise<readonly string[] | undefined>) | undefined;
   /** Defaults to the one of this machine; `null` leaves it out. */
   keychain?: Keychain | null | undefined;
   platform?: NodeJS.Platform;
@@ -173,8 +173,9 @@ class Chain {
 
   /** Step 5: helpers of registries.conf, among which the auth files are one. */
   async #fromHelpers(host: string, repository: string): Promise<FoundCredentials | undefined> {
-    const { helpers = [authFilesHelper], authfile } = this.#options;
-    for (const name of helpers) {
+    const { helpers, authfile } = this.#options;
+    const names = typeof helpers === 'function' ? await helpers() : helpers;
+    for (const name of names ?? [authFilesHelper]) {
       const found =
         name === authFilesHelper
           ? authfile === undefined && (await this.#fromFiles(host, repository))

@@ -2,10 +2,11 @@
  * The connections of a run: our own undici agents, made when the first request needs them. HTTP/1.1 only: moving blobs
  * over it is faster than over HTTP/2, and a connection that is cut takes one request with it, not all of them.
  */
-import type { Agent, Dispatcher } from 'undici';
+import type { SecureContext } from 'node:tls';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { isLoopback } from './hosts.ts';
 import type { RegistrySettings } from './registry-pool.ts';
-import { type Certificates, readCertificates } from './tls.ts';
+import { type Certificates, certificatesOf, isUnknownIssuer, readCertificates } from './tls.ts';
 
 export interface Connections {
   /** What sends requests to `url`. `own`: the registry itself, which may see our client certificates. */
@@ -14,20 +15,38 @@ export interface Connections {
   close(): Promise<void>;
 }
 
+type ConnectOptions = buildConnector.BuildOptions & { secureContext?: SecureContext };
+
 export function createConnections(settings: RegistrySettings): Connections {
   const agents = new Map<string, Promise<Dispatcher>>();
   const env = settings.env ?? process.env;
   const proxies = proxySettings(env);
-  let certificates: Certificates | undefined;
-  const tlsOf = (own: boolean): Record<string, unknown> => {
-    if (settings.certDir !== undefined) certificates ??= readCertificates(settings.certDir);
-    return {
-      ...(certificates && { secureContext: own ? certificates.own : certificates.other }),
-      ...(settings.tlsVerify === false && { rejectUnauthorized: false }),
-    };
+  const { certDir, tlsVerify } = settings;
+  const authorities = tlsVerify === false ? undefined : settings.authorities;
+  const read = (trusted: readonly string[] | undefined): Certificates | undefined => {
+    if (certDir !== undefined) return readCertificates(certDir, trusted);
+    return trusted && certificatesOf(trusted);
   };
+  let initial: Promise<Certificates | undefined> | undefined;
+  const certificates = (): Promise<Certificates | undefined> => {
+    initial ??= (async () => read(authorities?.always === true ? await authorities.read() : undefined))();
+    return initial;
+  };
+  let wider: Promise<Certificates | undefined> | undefined;
+  const widerCertificates = (): Promise<Certificates | undefined> => {
+    wider ??= (async () => (authorities === undefined ? certificates() : read(await authorities.read())))();
+    return wider;
+  };
+  const contextFor = (found: Certificates | undefined, own: boolean): { secureContext?: SecureContext } =>
+    found === undefined ? {} : { secureContext: own ? found.own : found.other };
+
   const open = async (own: boolean, proxied: boolean): Promise<Dispatcher> => {
-    const connect = { timeout: settings.timeouts?.connectMs ?? 30_000, ...tlsOf(own) };
+    const found = await (proxied ? widerCertificates() : certificates());
+    const connect: ConnectOptions = {
+      timeout: settings.timeouts?.connectMs ?? 30_000,
+      ...contextFor(found, own),
+      ...(tlsVerify === false && { rejectUnauthorized: false }),
+    };
     const options: Agent.Options = {
       allowH2: false,
       connect,
@@ -43,14 +62,16 @@ export function createConnections(settings: RegistrySettings): Connections {
       return new EnvHttpProxyAgent({ ...options, requestTls: connect, ...proxies });
     }
     const { default: PlainAgent } = await import('undici/lib/dispatcher/agent.js');
-    return new PlainAgent(options);
+    if (authorities === undefined || authorities.always) return new PlainAgent(options);
+    const { default: build } = await import('undici/lib/core/connect.js');
+    const wide = async (): Promise<ConnectOptions> => ({ ...connect, ...contextFor(await widerCertificates(), own) });
+    return new PlainAgent({ ...options, connect: widening(build, connect, wide) });
   };
   return {
-    dispatcherFor(url, own) {
+    async dispatcherFor(url, own) {
       // as in other clients, this machine itself is never reached through a proxy
       const proxied = proxies !== undefined && !isLoopback(url.hostname);
-      if (settings.certDir !== undefined) certificates ??= readCertificates(settings.certDir);
-      const apart = certificates?.hasClientCertificate === true && !own;
+      const apart = !own && (await certificates())?.hasClientCertificate === true;
       const key = `${proxied ? 'proxied' : 'direct'} ${apart ? 'other' : 'own'}`;
       let agent = agents.get(key);
       if (agent === undefined) {
@@ -64,6 +85,34 @@ export function createConnections(settings: RegistrySettings): Connections {
       agents.clear();
       await Promise.all(opened.map((agent) => (agent.status === 'fulfilled' ? agent.value.destroy() : undefined)));
     },
+  };
+}
+
+/**
+ * A connector that trusts more (what `wide` gives, which takes long to read) once a certificate has an issuer that it does
+ * not know, and connects again. Nothing of a request has been sent by then.
+ */
+function widening(
+  build: typeof buildConnector,
+  options: ConnectOptions,
+  wide: () => Promise<ConnectOptions>,
+): buildConnector.connector {
+  const narrow = build({ allowH2: false, ...options });
+  let widened: Promise<buildConnector.connector> | undefined;
+  return (target, callback) => {
+    const withWider = (): void => {
+      widened ??= wide().then((more) => build({ allowH2: false, ...more }));
+      widened.then(
+        (connect) => connect(target, callback),
+        (thrown: Error) => callback(thrown, null),
+      );
+    };
+    if (widened !== undefined) return withWider();
+    return narrow(target, (...[error, socket]) => {
+      if (error !== null && isUnknownIssuer(error)) withWider();
+      else if (error !== null) callback(error, null);
+      else callback(null, socket);
+    });
   };
 }
 

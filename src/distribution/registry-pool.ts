@@ -3,7 +3,7 @@
  * shared by everything that talks to it.
  */
 import type { Session } from '../foundation/session.ts';
-import { createConnections } from './connections.ts';
+import { type Connections, createConnections } from './connections.ts';
 import { createLanes } from './lanes.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { createWarnings } from './warnings.ts';
@@ -19,9 +19,14 @@ export type Credentials =
 /**
  * Finds the credentials for `repository` on `host` (as the reference names it: `docker.io`, `127.0.0.1:5000`);
  * `undefined` where there are none. Called only after the registry has asked for credentials, and once for each
- * repository.
+ * repository. `elsewhere`: nobody named this registry, a configuration puts it in the place of another one; it must not
+ * get what was given for that one.
  */
-export type CredentialProvider = (host: string, repository: string) => Promise<Credentials | undefined>;
+export type CredentialProvider = (
+  host: string,
+  repository: string,
+  elsewhere?: boolean,
+) => Promise<Credentials | undefined>;
 
 export interface RetrySettings {
   /** How many times a request is made again after its first failure. */
@@ -57,6 +62,17 @@ export interface UploadSettings {
   pieceBytes?: number;
 }
 
+/** Certificate authorities other than those that come with Node.js. */
+export interface Authorities {
+  /**
+   * Whether they take the place of those of Node.js from the start; otherwise they are read when a certificate has an
+   * issuer that is not known.
+   */
+  always: boolean;
+  /** All that are trusted then, as PEM texts. */
+  read(): Promise<readonly string[]>;
+}
+
 export interface RegistrySettings {
   /** `false`: certificates are not verified and plain HTTP is allowed. Default `true`. */
   tlsVerify?: boolean;
@@ -64,6 +80,9 @@ export interface RegistrySettings {
    * A folder with `*.crt` (authorities to trust beside the system's) and `X.cert` with `X.key` (client certificates).
    */
   certDir?: string;
+  /** Finds such a folder for a registry that has one of its own; asked before the first request, where there is no `certDir`. */
+  findCertDir?: (host: string) => Promise<string | undefined>;
+  authorities?: Authorities;
   /** Credentials for every registry of this pool; they win over those of the provider. */
   creds?: { username: string; password: string };
   retry: RetrySettings;
@@ -75,9 +94,19 @@ export interface RegistrySettings {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
+/** What the configuration of a machine says of a registry. */
+export interface RegistryAccess {
+  /** Counts as `tlsVerify: false` where the settings leave that open. */
+  insecure?: boolean;
+  /** See {@link CredentialProvider}; `creds` of the settings are not for it either. */
+  elsewhere?: boolean;
+}
+
 export interface RegistryPool extends AsyncDisposable {
-  /** The client of a registry, one a host a run. `host` as a reference names it: `docker.io`, `[::1]:5000`. */
-  client(host: string): RegistryClient;
+  /**
+   * The client of a registry, one a host and access a run. `host` as a reference names it: `docker.io`, `[::1]:5000`.
+   */
+  client(host: string, access?: RegistryAccess): RegistryClient;
 }
 
 /**
@@ -88,25 +117,65 @@ export function createRegistryPool(
   settings: RegistrySettings,
   credentials: CredentialProvider,
 ): RegistryPool {
-  const connections = createConnections(settings);
-  const env = {
-    session,
-    settings,
-    credentials,
-    connections,
-    warnings: createWarnings(session),
-    lanes: createLanes(session),
+  const shared = { session, warnings: createWarnings(session), lanes: createLanes(session) };
+  const opened = new Map<string, Connections>();
+  const connectionsFor = (own: RegistrySettings): Connections => {
+    const key = `${own.tlsVerify ?? ''} ${own.certDir ?? ''}`;
+    let connections = opened.get(key);
+    if (connections === undefined) {
+      connections = createConnections(own);
+      opened.set(key, connections);
+    }
+    return connections;
   };
   const clients = new Map<string, RegistryClient>();
+  const open = (host: string, { insecure = false, elsewhere = false }: RegistryAccess): RegistryClient => {
+    const { creds, ...rest } = settings;
+    const own: RegistrySettings = {
+      ...rest,
+      ...(creds && !elsewhere && { creds }),
+      ...(insecure && { tlsVerify: settings.tlsVerify ?? false }),
+    };
+    return createRegistryClient(host, {
+      ...shared,
+      settings: own,
+      credentials: (registry, repository) => credentials(registry, repository, elsewhere),
+      connections: certified(host, own, connectionsFor),
+    });
+  };
   return {
-    client(host) {
-      let client = clients.get(host);
+    client(host, access = {}) {
+      const key = `${host} ${access.insecure === true} ${access.elsewhere === true}`;
+      let client = clients.get(key);
       if (client === undefined) {
-        client = createRegistryClient(host, env);
-        clients.set(host, client);
+        client = open(host, access);
+        clients.set(key, client);
       }
       return client;
     },
-    [Symbol.asyncDispose]: () => connections.close(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...opened.values()].map((connections) => connections.close()));
+    },
+  };
+}
+
+/** The connections for `host`, with the folder of certificates that it may have of its own. */
+function certified(
+  host: string,
+  settings: RegistrySettings,
+  connectionsFor: (settings: RegistrySettings) => Connections,
+): Pick<Connections, 'dispatcherFor'> {
+  const { certDir, findCertDir } = settings;
+  if (certDir !== undefined || findCertDir === undefined) return connectionsFor(settings);
+  let found: Promise<Connections> | undefined;
+  const find = async (): Promise<Connections> => {
+    const directory = await findCertDir(host);
+    return connectionsFor(directory === undefined ? settings : { ...settings, certDir: directory });
+  };
+  return {
+    async dispatcherFor(url, own) {
+      found ??= find();
+      return (await found).dispatcherFor(url, own);
+    },
   };
 }

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { asError, UsageError } from '../foundation/errors.ts';
+import { asError, systemCode, UsageError } from '../foundation/errors.ts';
 
 export interface Certificates {
   /** For the registry itself: its authorities and our client certificates. */
@@ -13,11 +13,11 @@ export interface Certificates {
 }
 
 /**
- * Reads `*.crt` (authorities, trusted beside those of the system) and pairs `X.cert`, `X.key` (client certificates).
- * Throws UsageError CERT_DIR when the folder cannot be read, a half of a pair is missing or a file holds no
+ * Reads `*.crt` (authorities, trusted beside `trusted`, or those of Node.js without it) and pairs `X.cert`, `X.key` (client
+ * certificates). Throws UsageError CERT_DIR when the folder cannot be read, a half of a pair is missing or a file holds no
  * certificate.
  */
-export function readCertificates(directory: string): Certificates {
+export function readCertificates(directory: string, trusted?: readonly string[]): Certificates {
   const authorities: string[] = [];
   const pairs: Array<{ cert: string; key: string }> = [];
   const names = new Set(guarded(directory, () => readdirSync(directory)));
@@ -33,7 +33,8 @@ export function readCertificates(directory: string): Certificates {
       if (!names.has(cert)) throw incomplete(directory, name, cert);
     }
   }
-  const ca = authorities.length === 0 ? undefined : [...getCACertificates('default'), ...authorities];
+  const ca =
+    authorities.length === 0 ? trusted && [...trusted] : [...(trusted ?? getCACertificates('default')), ...authorities];
   return guarded(directory, () => {
     const other = createSecureContext({ ...(ca && { ca }) });
     const own =
@@ -47,6 +48,25 @@ export function readCertificates(directory: string): Certificates {
     return { own, other, hasClientCertificate: pairs.length > 0 };
   });
 }
+
+/** With nothing but `trusted`. */
+export function certificatesOf(trusted: readonly string[]): Certificates {
+  const context = createSecureContext({ ca: [...trusted] });
+  return { own: context, other: context, hasClientCertificate: false };
+}
+
+/** Whether a handshake failed because nobody who is trusted has signed the certificate. */
+export function isUnknownIssuer(thrown: unknown): boolean {
+  return unknownIssuer.has(systemCode(thrown) ?? '');
+}
+
+const unknownIssuer: ReadonlySet<string> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
 
 function guarded<T>(directory: string, work: () => T): T {
   try {

@@ -46,7 +46,7 @@ export interface Transmission {
 export interface TransmitEnv {
   session: Session;
   settings: RegistrySettings;
-  connections: Connections;
+  connections: Pick<Connections, 'dispatcherFor'>;
   warnings: Warnings;
   lanes: Lanes;
 }

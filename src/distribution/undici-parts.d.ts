@@ -1,5 +1,5 @@
 /**
- * The single part of undici that is loaded where there is no proxy. Its main module loads fetch, WebSocket, caches and
+ * The parts of undici that are loaded where there is no proxy. Its main module loads fetch, WebSocket, caches and
  * mocks as well and takes more than twice as long; the package has no `exports` map, so that its files can be named.
  */
 declare module 'undici/lib/dispatcher/agent.js' {
@@ -7,4 +7,12 @@ declare module 'undici/lib/dispatcher/agent.js' {
 
   const agent: typeof Agent;
   export default agent;
+}
+
+/** Makes connections, TLS included; the agent above has loaded it already. */
+declare module 'undici/lib/core/connect.js' {
+  import type { buildConnector } from 'undici';
+
+  const build: typeof buildConnector;
+  export default build;
 }

@@ -22,7 +22,8 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
     }
     await rename(temporary, path);
   } catch (thrown) {
-    await rm(temporary, { force: true });
+    // what could not be made cannot be removed either; the first error is the one to tell
+    await rm(temporary, { force: true }).catch(() => {});
     throw storageError(thrown, `cannot write ${path}`);
   }
 }

@@ -57,6 +57,11 @@ const knownArchitectures = new Set(
   ),
 );
 
+/** Whether `os` is the name of an operating system, and not just any word. */
+export function isKnownSystem(os: string): boolean {
+  return knownSystems.has(os);
+}
+
 /** As {@link parsePlatform}, on the machine `host`. */
 export function parsePlatformOn(text: string, host: PlatformName): PlatformSpec {
   const parts = text.split('/');

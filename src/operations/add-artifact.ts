@@ -91,12 +91,12 @@ function contentOf(manifest: RawManifest, config: ConfigBlob) {
   ];
 }
 
+const emptyConfig: ConfigBlob = { descriptor: emptyDescriptor, bytes: Buffer.from('{}') };
+
 async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob> {
   if (request.configFile === undefined) {
-    const bytes = Buffer.from('{}');
-    const descriptor =
-      request.configType === undefined ? emptyDescriptor : { ...emptyDescriptor, mediaType: request.configType };
-    return { descriptor, bytes };
+    const { configType: mediaType = emptyDescriptor.mediaType } = request;
+    return { ...emptyConfig, descriptor: { ...emptyDescriptor, mediaType } };
   }
   const { size } = await statFile(request.configFile);
   if (size > maxConfigBytes) {
@@ -108,7 +108,9 @@ async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob
     );
   }
   const bytes = await readFile(request.configFile);
-  const mediaType = request.configType ?? (bytes.byteLength === 0 ? mediaTypes.ociEmpty : mediaTypes.ociConfig);
+  // an empty file cannot be of the empty type, whose content is {}
+  if (bytes.byteLength === 0 && request.configType === undefined) return emptyConfig;
+  const mediaType = request.configType ?? mediaTypes.ociConfig;
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
 }
 

@@ -73,7 +73,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
  */
 export async function describeSubject(env: Env, name: string, of: 'artifact' | 'index'): Promise<Descriptor | null> {
   if (name === '') return null;
-  await using source = await openVerifiedSource(findImage(env, name), env);
+  await using source = await openVerifiedSource(await findImage(env, name), env);
   const root = await source.getManifest();
   const artifactType =
     of === 'index' || isIndexType(root.mediaType)

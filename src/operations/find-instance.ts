@@ -19,7 +19,7 @@ import { findImage } from './find-image.ts';
 export async function findInstance(env: Env, record: ListRecord, text: string): Promise<Digest> {
   if (isDigest(text)) {
     if (record.index.manifests.some((entry) => entry.digest === text)) return text;
-    throw notFound(record, text, `no instance matching digest "${text}" found in manifest list ${nameOf(record)}`);
+    throw notFound(record, `no instance matching digest "${text}" found in manifest list ${nameOf(record)}`);
   }
   const byFile = Object.entries(record.files).filter(([, names]) => names.includes(text));
   if (byFile.length > 1)
@@ -37,6 +37,8 @@ export async function findInstance(env: Env, record: ListRecord, text: string): 
     );
   const [platform] = byPlatform;
   if (platform !== undefined) return platform.digest;
+  if (namesPlatform(text))
+    throw notFound(record, `no instance for the platform "${text}" found in manifest list ${nameOf(record)}`);
   return byImageName(env, record, text);
 }
 
@@ -63,12 +65,18 @@ function platformMatches(record: ListRecord, text: string): IndexEntry[] {
   return exact.length > 0 ? exact : images.filter(fits);
 }
 
+/** Whether `text` can mean nothing but a platform: `linux/arm64`, and no image of a user called "linux". */
+function namesPlatform(text: string): boolean {
+  const [os = '', architecture, ...rest] = text.split('/');
+  return isKnownSystem(os) && architecture !== undefined && rest.length < 2 && !/[:@]/.test(text);
+}
+
 /** Resolves the image and finds it, or what it has for this machine, on the list. */
 async function byImageName(env: Env, record: ListRecord, text: string): Promise<Digest> {
   const onList = new Set(record.index.manifests.map((entry) => entry.digest));
   let found: readonly Digest[];
   try {
-    await using source = await openVerifiedSource(findImage(env, text), env);
+    await using source = await openVerifiedSource(await findImage(env, text), env);
     const root = await source.getManifest();
     if (onList.has(root.digest)) return root.digest;
     if (!isIndexType(root.mediaType)) found = [];
@@ -81,7 +89,6 @@ async function byImageName(env: Env, record: ListRecord, text: string): Promise<
     if (thrown instanceof SheafError && ['usage', 'not-found', 'unsupported'].includes(thrown.kind)) {
       throw notFound(
         record,
-        text,
         `"${text}" is no digest, platform or file name of ${nameOf(record)}, nor the name of an image that can be read`,
         thrown,
       );
@@ -90,12 +97,12 @@ async function byImageName(env: Env, record: ListRecord, text: string): Promise<
   }
   const [digest] = found;
   if (digest !== undefined && onList.has(digest)) return digest;
-  throw notFound(record, text, `the image ${text} is not on the list ${nameOf(record)}`);
+  throw notFound(record, `the image ${text} is not on the list ${nameOf(record)}`);
 }
 
 const nameOf = (record: ListRecord): string => record.names[0] ?? record.id;
 
-function notFound(record: ListRecord, _text: string, message: string, cause?: unknown): NotFoundError {
+function notFound(record: ListRecord, message: string, cause?: unknown): NotFoundError {
   const there = record.index.manifests.map((entry) =>
     entry.platform === undefined ? entry.digest : `${formatPlatform(entry.platform)} (${entry.digest.slice(0, 19)}...)`,
   );

@@ -9,6 +9,7 @@ import type { Session } from '../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 
 /** Names of transports, as they stand before the colon of an image name. */
@@ -18,6 +19,8 @@ export type TransportName = 'docker' | 'oci' | 'store';
 export interface TransportEnv {
   readonly session: Session;
   readonly registries: RegistryPool;
+  /** What the machine says of registries; without it each reference is where its name says. */
+  readonly routes?: RegistryRoutes;
   /** The local store; opened on first use. */
   store(): Store;
   /** The location that a text of the form `transport:rest` names. Throws UsageError. */

@@ -90,7 +90,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     const changes = entryChanges(flags, annotationsOf(flags.annotation));
     const taking = takingOf(flags);
     const env = await this.env.operations();
-    return addInstances(env, { list, images: images.map((image) => findImage(env, image)), taking, changes });
+    return addInstances(env, { list, images: await Promise.all(images.map((image) => findImage(env, image))), taking, changes });
   }
 
   async #addFiles(list: string, files: readonly string[]): Promise<AddedInstances> {

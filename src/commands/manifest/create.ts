@@ -52,7 +52,7 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
     const env = await this.env.operations();
     const record = await createList(env, {
       name: list,
-      images: images.map((image) => findImage(env, image)),
+      images: await Promise.all(images.map((image) => findImage(env, image))),
       taking,
       annotations,
       ifExists,

@@ -25,7 +25,7 @@ export default class ManifestInspect extends BaseCommand<typeof ManifestInspect>
   async run(): Promise<unknown> {
     const { findImage } = await import('../../operations/find-image.ts');
     const env = await this.env.operations();
-    const location = findImage(env, this.args.list);
+    const location = await findImage(env, this.args.list);
     if (this.flags.tree) {
       const { describeTree } = await import('../../operations/describe-tree.ts');
       const { renderTree } = await import('../../cli/render/tree.ts');

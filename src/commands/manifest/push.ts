@@ -5,6 +5,7 @@ import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/
 import { notYet } from '../../cli/manifest-flags.ts';
 import type { ManifestFormat } from '../../copy/plan-copy.ts';
 import { UsageError } from '../../foundation/errors.ts';
+import type { ListRecord } from '../../store/list-store.ts';
 
 /** Flags of the peers that wait for the parts of sheaf that compress and sign. */
 const waiting = {
@@ -87,7 +88,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     const record = env.store().lists.read(this.args.list);
     const { plan, result } = await pushList(env, {
       list: record.id,
-      destination: parseDestination(this.args.destination ?? this.args.list),
+      destination: parseDestination(this.args.destination ?? ownName(record, this.args.list)),
       select: platforms === undefined ? (flags.all === false ? 'none' : 'all') : { platforms },
       unselected: platforms === undefined ? 'keep' : 'strip',
       tags: flags.tag ?? [],
@@ -122,4 +123,15 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     return format;
   }
+}
+
+/** The name to push to when no destination is given: as typed, or the list's first name where an ID was typed. */
+function ownName(record: ListRecord, typed: string): string {
+  if (!record.id.startsWith(typed.replace(/^sha256:/, ''))) return typed;
+  const [first] = record.names;
+  if (first !== undefined) return first;
+  throw new UsageError(`the list ${typed} has no name to push to`, {
+    code: 'MISSING_ARGUMENT',
+    hint: 'Name the destination after the list: docker://registry/repository:tag.',
+  });
 }

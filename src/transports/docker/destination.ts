@@ -1,11 +1,12 @@
 /** Writes an image to a registry: blobs and manifests by digest, the tag last. */
 import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
-import { formatReference, type Reference } from '../../oci/reference.ts';
+import { formatReference } from '../../oci/reference.ts';
 import type { ImageDestination, TransportEnv } from '../transport.ts';
+import type { Endpoint } from './endpoints.ts';
 
-export function createDockerDestination(reference: Reference, env: TransportEnv): ImageDestination {
-  const repository = env.registries.client(reference.registry).repository(reference.repository, 'push');
+export function createDockerDestination({ reference, access }: Endpoint, env: TransportEnv): ImageDestination {
+  const repository = env.registries.client(reference.registry, access).repository(reference.repository, 'push');
   const named = reference.digest ?? reference.tag;
   if (named === undefined) throw new BugError(`${formatReference(reference)} has neither tag nor digest`);
   return {

@@ -3,6 +3,7 @@ import { UsageError } from '../../foundation/errors.ts';
 import { formatReference, parseReference, type Reference, withDefaultTag } from '../../oci/reference.ts';
 import type { ImageLocation, Transport } from '../transport.ts';
 import { createDockerDestination } from './destination.ts';
+import { pullEndpoints, pushEndpoint } from './endpoints.ts';
 import { createDockerSource } from './source.ts';
 
 export const dockerTransport: Transport = {
@@ -25,7 +26,7 @@ export function dockerLocation(reference: Reference): ImageLocation {
     reference,
     format: () => `docker://${formatReference(reference)}`,
     pinned: (digest) => dockerLocation({ registry: reference.registry, repository: reference.repository, digest }),
-    openSource: async (env) => createDockerSource(reference, env),
-    openDestination: async (env) => createDockerDestination(reference, env),
+    openSource: async (env) => createDockerSource(await pullEndpoints(reference, env), env),
+    openDestination: async (env) => createDockerDestination(await pushEndpoint(reference, env), env),
   };
 }

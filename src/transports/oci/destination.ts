@@ -143,7 +143,7 @@ async function writeBlob(layout: string, content: BlobContent, env: TransportEnv
     }
     await rename(temporary, path);
   } catch (thrown) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     if (thrown instanceof SheafError) throw thrown;
     throw storageError(thrown, `cannot write the blob ${digest} to ${layout}`);
   }

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { systemClock } from '../../src/foundation/clock.ts';
+import { StorageError } from '../../src/foundation/errors.ts';
+import { withFileLock } from '../../src/foundation/file-lock.ts';
+import { testFolder } from '../support/folders.ts';
+
+const { signal } = new AbortController();
+
+describe('withFileLock', () => {
+  it('lets one in at a time', async (t) => {
+    const path = join(await testFolder(t), 'lock');
+    let inside = 0;
+    let most = 0;
+    await Promise.all(
+      Array.from({ length: 8 }, () =>
+        withFileLock(path, { clock: systemClock, signal }, async () => {
+          inside += 1;
+          most = Math.max(most, inside);
+          await new Promise((resolve) => setImmediate(resolve));
+          inside -= 1;
+        }),
+      ),
+    );
+    assert.equal(most, 1);
+  });
+
+  it('leaves nothing behind, also when the work fails', async (t) => {
+    const folder = await testFolder(t);
+    const fail = withFileLock(join(folder, 'lock'), { clock: systemClock, signal }, () =>
+      Promise.reject(new Error('broken')),
+    );
+    await assert.rejects(fail, /broken/);
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('takes over the lock of a process that is gone', async (t) => {
+    const folder = await testFolder(t);
+    const { pid } = spawnSync(process.execPath, ['-e', '0']);
+    await writeFile(join(folder, 'lock'), String(pid));
+    assert.equal(await withFileLock(join(folder, 'lock'), { clock: systemClock, signal }, async () => 'in'), 'in');
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('gives up after its time with an error that names the file', async (t) => {
+    const path = join(await testFolder(t), 'lock');
+    await writeFile(path, String(process.pid));
+    let now = 0;
+    const clock = {
+      now: () => now,
+      sleep: async (ms: number) => {
+        now += ms;
+      },
+    };
+    await assert.rejects(
+      withFileLock(path, { clock, signal, timeoutMs: 200 }, async () => {}),
+      (thrown: unknown) => thrown instanceof StorageError && thrown.code === 'LOCKED' && thrown.message.includes(path),
+    );
+  });
+});
