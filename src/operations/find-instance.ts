@@ -5,7 +5,7 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { isIndexType } from '../oci/media-types.ts';
-import { formatPlatform, type PlatformSpec, parsePlatform, samePlatform } from '../oci/platform.ts';
+import { formatPlatform, isKnownSystem, type PlatformSpec, parsePlatform, samePlatform } from '../oci/platform.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import { openVerifiedSource, parsed } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
