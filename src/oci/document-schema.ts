@@ -5,7 +5,7 @@
  * Source: OCI Image Specification v1.1, image-index.md, manifest.md, descriptor.md, config.md; Docker "Image Manifest
  * Version 2, Schema 2".
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { IntegrityError } from '../foundation/errors.ts';
 import type { Annotations } from './descriptor.ts';
 import { type Digest, digestForm, isDigest } from './digest.ts';
