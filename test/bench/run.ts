@@ -4,6 +4,7 @@
  */
 import { readdirSync } from 'node:fs';
 import process from 'node:process';
+import { isFresh } from '../../bin/freshness.js';
 import type { Scenario } from './scenario.ts';
 
 const folder = new URL('scenarios/', import.meta.url);
@@ -24,4 +25,8 @@ if (name === undefined || !names.includes(name)) {
   process.exitCode = 2;
 } else {
   await (await load(name)).run(options);
+  if (!isFresh(new URL('../../', import.meta.url))) {
+    console.error('The sources are not those that were built: these are not the figures of the build.');
+    process.exitCode = 1;
+  }
 }

@@ -14,6 +14,9 @@ interface PackageJson {
 }
 const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as PackageJson;
 
+/** Parts of bin/ and dist/ that are of use in a checkout only. */
+const forCheckouts = ['bin/dev.js', 'bin/freshness.js', 'dist/sources.stamp'];
+
 describe('the package', () => {
   it('holds the build, the start and what a reader needs, but no sources', () => {
     const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
@@ -37,11 +40,11 @@ describe('the package', () => {
     ];
     for (const path of [...wanted, ...built]) assert.ok(paths.includes(path), `${path} is missing`);
     assert.deepEqual(
-      paths.filter((path) => !wanted.includes(path) && !path.startsWith('dist/')),
+      paths.filter((path) => !wanted.includes(path) && !/^(dist|bin)\//.test(path)),
       [],
     );
     assert.deepEqual(
-      paths.filter((path) => path.endsWith('.stamp')),
+      paths.filter((path) => forCheckouts.includes(path)),
       [],
     );
   });

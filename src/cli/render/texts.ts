@@ -17,6 +17,8 @@ export function formatBytes(bytes: number): string {
 
 /** In the words of the peers, which scripts look for. */
 export function describeRetry(event: Extract<ProgressEvent, { type: 'retry' }>): string {
-  const seconds = Math.round(event.delayMs / 100) / 10;
-  return `Failed, retrying in ${seconds}s ... (${event.attempt}/${event.of}). ${event.what}: ${event.reason}`;
+  const seconds = event.delayMs / 1000;
+  // up to a tenth more than asked for is there to keep many from trying at the same moment
+  const asked = Math.floor(seconds) * 1.1 >= seconds ? Math.floor(seconds) : Math.round(seconds * 10) / 10;
+  return `Failed, retrying in ${asked}s ... (${event.attempt}/${event.of}). ${event.what}: ${event.reason}`;
 }

@@ -25,8 +25,13 @@ describe('formatBytes', () => {
 
 describe('describeRetry', () => {
   it('has the words of the peers in front', () => {
-    const event = { type: 'retry', what: 'PUT x', attempt: 2, of: 3, delayMs: 2040, reason: 'status 503' } as const;
-    assert.equal(describeRetry(event), 'Failed, retrying in 2s ... (2/3). PUT x: status 503');
+    const shown = (delayMs: number): string =>
+      describeRetry({ type: 'retry', what: 'PUT x', attempt: 2, of: 3, delayMs, reason: 'status 503' });
+    assert.equal(shown(2180), 'Failed, retrying in 2s ... (2/3). PUT x: status 503');
+    assert.match(shown(1100), / in 1s \.\.\./);
+    assert.match(shown(500), / in 0\.5s /);
+    assert.match(shown(1500), / in 1\.5s /);
+    assert.match(shown(0), / in 0s /);
   });
 });
 
