@@ -7,7 +7,7 @@ import type { EntryChanges } from '../oci/edits.ts';
 import { repeatable } from './flags.ts';
 
 export const annotationFlag = {
-  annotation: repeatable({ summary: 'Set an annotation (repeatable).', helpValue: 'KEY=VALUE' }),
+  annotation: repeatable({ summary: 'Set an annotation.', helpValue: 'KEY=VALUE' }),
 };
 
 /** What can be said of an instance in the index. */
@@ -21,15 +21,15 @@ export const entryFlags = {
     helpGroup: 'PLATFORM',
   }),
   'os-features': Flags.string({
-    summary: 'Features of the operating system, separated by commas (repeatable).',
-    helpValue: 'FEATURE,...',
+    summary: 'Features of the operating system, separated by commas.',
+    helpValue: 'FEATURES',
     helpGroup: 'PLATFORM',
     multiple: true,
     multipleNonGreedy: true,
   }),
   features: Flags.string({
-    summary: 'CPU features, separated by commas (repeatable; kept in Docker lists only).',
-    helpValue: 'FEATURE,...',
+    summary: 'CPU features, separated by commas (kept in Docker lists only).',
+    helpValue: 'FEATURES',
     helpGroup: 'PLATFORM',
     multiple: true,
     multipleNonGreedy: true,

@@ -26,7 +26,7 @@ const artifactFlags = {
     helpGroup: 'ARTIFACT',
   }),
   'artifact-annotation': Flags.string({
-    summary: "Annotation of the artifact's own manifest (repeatable).",
+    summary: "Annotation of the artifact's own manifest.",
     helpValue: 'KEY=VALUE',
     helpGroup: 'ARTIFACT',
     multiple: true,
@@ -51,13 +51,13 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
   ];
   static override strict = false;
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
-    images: Args.string({ name: 'IMAGE...', required: true, description: 'Images, or with --artifact files.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
+    image: Args.string({ required: true, description: 'Images, or with --artifact files.' }),
   };
   static override flags = {
     all: Flags.boolean({ summary: 'Take every instance of multi-platform images.' }),
     platform: repeatable({
-      summary: 'Take the instances of this platform (repeatable).',
+      summary: 'Take the instances of this platform.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
     ...annotationFlag,
@@ -90,7 +90,12 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     const changes = entryChanges(flags, annotationsOf(flags.annotation));
     const taking = takingOf(flags);
     const env = await this.env.operations();
-    return addInstances(env, { list, images: await Promise.all(images.map((image) => findImage(env, image))), taking, changes });
+    return addInstances(env, {
+      list,
+      images: await Promise.all(images.map((image) => findImage(env, image))),
+      taking,
+      changes,
+    });
   }
 
   async #addFiles(list: string, files: readonly string[]): Promise<AddedInstances> {

@@ -15,13 +15,13 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
     '<%= config.bin %> <%= command.id %> --annotation org.example.tier- app:1.0 linux/arm64',
   ];
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
-    instance: Args.string({ name: 'INSTANCE', description: 'Digest, platform, image name or file name.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
+    instance: Args.string({ description: 'Digest, platform, image name or file name.' }),
   };
   static override flags = {
     index: Flags.boolean({ summary: 'Edit the index itself.' }),
     annotation: repeatable({
-      summary: 'Set an annotation, or take one away with KEY- (repeatable).',
+      summary: 'Set an annotation, or take one away with KEY-.',
       helpValue: 'KEY=VALUE|KEY-',
     }),
     subject: Flags.string({

@@ -16,13 +16,13 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
   ];
   static override strict = false;
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name of the list.' }),
-    images: Args.string({ name: 'IMAGE...', description: 'Images to put on it.' }),
+    list: Args.string({ required: true, description: 'Name of the list.' }),
+    image: Args.string({ description: 'Images to put on it.' }),
   };
   static override flags = {
     all: Flags.boolean({ summary: 'Take every instance of multi-platform images.' }),
     platform: repeatable({
-      summary: 'Take the instances of this platform (repeatable).',
+      summary: 'Take the instances of this platform.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
     amend: Flags.boolean({ char: 'a', summary: 'Add to the list if there is one of that name.' }),

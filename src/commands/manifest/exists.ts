@@ -8,7 +8,7 @@ export default class ManifestExists extends BaseCommand<typeof ManifestExists> {
     '<%= config.bin %> <%= command.id %> app:1.0 || <%= config.bin %> manifest create app:1.0',
   ];
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
   };
 
   async run(): Promise<{ exists: boolean }> {

@@ -13,7 +13,7 @@ export default class ManifestInspect extends BaseCommand<typeof ManifestInspect>
     '<%= config.bin %> <%= command.id %> --raw quay.io/podman/hello | sha256sum',
   ];
   static override args = {
-    list: Args.string({ name: 'LIST|IMAGE', required: true, description: 'A local list or an image.' }),
+    list: Args.string({ required: true, description: 'A local list or an image.' }),
   };
   static override flags = {
     raw: Flags.boolean({ summary: 'Print the document byte for byte.', exclusive: ['tree'] }),

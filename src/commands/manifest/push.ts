@@ -43,19 +43,19 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     '<%= config.bin %> <%= command.id %> --require linux/amd64 --require linux/arm64 --tag latest --rm app:1.0 quay.io/me/app:1.0',
   ];
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
-    destination: Args.string({ name: 'DEST', description: 'Where to; a bare name means docker://.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
+    destination: Args.string({ description: 'Where to; a bare name means docker://.' }),
   };
   static override flags = {
     all: Flags.boolean({ summary: 'Push the instances too, not the index alone (default true).', allowNo: true }),
     platform: repeatable({
-      summary: 'Push only the instances of this platform (repeatable).',
+      summary: 'Push only the instances of this platform.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
     format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
-    tag: repeatable({ char: 't', summary: 'One more tag for what is pushed (repeatable).', helpValue: 'TAG' }),
+    tag: repeatable({ char: 't', summary: 'One more tag for what is pushed.', helpValue: 'TAG' }),
     require: repeatable({
-      summary: 'Refuse to push unless the list has this platform, once (repeatable).',
+      summary: 'Refuse to push unless the list has this platform, once.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),

@@ -12,8 +12,8 @@ export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
   ];
   static override strict = false;
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
-    instances: Args.string({ name: 'INSTANCE...', required: true, description: 'Digests, platforms or names.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
+    instance: Args.string({ required: true, description: 'Digests, platforms or names.' }),
   };
   static override flags = { ...registryFlags };
 

@@ -13,7 +13,7 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
   ];
   static override strict = false;
   static override args = {
-    list: Args.string({ name: 'LIST...', required: true, description: 'Names or IDs of lists.' }),
+    list: Args.string({ required: true, description: 'Names or IDs of lists.' }),
   };
   static override flags = {
     ignore: Flags.boolean({ char: 'i', summary: 'Do not mind lists that are not there.' }),

@@ -7,8 +7,8 @@ export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
   static override examples = ['<%= config.bin %> <%= command.id %> app:1.0 app:latest quay.io/me/app:1.0'];
   static override strict = false;
   static override args = {
-    list: Args.string({ name: 'LIST', required: true, description: 'Name or ID of the list.' }),
-    names: Args.string({ name: 'NAME...', required: true, description: 'New names.' }),
+    list: Args.string({ required: true, description: 'Name or ID of the list.' }),
+    name: Args.string({ required: true, description: 'New names.' }),
   };
 
   async run(): Promise<unknown> {
