@@ -5,6 +5,7 @@
 import type { RegistryPool } from '../distribution/registry-pool.ts';
 import { createSession, type Session } from '../foundation/session.ts';
 import type { Env } from '../operations/environment.ts';
+import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RunSettings } from './settings.ts';
@@ -49,41 +50,41 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     ...(settings.parallel === undefined ? {} : { parallel: settings.parallel }),
   });
 
-  let opened: Store | undefined;
+  let store: Store | undefined;
   const storeOpener = async (): Promise<() => Store> => {
     const { Store, storeDirectory } = await import('../store/store.ts');
     return () => {
-      opened ??= Store.open(storeDirectory(env));
-      return opened;
+      store ??= Store.open(storeDirectory(env));
+      return store;
     };
   };
-  let pool: Promise<RegistryPool> | undefined;
-  const registries = (): Promise<RegistryPool> => {
-    pool ??= openRegistries(options, session);
-    return pool;
+  let reached: ReturnType<typeof openRegistries> | undefined;
+  const reach = (): ReturnType<typeof openRegistries> => {
+    reached ??= openRegistries(options, session);
+    return reached;
   };
 
   return {
     session,
     store: async () => (await storeOpener())(),
-    registries,
+    registries: async () => (await reach()).pool,
     async operations() {
-      const [open, clients, { locate }, { hostPlatform }] = await Promise.all([
+      const [open, { pool, routes }, { locate }, { hostPlatform }] = await Promise.all([
         storeOpener(),
-        registries(),
+        reach(),
         import('../transports/image-names.ts'),
         import('../oci/platform.ts'),
       ]);
-      return { session, registries: clients, store: open, locate, host: hostPlatform() };
+      return { session, registries: pool, routes, store: open, locate, host: hostPlatform() };
     },
     get stoppedBy() {
       return signals.received;
     },
     async [Symbol.asyncDispose]() {
       // a pool that could not be made has already told so to whoever asked for it
-      const clients = await pool?.catch(() => undefined);
-      await clients?.[Symbol.asyncDispose]();
-      opened?.close();
+      const opened = await reached?.catch(() => undefined);
+      await opened?.pool[Symbol.asyncDispose]();
+      store?.close();
       view.close();
       signals[Symbol.dispose]();
     },
@@ -93,29 +94,16 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
 async function openRegistries(
   { settings, env, userAgent }: EnvironmentOptions,
   session: Session,
-): Promise<RegistryPool> {
-  const [{ createRegistryPool }, { createCredentialProvider }, { homedir }] = await Promise.all([
+): Promise<{ pool: RegistryPool; routes: RegistryRoutes }> {
+  const [{ createRegistryPool }, wiring] = await Promise.all([
     import('../distribution/registry-pool.ts'),
-    import('../credentials/credential-provider.ts'),
-    import('node:os'),
+    import('./registry-wiring.ts'),
   ]);
-  const { authfile, creds, certDir, tlsVerify } = settings.registry;
-  const { maxRetries, delayMs } = settings.retry;
-  const credentials = createCredentialProvider({
-    env,
-    homeDir: env['HOME'] || homedir(),
-    session,
-    ...(creds === undefined ? {} : { creds }),
-    ...(authfile === undefined ? {} : { authfile }),
-  });
-  return createRegistryPool(
-    session,
-    {
-      userAgent,
-      retry: delayMs === undefined ? { maxRetries } : { maxRetries, delayMs },
-      ...(certDir === undefined ? {} : { certDir }),
-      ...(tlsVerify === undefined ? {} : { tlsVerify }),
-    },
-    credentials,
-  );
+  const options = { settings, side: settings.registry, env, session, userAgent };
+  const config = wiring.lazyRegistriesConfig(env, session);
+  const [credentials, routes] = await Promise.all([
+    wiring.credentialChain(options, config),
+    wiring.registryRoutes(config),
+  ]);
+  return { pool: createRegistryPool(session, wiring.poolSettings(options), credentials), routes };
 }

@@ -1,13 +1,12 @@
 /** What login and logout share: where credentials are kept, which registry is meant, and how to ask it. */
-import { homedir } from 'node:os';
 import * as Flags from '@oclif/core/flags';
 import type { LoginCheck } from '../credentials/login.ts';
 import type { LoginEnvironment } from '../credentials/login-store.ts';
 import { registryOfKey } from '../credentials/registry-key.ts';
 import { UsageError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
-import { loadRegistriesConf } from '../registry-config/load-registries-conf.ts';
 import type { RegistriesConfig } from '../registry-config/registries-config.ts';
+import { homeOf, lazyRegistriesConfig, poolSettings } from './registry-wiring.ts';
 import type { RunSettings } from './settings.ts';
 
 /** Flags that say where credentials are kept. */
@@ -26,24 +25,28 @@ export const loginStoreFlags = {
   }),
 };
 
+/** The environment of a login, with registries.conf of this machine. */
+export interface CommandLoginEnvironment extends LoginEnvironment {
+  /** Read when it is first asked for, and then remembered. */
+  config(): Promise<RegistriesConfig>;
+}
+
 /** The environment of a login. */
 export function loginEnvironment(
   session: Session,
   flags: { authfile?: string | undefined; 'compat-auth-file'?: string | undefined },
-): LoginEnvironment {
+): CommandLoginEnvironment {
   const env = process.env;
+  const config = lazyRegistriesConfig(env, session);
   return {
     env,
-    homeDir: env['HOME'] || homedir(),
+    config,
+    homeDir: homeOf(env),
     session,
     authfile: flags.authfile,
     compatAuthFile: flags['compat-auth-file'],
+    helpers: async () => (await config()).credentialHelpers,
   };
-}
-
-/** registries.conf of this machine. */
-export function registriesConfig({ env, homeDir, session }: LoginEnvironment): Promise<RegistriesConfig> {
-  return loadRegistriesConf({ env, homeDir }, session);
 }
 
 /**
@@ -69,26 +72,14 @@ export function loginCheck(
   userAgent: string,
 ): LoginCheck {
   return async (registry, credentials) => {
-    const [{ createRegistryPool }, { isInsecure }, { findCertificateDir }] = await Promise.all([
+    const [{ createRegistryPool }, { isInsecure, refuseBlocked }] = await Promise.all([
       import('../distribution/registry-pool.ts'),
       import('../registry-config/resolve-registry.ts'),
-      import('../registry-config/certificate-dirs.ts'),
     ]);
-    const { tlsVerify = isInsecure(config, registry) ? false : undefined } = settings.registry;
-    const certDir = await findCertificateDir(registryOfKey(registry), {
-      homeDir: environment.homeDir,
-      certDir: settings.registry.certDir,
-    });
-    await using pool = createRegistryPool(
-      session,
-      {
-        userAgent,
-        retry: { maxRetries: settings.retry.maxRetries },
-        ...(tlsVerify === undefined ? {} : { tlsVerify }),
-        ...(certDir === undefined ? {} : { certDir }),
-      },
-      () => Promise.resolve(credentials),
-    );
-    await pool.client(registry).checkAccess();
+    refuseBlocked(config, registry);
+    const { env } = environment;
+    const wired = poolSettings({ settings, side: settings.registry, env, session, userAgent });
+    await using pool = createRegistryPool(session, wired, () => Promise.resolve(credentials));
+    await pool.client(registryOfKey(registry), { insecure: isInsecure(config, registry) }).checkAccess();
   };
 }

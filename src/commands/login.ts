@@ -2,13 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 import { registryFlags } from '../cli/flags.ts';
-import {
-  defaultRegistry,
-  loginCheck,
-  loginEnvironment,
-  loginStoreFlags,
-  registriesConfig,
-} from '../cli/login-wiring.ts';
+import { defaultRegistry, loginCheck, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { askLine, askSecret, terminalOf } from '../cli/prompt.ts';
 import { findLogin, getLogin, type LoginCheck, loginTo, notLoggedIn } from '../credentials/login.ts';
 import { type LoginEnvironment, parseLoginStore } from '../credentials/login-store.ts';
@@ -53,7 +47,7 @@ export default class Login extends BaseCommand<typeof Login> {
   async run(): Promise<unknown> {
     const { session } = this.env;
     const environment = loginEnvironment(session, this.flags);
-    const config = await registriesConfig(environment);
+    const config = await environment.config();
     const key = parseLoginKey(this.args.registry ?? defaultRegistry(config));
     if (this.flags['get-login']) return this.#getLogin(key, environment);
 

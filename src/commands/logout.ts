@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
-import { defaultRegistry, loginEnvironment, loginStoreFlags, registriesConfig } from '../cli/login-wiring.ts';
+import { defaultRegistry, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { parseLoginStore } from '../credentials/login-store.ts';
 import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
 import { UsageError } from '../foundation/errors.ts';
@@ -31,7 +31,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
     if (all && this.args.registry !== undefined) {
       throw new UsageError('--all takes no registry', { code: 'FLAG_CONFLICT', hint: 'Leave one of the two away.' });
     }
-    const registry = this.args.registry ?? (all ? '' : defaultRegistry(await registriesConfig(environment)));
+    const registry = this.args.registry ?? (all ? '' : defaultRegistry(await environment.config()));
     const { removedFrom, notes } = all
       ? await logoutFromAll(environment)
       : await logoutFrom({ registry, store: store === undefined ? undefined : parseLoginStore(store) }, environment);

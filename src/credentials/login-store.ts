@@ -4,7 +4,7 @@ import { UsageError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
 import { type AuthFile, helperOf, parseAuthFile } from './auth-file.ts';
 import { type AuthFilePlaces, isThere, readAuthFile } from './auth-file-store.ts';
-import { ownHelper } from './credential-provider.ts';
+import { type CredentialProviderOptions, ownHelper } from './credential-provider.ts';
 import { createKeychain, type Keychain } from './keychain.ts';
 import { registryOfKey } from './registry-key.ts';
 
@@ -18,6 +18,8 @@ export interface LoginEnvironment extends AuthFilePlaces {
   compatAuthFile?: string | undefined;
   /** Defaults to the one of this machine; `null` leaves it out. */
   keychain?: Keychain | null | undefined;
+  /** `credential-helpers` of registries.conf; asked when a login is looked up. */
+  helpers?: CredentialProviderOptions['helpers'];
 }
 
 /** The file that login and logout change. */

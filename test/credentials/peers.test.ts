@@ -5,10 +5,12 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { createCredentialFinder } from '../../src/credentials/credential-provider.ts';
+import { createCredentialFinder, createCredentialProvider } from '../../src/credentials/credential-provider.ts';
 import { type LoginCheck, loginTo } from '../../src/credentials/login.ts';
 import { logoutFrom } from '../../src/credentials/logout.ts';
+import { createRegistryPool, type RegistrySettings } from '../../src/distribution/registry-pool.ts';
 import { AuthError } from '../../src/foundation/errors.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { selfSignedCertificate } from '../support/certificate.ts';
 import { isolatedPeers, type PeerName, type Peers, run, skipWithout } from '../support/peers.ts';
 import { realRegistry, realRegistryUser } from '../support/registry.ts';
@@ -138,6 +140,24 @@ const peers: Peer[] = [
   },
 ];
 
+/** Pushes something with what `file` holds and reads it back. */
+async function pushWith(what: {
+  file: string;
+  directory: string;
+  registry: string;
+  settings: Partial<RegistrySettings>;
+}): Promise<void> {
+  const { session } = recordedSession();
+  const provider = createCredentialProvider({ authfile: what.file, env: {}, homeDir: what.directory, session });
+  const settings = { retry: { maxRetries: 0 }, env: {}, ...what.settings };
+  await using pool = createRegistryPool(session, settings, provider);
+  const repository = pool.client(what.registry).repository('pushed/by-sheaf', 'push');
+  const bytes = Buffer.from('{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}');
+  const manifest = { bytes, mediaType: 'application/vnd.oci.image.index.v1+json', digest: digestOf(bytes) };
+  await repository.putManifest('1', manifest);
+  assert.equal((await repository.getManifest('1')).digest, manifest.digest);
+}
+
 for (const peer of peers) {
   const skip = skipWithout('registry', peer.name);
 
@@ -150,6 +170,7 @@ for (const peer of peers) {
     const { session } = recordedSession();
     const find = createCredentialFinder({ authfile: file, env: {}, homeDir: directory, session });
     assert.deepEqual((await find(registry, 'team/app'))?.credentials, credentials);
+    await pushWith({ file, directory, registry, settings: { tlsVerify: false } });
   });
 
   test(`${peer.name} uses the file that sheaf login writes, and loses it with sheaf logout`, { skip }, async (t) => {
@@ -226,6 +247,8 @@ test("docker login over TLS: its file is used by sheaf, and sheaf's by docker", 
   assert.match(done, /Login Succeeded/);
   const find = createCredentialFinder({ authfile: file, env: {}, homeDir: directory, session });
   assert.deepEqual((await find(registry, 'team/app'))?.credentials, credentials);
+  const authorities = { always: true, read: async () => [tls.cert] };
+  await pushWith({ file, directory, registry, settings: { authorities } });
 
   const own = environment(directory, file);
   await logoutFrom({ registry }, own);

@@ -6,13 +6,14 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
+import type { Authorities } from '../../src/distribution/registry-pool.ts';
 import { NotFoundError, RegistryError, UsageError } from '../../src/foundation/errors.ts';
 import { type Certificate, selfSignedCertificate } from '../support/certificate.ts';
 import { testFolder } from '../support/folders.ts';
 import { findPeer, run, skipWithout } from '../support/peers.ts';
 import { withRegistry } from '../support/registry.ts';
 import { seedImage } from '../support/seed.ts';
-import { fakeServer, type TestPoolOptions, tcpServer, testPool } from './pool.ts';
+import { fakeServer, type TestPool, type TestPoolOptions, tcpServer, testPool } from './pool.ts';
 
 /** What becomes of looking for a tag on `host`. */
 async function failureOf(t: TestContext, host: string, options: TestPoolOptions = {}): Promise<RegistryError> {
@@ -207,6 +208,38 @@ test('a certificate signed by itself: refused, then trusted by --cert-dir, or no
     const { pool } = testPool(t, options);
     assert.equal(await pool.client(registry.host).repository('a').headManifest('v1'), undefined);
   }
+});
+
+test('other authorities are read when an issuer is not known, once, and nothing is sent before', async (t) => {
+  const certificate = selfSignedCertificate();
+  const registry = await withRegistry(t, { tls: certificate });
+  let reads = 0;
+  const authorities = (always: boolean, ...trusted: string[]): Authorities => ({
+    always,
+    read: async () => {
+      reads += 1;
+      return trusted;
+    },
+  });
+  const ask = ({ pool }: TestPool): Promise<unknown> =>
+    Promise.all(['v1', 'v2', 'v3'].map((tag) => pool.client(registry.host).repository('a').headManifest(tag)));
+  for (const always of [false, true]) {
+    reads = 0;
+    await ask(testPool(t, { tlsVerify: true, authorities: authorities(always, certificate.cert) }));
+    assert.equal(reads, 1);
+  }
+  const error = await failureOf(t, registry.host, { authorities: authorities(false) });
+  assert.equal(error.code, 'TLS_CERTIFICATE');
+  reads = 0;
+  await ask(testPool(t, { tlsVerify: false, authorities: authorities(false) }));
+  const certDir = await folderWith(t, { 'ca.crt': certificate.cert });
+  const { pool } = testPool(t, {
+    tlsVerify: true,
+    authorities: authorities(false),
+    findCertDir: async (host) => (host === registry.host ? certDir : undefined),
+  });
+  await pool.client(registry.host).repository('a').headManifest('v1');
+  assert.equal(reads, 0, 'they are slow to read');
 });
 
 test('a certificate for another host', async (t) => {

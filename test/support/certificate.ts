@@ -1,4 +1,4 @@
-/** A self-signed certificate for loopback, made on the spot: no key has to lie around, and nothing expires. */
+/** Certificates for loopback, made on the spot: no key has to lie around, and nothing expires. */
 import { createPrivateKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 export interface Certificate {
@@ -10,16 +10,27 @@ export interface Certificate {
 
 /** For `127.0.0.1`, `::1` and `localhost` (RFC 5280; P-256 with SHA-256). */
 export function selfSignedCertificate(commonName = 'localhost'): Certificate {
+  return certificate(commonName, []);
+}
+
+/** An authority and what it signs: certificates for `names` and the loopback addresses. */
+export function certificateAuthority(): { authority: Certificate; issue(...names: readonly string[]): Certificate } {
+  const name = 'test authority';
+  const authority = certificate(name, []);
+  return { authority, issue: (...names) => certificate(names[0] ?? 'localhost', names, { name, key: authority.key }) };
+}
+
+function certificate(commonName: string, more: readonly string[], issuer?: { name: string; key: string }): Certificate {
   const pair = generateKeyPairSync('ec', {
     namedCurve: 'P-256',
     publicKeyEncoding: { type: 'spki', format: 'der' },
     privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   });
   const day = 24 * 3600 * 1000;
-  const name = sequence(set(sequence(oid('2.5.4.3'), der(0x0c, Buffer.from(commonName)))));
+  const named = (text: string): Buffer => sequence(set(sequence(oid('2.5.4.3'), der(0x0c, Buffer.from(text)))));
   const algorithm = sequence(oid('1.2.840.10045.4.3.2'));
   const addresses = [
-    der(0x82, Buffer.from('localhost')),
+    ...['localhost', ...more].map((host) => der(0x82, Buffer.from(host))),
     der(0x87, Buffer.from([127, 0, 0, 1])),
     der(0x87, Buffer.from([...new Uint8Array(15), 1])),
   ];
@@ -27,21 +38,21 @@ export function selfSignedCertificate(commonName = 'localhost'): Certificate {
     der(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])),
     algorithm,
-    name,
+    named(issuer?.name ?? commonName),
     sequence(time(Date.now() - day), time(Date.now() + 365 * day)),
-    name,
+    named(commonName),
     pair.publicKey,
     der(
       0xa3,
       sequence(
-        extension('2.5.29.19', true, sequence(der(0x01, Buffer.from([0xff])))),
+        extension('2.5.29.19', true, issuer === undefined ? sequence(der(0x01, Buffer.from([0xff]))) : sequence()),
         extension('2.5.29.17', false, sequence(...addresses)),
       ),
     ),
   );
-  const signature = sign('sha256', body, createPrivateKey(pair.privateKey));
-  const certificate = sequence(body, algorithm, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
-  const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
+  const signature = sign('sha256', body, createPrivateKey(issuer?.key ?? pair.privateKey));
+  const signed = sequence(body, algorithm, der(0x03, Buffer.concat([Buffer.from([0]), signature])));
+  const lines = signed.toString('base64').match(/.{1,64}/g) ?? [];
   return {
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
     key: pair.privateKey,

@@ -7,6 +7,7 @@ import { type Registry, type RegistryOptions, startRegistry } from '../../src/re
 import type { Certificate } from './certificate.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { findPeer } from './peers.ts';
+import type { TokenServer } from './token-server.ts';
 
 export interface TestRegistry extends Registry {
   /** What the registry saw, and what it is to do wrong. */
@@ -44,6 +45,10 @@ export interface RealRegistryOptions {
   /** Asks for {@link realRegistryUser}. */
   htpasswd?: boolean;
   tls?: Certificate;
+  /** With `tls`: only who shows a certificate that this one has signed gets in. */
+  clientAuthority?: Certificate;
+  /** Takes the tokens of this server alone. */
+  token?: Pick<TokenServer, 'realm' | 'service' | 'issuer' | 'certificate'>;
 }
 
 /** Who a real registry with `htpasswd` lets in. */
@@ -72,21 +77,32 @@ export async function realRegistry(t: TestContext, options: RealRegistryOptions 
 }
 
 /** YAML is a superset of JSON. */
-async function configuration(folder: string, { port = 0, htpasswd, tls }: RealRegistryOptions): Promise<object> {
+async function configuration(folder: string, options: RealRegistryOptions): Promise<object> {
+  const { port = 0, htpasswd, tls, clientAuthority, token } = options;
   const data = join(folder, 'data');
   await mkdir(data);
   const http: Record<string, unknown> = { addr: `127.0.0.1:${port}` };
   if (tls !== undefined) {
     await writeFile(join(folder, 'cert.pem'), tls.cert);
     await writeFile(join(folder, 'key.pem'), tls.key);
-    http['tls'] = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const authorities = clientAuthority && { clientcas: [join(folder, 'clients.pem')] };
+    if (clientAuthority !== undefined) await writeFile(join(folder, 'clients.pem'), clientAuthority.cert);
+    http['tls'] = { certificate: join(folder, 'cert.pem'), key: join(folder, 'key.pem'), ...authorities };
   }
+  const tokens = token && {
+    realm: token.realm,
+    service: token.service,
+    issuer: token.issuer,
+    rootcertbundle: join(folder, 'tokens.pem'),
+  };
+  if (token !== undefined) await writeFile(join(folder, 'tokens.pem'), token.certificate.cert);
   if (htpasswd) await writeFile(join(folder, 'htpasswd'), `${htpasswdLine}\n`);
   return {
     version: '0.1',
     log: { level: 'info', accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: data }, delete: { enabled: true } },
     ...(htpasswd ? { auth: { htpasswd: { realm: 'test', path: join(folder, 'htpasswd') } } } : {}),
+    ...(tokens ? { auth: { token: tokens } } : {}),
     http,
   };
 }
