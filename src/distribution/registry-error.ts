@@ -97,7 +97,7 @@ export interface RefusalContext {
 export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   const { what, host, status, authenticated, foreign } = context;
   const codes = new Set(body.entries.map((entry) => entry.code));
-  const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body)}${context.tries ?? ''}`;
+  const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
   const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
   if ((status === 401 || status === 403 || codes.has('UNAUTHORIZED') || codes.has('DENIED')) && foreign !== true) {
     return new AuthError(answered, {
@@ -148,9 +148,11 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   return new RegistryError(answered, { ...options, hint });
 }
 
-function saying(body: ErrorBody): string {
+function saying(body: ErrorBody, status: number): string {
   if (body.html) return ` with a web page${title(body)}`;
-  return body.text === '' ? '' : ` (${body.text})`;
+  if (body.text !== '') return ` (${body.text})`;
+  // the answer to a HEAD has no body; these are the words that it would have had
+  return status === 401 ? ' (authentication required)' : '';
 }
 
 function title(body: ErrorBody): string {
