@@ -5,11 +5,4 @@
  */
 export { encodeGoJson } from './go-json.ts';
 export { parseJson } from './json-parser.ts';
-export {
-  ExactNumber,
-  isJsonObject,
-  type JsonArray,
-  type JsonObject,
-  type JsonValue,
-  type UnknownMembers,
-} from './json-value.ts';
+export { ExactNumber, isJsonObject, type JsonValue } from './json-value.ts';
