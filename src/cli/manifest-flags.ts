@@ -45,15 +45,17 @@ interface EntryFlagValues {
   features?: string[] | undefined;
 }
 
-/** The fields that the flags set. */
+/** The fields that the flags set. An empty text sets nothing, as with the peers: `--variant "$VARIANT"` is for any VARIANT. */
 export function entryChanges(flags: EntryFlagValues, annotations: Annotations = {}): EntryChanges {
+  const osFeatures = splitCommas(flags['os-features'] ?? []);
+  const features = splitCommas(flags.features ?? []);
   return {
-    ...(flags.os === undefined ? {} : { os: flags.os }),
-    ...(flags.arch === undefined ? {} : { architecture: flags.arch }),
-    ...(flags.variant === undefined ? {} : { variant: flags.variant }),
-    ...(flags['os-version'] === undefined ? {} : { osVersion: flags['os-version'] }),
-    ...(flags['os-features'] === undefined ? {} : { osFeatures: splitCommas(flags['os-features']) }),
-    ...(flags.features === undefined ? {} : { features: splitCommas(flags.features) }),
+    ...(flags.os ? { os: flags.os } : {}),
+    ...(flags.arch ? { architecture: flags.arch } : {}),
+    ...(flags.variant ? { variant: flags.variant } : {}),
+    ...(flags['os-version'] ? { osVersion: flags['os-version'] } : {}),
+    ...(osFeatures.length === 0 ? {} : { osFeatures }),
+    ...(features.length === 0 ? {} : { features }),
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
   };
 }

@@ -25,9 +25,9 @@ export function takingOf(flags: TakingFlags): Taking {
   if (flags.all) return 'all';
   return {
     one: {
-      ...(flags.os === undefined ? {} : { os: flags.os }),
-      ...(flags.arch === undefined ? {} : { architecture: flags.arch }),
-      ...(flags.variant === undefined ? {} : { variant: flags.variant }),
+      ...(flags.os ? { os: flags.os } : {}),
+      ...(flags.arch ? { architecture: flags.arch } : {}),
+      ...(flags.variant ? { variant: flags.variant } : {}),
     },
   };
 }

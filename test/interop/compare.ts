@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { RunResult } from '../support/peers.ts';
 import type { Case, Command } from './cases/case.ts';
 
-export type ToolName = 'sheaf' | 'buildah';
+export type ToolName = 'sheaf' | 'buildah' | 'podman';
 
 /** A program that understands `manifest ...`. */
 export interface Tool {
@@ -22,6 +22,7 @@ export interface Place {
 
 /** What a tool printed, command after command, and what it left. */
 export interface Trace {
+  readonly tool: ToolName;
   readonly steps: readonly Step[];
   /** Documents as each push left them, and files of layouts. */
   readonly left: ReadonlyMap<string, Left>;
@@ -42,9 +43,10 @@ export interface Left {
   readonly bytes: Buffer;
 }
 
-/** Commands that reach a registry; buildah knows --tls-verify on the first four only. */
+/** Commands that reach a registry, as far as they know --tls-verify. */
 const reaching: Readonly<Record<ToolName, ReadonlySet<string>>> = {
   buildah: new Set(['create', 'add', 'push', 'inspect']),
+  podman: new Set(['create', 'add', 'push', 'inspect']),
   sheaf: new Set(['create', 'add', 'push', 'inspect', 'annotate', 'remove']),
 };
 
@@ -63,9 +65,7 @@ export async function trace(tool: Tool, name: string, commands: readonly Command
   const steps: Step[] = [];
   const left = new Map<string, Left>();
   let pushes = 0;
-  const lines = commands.flatMap((command, at) =>
-    (Symbol.iterator in command ? [command] : command[tool.name]).map((line) => ({ at, line })),
-  );
+  const lines = commands.flatMap((command, at) => linesFor(tool.name, command).map((line) => ({ at, line })));
   for (const { at, line } of lines) {
     const [verb = '', ...rest] = line;
     const args = rest.map((word) => fill(word, { ...words, '{id}': id }));
@@ -91,7 +91,13 @@ export async function trace(tool: Tool, name: string, commands: readonly Command
     if (target.startsWith('oci:')) await readLayout(layout, left);
     else await readTag(place.host, target.replace(/^docker:\/\//, ''), `${pushes}`, left);
   }
-  return { steps, left };
+  return { tool: tool.name, steps, left };
+}
+
+function linesFor(tool: ToolName, command: Command): ReadonlyArray<readonly string[]> {
+  if (Symbol.iterator in command) return [command];
+  if (tool === 'podman') throw new Error('podman is told what sheaf is told');
+  return command[tool];
 }
 
 function fill(text: string, words: Readonly<Record<string, string>>): string {
@@ -142,9 +148,9 @@ export function assertSame(one: Case, ours: Trace, theirs: Trace): void {
     if (!(Symbol.iterator in (one.commands[step.at] ?? {}))) continue;
     const own = ours.steps.find(({ at }) => at === step.at);
     assert.ok(own !== undefined);
-    assert.equal(own.ok, step.ok, `"${step.command}": sheaf ${said(own)}, buildah ${said(step)}`);
-    // of several instances buildah prints only the first; of a push it prints nothing
-    if (step.printed.length > 0 && step.ok && !step.command.startsWith('inspect')) {
+    assert.equal(own.ok, step.ok, `"${step.command}": sheaf ${said(own)}, ${theirs.tool} ${said(step)}`);
+    // of several instances buildah prints only the first; of a push it prints nothing; podman prints the ID and no more
+    if (theirs.tool === 'buildah' && step.printed.length > 0 && step.ok && !step.command.startsWith('inspect')) {
       assert.equal(own.printed[0], step.printed[0], `"${step.command}" prints something else`);
     }
   }

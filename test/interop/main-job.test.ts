@@ -94,7 +94,7 @@ test('a list that was not edited keeps its bytes, whoever formatted them', {
   const { registry } = await realSources(t);
   const other = await realRegistry(t, { port: await leasePort(t) });
   const sheaf = sheafIn(await testFolder(t));
-  for (const key of ['four', 'pretty', 'attested', 'docker', 'twice']) {
+  for (const key of ['four', 'pretty', 'attested', 'docker', 'twice', 'nested']) {
     const source = await readManifest(registry.host, 'src/list', key);
     for (const { host } of [registry, other]) {
       await sheaf.ok(

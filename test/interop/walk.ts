@@ -5,13 +5,18 @@ import { eightPlatforms } from './sources.ts';
 
 const steps = 20;
 
-/** A list that is edited `steps` times and pushed now and then. */
+/**
+ * A list that is edited `steps` times and pushed now and then. Between two commands buildah forgets what the format of the
+ * moment cannot say, and sheaf does not; so walks with an even seed say nothing that only OCI can say, and the others nothing
+ * that only a Docker list can say.
+ */
 export function walkOf(seed: number, names: Names): Case {
   const random = createRandom(seed);
+  const terrain = seed % 2 === 0 ? dockerTerrain : ociTerrain;
   const commands: Command[] = [['create', list]];
   let pushes = 0;
   for (let step = 1; step <= steps; step += 1) {
-    commands.push(edit(random, names));
+    commands.push(edit(random, terrain, names));
     if (step % 7 === 0 || step === steps) {
       pushes += 1;
       commands.push(['push', list, `{dest}:${pushes}`]);
@@ -45,57 +50,76 @@ function createRandom(seed: number): Random {
   };
 }
 
-const keys = Object.keys(eightPlatforms);
-const dockerKeys = ['amd64', 'arm64', 's390x'];
-const lists = [
-  'four',
-  'overlap',
-  'annotated',
-  'mixed',
-  'urls',
-  'bare',
-  'variants',
-  'windows',
-  'zstd',
-  'foreign',
-  'docker',
-  'plain',
-];
-const annotations = ['a=b', 'a=c', 'b=', 'c=<&>', 'd=\u00fc', 'e=x=y'];
-const flagChoices: ReadonlyArray<readonly string[]> = [
+interface Terrain {
+  readonly lists: readonly string[];
+  /** Images with configs out of the ordinary, and artifacts. */
+  readonly oddImages: readonly string[];
+  readonly flags: ReadonlyArray<readonly string[]>;
+  readonly annotations: readonly string[];
+  readonly artifacts: boolean;
+}
+
+const lists = ['annotated', 'urls', 'bare', 'half', 'variants', 'windows', 'foreign', 'plain'];
+const flags = [
   ['--os', 'freebsd'],
   ['--arch', 'arm64'],
   ['--arch', 'arm', '--variant', 'v7'],
   ['--variant', 'v5'],
   ['--os-version', '1.2.3'],
   ['--os-features', 'p,q'],
-  ['--features', 'sse4,avx'],
 ];
 
-function edit(random: Random, names: Names): Command {
-  const image = (): string =>
-    random.chance(0.7) ? names.app(random.pick(keys)) : names.docker(random.pick(dockerKeys));
+const dockerTerrain: Terrain = {
+  lists: [...lists, 'docker'],
+  oddImages: ['windows', 'variant', 'aliased', 'untyped', 'annotated'],
+  flags: [...flags, ['--features', 'sse4,avx'], ['--features', 'neon', '--os', 'plan9']],
+  annotations: [],
+  artifacts: false,
+};
+
+const ociTerrain: Terrain = {
+  lists: [...lists, 'four', 'overlap', 'whole', 'mixed', 'hidden', 'zstd'],
+  oddImages: ['windows', 'variant', 'nameless', 'without-os', 'untyped', 'artifact', 'referrer', 'chart'],
+  flags,
+  annotations: ['a=b', 'a=c', 'b=', 'c=<&>', 'd=\u00fc', 'e=x=y'],
+  artifacts: true,
+};
+
+const keys = Object.keys(eightPlatforms);
+const dockerKeys = ['amd64', 'arm64', 's390x'];
+
+function edit(random: Random, terrain: Terrain, names: Names): Command {
+  const image = (): string => {
+    if (random.chance(0.6)) return names.app(random.pick(keys));
+    return random.chance(0.6) ? names.docker(random.pick(dockerKeys)) : names.app(random.pick(terrain.oddImages));
+  };
   const digest = (): string =>
     random.chance(0.7) ? names.digest(random.pick(keys)) : names.dockerDigest(random.pick(dockerKeys));
-  const flags = (annotationChance: number): string[] => [
-    ...(random.chance(0.5) ? random.pick(flagChoices) : []),
-    ...(random.chance(annotationChance) ? ['--annotation', random.pick(annotations)] : []),
+  const annotation = (chance: number): string[] =>
+    terrain.annotations.length > 0 && random.chance(chance) ? ['--annotation', random.pick(terrain.annotations)] : [];
+  const some = (chance: number): string[] => [
+    ...(random.chance(0.5) ? random.pick(terrain.flags) : []),
+    ...annotation(chance),
   ];
+  const atLeastOne = (): string[] => {
+    const given = some(0.3);
+    return given.length > 0 ? given : ['--os-version', '9'];
+  };
   const kinds: ReadonlyArray<() => string[]> = [
-    () => ['add', ...flags(0.15), list, image()],
+    () => ['add', ...some(0.15), list, image()],
     () => ['add', list, image()],
-    () => ['add', '--all', list, names.list(random.pick(lists))],
-    () => ['add', ...flags(0.1), list, names.list(random.pick(lists))],
-    () => ['annotate', ...atLeastOne(flags(0.3)), list, digest()],
-    () => ['annotate', ...atLeastOne(flags(0.3)), list, image()],
+    () => ['add', '--all', list, names.list(random.pick(terrain.lists))],
+    () => ['add', ...some(0.1), list, names.list(random.pick(terrain.lists))],
+    () => ['annotate', ...atLeastOne(), list, digest()],
+    () => ['annotate', ...atLeastOne(), list, image()],
     () => ['remove', list, digest()],
     () => ['create', '--amend', list, image()],
-    () =>
-      random.chance(0.4)
-        ? ['annotate', '--index', '--annotation', random.pick(annotations), list]
-        : ['add', '--artifact', ...flags(0.3), list, names.file(random.pick(Object.keys(files)))],
+    () => {
+      if (!terrain.artifacts) return ['create', '--amend', '--all', list, names.list(random.pick(terrain.lists))];
+      return random.chance(0.4)
+        ? ['annotate', '--index', '--annotation', random.pick(terrain.annotations), list]
+        : ['add', '--artifact', ...some(0.3), list, names.file(random.pick(Object.keys(files)))];
+    },
   ];
   return random.pick(kinds)();
 }
-
-const atLeastOne = (flags: readonly string[]): readonly string[] => (flags.length > 0 ? flags : ['--os-version', '9']);

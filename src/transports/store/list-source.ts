@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { NotFoundError } from '../../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { parseIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, parseImageManifest, rawManifest } from '../../oci/manifest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
 import type { ListRecord } from '../../store/list-store.ts';
@@ -19,7 +20,10 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
   const users = new Map<Digest, Set<Digest>>();
   const name = record.names[0] ?? record.id;
 
-  const locationsOf = (instance: Digest): readonly string[] => record.locations[instance] ?? [];
+  /** Where the entries of a nested index are: with the index that names them. */
+  const inherited = new Map<Digest, readonly string[]>();
+  const locationsOf = (instance: Digest): readonly string[] =>
+    record.locations[instance] ?? inherited.get(instance) ?? [];
   const open = (text: string): Promise<ImageSource> => {
     let source = opened.get(text);
     if (source === undefined) {
@@ -63,7 +67,9 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
     async getManifest(instance) {
       if (instance === undefined) return bytesOf(indexOf(record), record.base);
       const manifest = await getInstance(instance);
-      if (!isIndexType(manifest.mediaType)) {
+      if (isIndexType(manifest.mediaType)) {
+        for (const { digest } of parseIndex(manifest).manifests) inherited.set(digest, locationsOf(instance));
+      } else {
         const { config, layers } = parseImageManifest(manifest);
         for (const blob of [config, ...layers]) {
           const known = users.get(blob.digest);

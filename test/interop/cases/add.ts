@@ -81,6 +81,20 @@ export function addCases({ app, docker, list: index, digest, layout }: Names): C
       ],
     },
     {
+      // a script may well have an empty --variant "$VARIANT"
+      name: 'add and annotate with flags that are empty',
+      commands: [
+        ['create', list],
+        ['add', '--os', '', '--arch', '', '--variant', '', '--os-version', '', list, app('armv7')],
+        ['add', '--features', '', '--os-features', '', list, app('amd64')],
+        ['add', '--arch', '', list, index('foreign')],
+        ['add', '--arch', 's390x', '--variant', '', list, index('four')],
+        ['annotate', '--variant', '', list, digest('armv7')],
+        ['annotate', '--arch', '', '--os', '', '--os-features', '', '--features', '', list, digest('armv7')],
+        push,
+      ],
+    },
+    {
       name: 'add with features',
       commands: [
         ['create', list],
