@@ -57,9 +57,9 @@ export function createConnections(settings: RegistrySettings): Connections {
       bodyTimeout: settings.timeouts?.bodyMs ?? 60_000,
     };
     if (proxied) {
-      // needs more of undici than its own file names
-      const { EnvHttpProxyAgent } = await import('undici');
-      return new EnvHttpProxyAgent({ ...options, requestTls: connect, ...proxies });
+      // needs more of undici than its own file names; the default is what a bundle has of a CommonJS module too
+      const { default: undici } = await import('undici');
+      return new undici.EnvHttpProxyAgent({ ...options, requestTls: connect, ...proxies });
     }
     const { default: PlainAgent } = await import('undici/lib/dispatcher/agent.js');
     if (authorities === undefined || authorities.always) return new PlainAgent(options);
