@@ -1,0 +1,81 @@
+/**
+ * zstd as frames in a row that are made side by side; every reader takes them one after the other.
+ *
+ * Frames are long, because a frame knows nothing of those before it, and their window is larger than the level alone would
+ * give: layers repeat themselves over long distances. The result depends on the bytes and the level alone (and on the
+ * version of libzstd): not on how the bytes came, nor on the number of threads.
+ *
+ * Source: RFC 8878 section 3.1.
+ */
+import { constants, createZstdCompress, type ZstdOptions } from 'node:zlib';
+import { blockBytes, type Turn } from './budget.ts';
+import { CodecLane } from './codec-lane.ts';
+import { inSegments } from './segments.ts';
+import { ZstdFrameWalker } from './zstd-frames.ts';
+
+/** Blocks in a frame: 32 MiB. */
+const frameBlocks = (32 << 20) / blockBytes;
+/** 8 MiB: as much as readers must be able to hold at least (RFC 8878 section 3.1.1.1.2), and what the peers write. */
+const windowLog = 23;
+/** Results that a compressor may be ahead of the reader. */
+const resultBytes = 1 << 20;
+
+/** Memory of one compressor. A job has one; it may get more. */
+export function zstdJobBytes(level: number): number {
+  const mebibytes = level <= 4 ? 11 : level <= 8 ? 16 : level <= 10 ? 28 : level <= 12 ? 52 : 64;
+  return mebibytes << 20;
+}
+
+/** The frames that hold `plain`. `level` is 1 to 22. */
+export function zstd(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn): AsyncGenerator<Uint8Array> {
+  const kind = `zstd ${level}`;
+  return inSegments(plain, turn, {
+    blocks: frameBlocks,
+    bytes: zstdJobBytes(level),
+    open() {
+      // what a compressor has seen before makes no difference to a new frame
+      const reused = turn.reuse(kind);
+      const lane = reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(compressorOptions(level)));
+      let complete = false;
+      return {
+        write: (block) => lane.write(block),
+        finish: () => lane.flush(constants.ZSTD_e_end),
+        async *result() {
+          yield* firstFrame(lane.result());
+          complete = true;
+        },
+        close: () => (complete ? turn.putBy(kind, lane) : lane.destroy()),
+      };
+    },
+  });
+}
+
+/**
+ * Where a frame exactly fills the buffer for its end, Node asks for one end too many and gets an empty frame with it; whether
+ * it does depends on what the compressor made before.
+ */
+async function* firstFrame(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const walker = new ZstdFrameWalker();
+  let ended = false;
+  for await (const piece of pieces) {
+    for (const part of walker.push(piece)) {
+      if (!ended) yield part.bytes;
+      ended ||= part.endsFrame;
+    }
+  }
+}
+
+function compressorOptions(level: number): ZstdOptions {
+  const options: ZstdOptions & { readableHighWaterMark: number } = {
+    chunkSize: 128 << 10,
+    readableHighWaterMark: resultBytes,
+    params: {
+      [constants.ZSTD_c_compressionLevel]: level,
+      [constants.ZSTD_c_windowLog]: windowLog,
+      [constants.ZSTD_c_checksumFlag]: 1,
+      // the highest levels would take 64 MiB each for these two
+      ...(level > 12 ? { [constants.ZSTD_c_chainLog]: 23, [constants.ZSTD_c_hashLog]: 22 } : {}),
+    },
+  };
+  return options;
+}

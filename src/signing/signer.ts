@@ -1,0 +1,15 @@
+/** Somebody who can sign: a GPG key, a sigstore key, or an identity that a certificate authority vouches for. */
+import type { Session } from '../foundation/session.ts';
+import type { ImageSignature, SigningClaim } from './signature.ts';
+
+export interface ImageSigner {
+  /** Who signs and how, in words, without secrets. */
+  describe(): string;
+  /** Throws AuthError, UsageError, UnsupportedError, CancelledError, and RegistryError for services that fail. */
+  sign(session: Session, claim: SigningClaim): Promise<readonly ImageSignature[]>;
+  /**
+   * Whether `existing`, found beside the manifest, is by this very signer and says the same: then nothing need be signed again.
+   * A signer that cannot tell answers false.
+   */
+  isMine(existing: ImageSignature, claim: SigningClaim): Promise<boolean>;
+}
