@@ -62,7 +62,9 @@ test('the same content makes the same chunks behind another beginning', () => {
   const content = sampleBytes(1 << 20, 3);
   const before = sampleBytes(12_345, 4);
   const plain = fastEnds(content, () => 65_536).map((end) => end.at);
-  const moved = new Set(fastEnds(Buffer.concat([before, content]), () => 65_536).map((end) => end.at - before.byteLength));
+  const moved = new Set(
+    fastEnds(Buffer.concat([before, content]), () => 65_536).map((end) => end.at - before.byteLength),
+  );
   const shared = plain.filter((at) => moved.has(at));
   assert.ok(shared.length >= plain.length - 2, `${shared.length} of ${plain.length} ends`);
 });
@@ -70,7 +72,11 @@ test('the same content makes the same chunks behind another beginning', () => {
 test('runs of 1024 zeros and more are holes, shorter ones are not', () => {
   const text = Buffer.from('x'.repeat(100));
   const file = (zeros: number): Buffer => Buffer.concat([text, Buffer.alloc(zeros), text]);
-  const holes = (bytes: Buffer): string[] => chunks(fastEnds(bytes, () => 1000), bytes.byteLength);
+  const holes = (bytes: Buffer): string[] =>
+    chunks(
+      fastEnds(bytes, () => 1000),
+      bytes.byteLength,
+    );
   assert.deepEqual(holes(file(1023)), ['0-1223']);
   assert.deepEqual(holes(file(1024)), ['0-100', '100-1124 hole', '1124-1224']);
   assert.deepEqual(holes(Buffer.alloc(5000)), ['0-5000 hole']);
@@ -89,6 +95,13 @@ test('random files are cut by the rule, whatever the pieces', (t) => {
       bytes.subarray(at, at + Math.floor(random() * 3000)).fill(0);
     }
     const expected = chunks(slowEnds(bytes), bytes.byteLength);
-    assert.deepEqual(chunks(fastEnds(bytes, () => 1 + random() * 5000), bytes.byteLength), expected, `round ${round}`);
+    assert.deepEqual(
+      chunks(
+        fastEnds(bytes, () => 1 + random() * 5000),
+        bytes.byteLength,
+      ),
+      expected,
+      `round ${round}`,
+    );
   }
 });

@@ -14,7 +14,12 @@ function slowCrc64(bytes: Uint8Array): string {
 }
 
 test('known values of CRC-64/GO-ISO', () => {
-  const known = { '': '0000000000000000', a: '3420000000000000', abc: '3776c42000000000', '123456789': 'b90956c775a41001' };
+  const known = {
+    '': '0000000000000000',
+    a: '3420000000000000',
+    abc: '3776c42000000000',
+    '123456789': 'b90956c775a41001',
+  };
   for (const [text, expected] of Object.entries(known)) {
     const crc = new Crc64();
     crc.update(Buffer.from(text));

@@ -47,7 +47,12 @@ test('gzip, zstd and plain bytes become plain bytes, and it is told what they we
     ['none', Buffer.from([0x1f])],
   ] as const) {
     let found: string | undefined;
-    const result = await collect(decompress(inPieces(bytes, () => 997), (what) => (found = what)));
+    const result = await collect(
+      decompress(
+        inPieces(bytes, () => 997),
+        (what) => (found = what),
+      ),
+    );
     assert.equal(found, compression);
     assert.ok(result.equals(compression === 'none' ? bytes : plain));
   }
@@ -93,7 +98,12 @@ test('gzip data that was cut off anywhere fails with the place', async () => {
   for (let size = 3; size < bytes.byteLength; size += 1) {
     if (size === whole) continue;
     for (const pieces of [1, 1 << 20]) {
-      await rejectsWith(bytes.subarray(0, size), 'TRUNCATED_GZIP', new RegExp(`ends at byte ${size}, in the middle`), pieces);
+      await rejectsWith(
+        bytes.subarray(0, size),
+        'TRUNCATED_GZIP',
+        new RegExp(`ends at byte ${size}, in the middle`),
+        pieces,
+      );
     }
   }
 });
@@ -115,7 +125,10 @@ test('zstd frames in a row are one stream, and skippable frames are nothing', as
   const [first, other, empty] = frames as [Buffer, Buffer, Buffer];
   for (const [bytes, expected] of [
     [Buffer.concat(frames), Buffer.concat([plain, second])],
-    [Buffer.concat([skippable(5), first, skippable(0, 0x5f), skippable(70_000), checked, skippable(3)]), Buffer.concat([plain, second])],
+    [
+      Buffer.concat([skippable(5), first, skippable(0, 0x5f), skippable(70_000), checked, skippable(3)]),
+      Buffer.concat([plain, second]),
+    ],
     [Buffer.concat([empty, skippable(1), empty, other]), second],
     [Buffer.concat([skippable(4), checked, skippable(4), checked]), Buffer.concat([second, second])],
   ] as const) {
@@ -228,13 +241,16 @@ test('damaged data never hangs, never crashes and is never taken for whole', asy
     for (let change = 0; change < Math.floor(random() * 3); change += 1) {
       if (bytes.byteLength > 0) bytes[Math.floor(random() * bytes.byteLength)] = random() * 256;
     }
-    const result: unknown = await collect(decompress(inPieces(bytes, () => 1 + random() * 4000))).catch((error: unknown) => error);
+    const result: unknown = await collect(decompress(inPieces(bytes, () => 1 + random() * 4000))).catch(
+      (error: unknown) => error,
+    );
     if (result instanceof IntegrityError || result instanceof UnsupportedError) continue;
     assert.ok(Buffer.isBuffer(result), `round ${round}: ${String(result)}`);
     // what comes out without an error is the content, or the bytes themselves where the magic number is gone, or what
     // stands before the cut where that is the end of a member
     const expected = Buffer.concat([small, second]);
-    const right = result.equals(expected) || result.equals(bytes) || result.equals(small) || isHeaderOnly(whole, bytes, result);
+    const right =
+      result.equals(expected) || result.equals(bytes) || result.equals(small) || isHeaderOnly(whole, bytes, result);
     assert.ok(right, `round ${round}: ${bytes.byteLength} damaged bytes gave ${result.byteLength}`);
   }
 });

@@ -21,7 +21,14 @@ test('every magic number of a skippable frame is zstd', () => {
 });
 
 test('beginnings that are too short are nothing', () => {
-  for (const bytes of [[], [0x1f], [0x1f, 0x8b], [0x28, 0xb5, 0x2f], [0x50, 0x2a, 0x4d], [0xfd, 0x37, 0x7a, 0x58, 0x5a]]) {
+  for (const bytes of [
+    [],
+    [0x1f],
+    [0x1f, 0x8b],
+    [0x28, 0xb5, 0x2f],
+    [0x50, 0x2a, 0x4d],
+    [0xfd, 0x37, 0x7a, 0x58, 0x5a],
+  ]) {
     assert.equal(detectCompression(Buffer.from(bytes)), 'none');
   }
 });
@@ -38,7 +45,13 @@ test('media types and annotations tell the compression of layers', () => {
   const toc = { 'io.github.containers.zstd-chunked.manifest-checksum': `sha256:${'0'.repeat(64)}` };
   assert.equal(declared(mediaTypes.ociLayerZstd, toc), 'zstd:chunked');
   assert.equal(declared(mediaTypes.ociLayerGzip, toc), 'gzip');
-  for (const other of [mediaTypes.inToto, mediaTypes.ociConfig, `${mediaTypes.ociLayerGzip}+encrypted`, 'text/plain', '']) {
+  for (const other of [
+    mediaTypes.inToto,
+    mediaTypes.ociConfig,
+    `${mediaTypes.ociLayerGzip}+encrypted`,
+    'text/plain',
+    '',
+  ]) {
     assert.equal(declared(other), undefined);
   }
 });
@@ -64,7 +77,9 @@ test('a layer keeps its kind when its compression changes', () => {
       else {
         assert.throws(
           () => mediaTypeWith(format, from),
-          (error) => error instanceof UnsupportedError && error.message === `${format} compression is not supported for type "${from}"`,
+          (error) =>
+            error instanceof UnsupportedError &&
+            error.message === `${format} compression is not supported for type "${from}"`,
         );
       }
     }
