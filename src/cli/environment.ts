@@ -5,10 +5,11 @@
 import type { RegistryPool } from '../distribution/registry-pool.ts';
 import { createSession, type Session } from '../foundation/session.ts';
 import type { Env } from '../operations/environment.ts';
+import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
-import type { RunSettings } from './settings.ts';
+import type { RegistrySideSettings, RunSettings } from './settings.ts';
 import { type StopSignal, watchSignals } from './signals.ts';
 
 /** What a command has to work with. Disposing of it closes connections and the store. */
@@ -18,8 +19,10 @@ export interface Environment extends AsyncDisposable {
   store(): Promise<Store>;
   /** Clients of registries. Throws UsageError or NotFoundError for credentials that were asked for and cannot be read. */
   registries(): Promise<RegistryPool>;
-  /** What operations work with. */
+  /** What operations work with; for a transfer, its source. */
   operations(): Promise<Env>;
+  /** The same for the destination of a transfer, which may have credentials and certificates of its own. */
+  destination(): Promise<Env>;
   /** The signal that stopped the run, if one did. */
   readonly stoppedBy: StopSignal | undefined;
 }
@@ -58,32 +61,49 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       return store;
     };
   };
-  let reached: ReturnType<typeof openRegistries> | undefined;
-  const reach = (): ReturnType<typeof openRegistries> => {
-    reached ??= openRegistries(options, session);
-    return reached;
+  const reached = new Map<RegistrySideSettings, Promise<RegistryPool>>();
+  /** One pool for both sides where they are reached in the same way: connections, tokens and mounts are shared then. */
+  const poolOf = (side: RegistrySideSettings): Promise<RegistryPool> => {
+    const pool = reached.get(side) ?? openPool(options, session, side, machineConfig);
+    reached.set(side, pool);
+    return pool;
+  };
+  let config: Promise<() => Promise<RegistriesConfig>> | undefined;
+  const machineConfig = (): Promise<RegistriesConfig> => {
+    config ??= import('./registry-wiring.ts').then(({ lazyRegistriesConfig }) => lazyRegistriesConfig(env, session));
+    return config.then((load) => load());
+  };
+  let routes: Promise<RegistryRoutes> | undefined;
+  const machineRoutes = (): Promise<RegistryRoutes> => {
+    routes ??= import('./registry-wiring.ts').then(({ registryRoutes }) => registryRoutes(machineConfig));
+    return routes;
+  };
+  const operationsOf = async (side: RegistrySideSettings): Promise<Env> => {
+    const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([
+      storeOpener(),
+      poolOf(side),
+      machineRoutes(),
+      import('../transports/image-names.ts'),
+      import('../oci/platform.ts'),
+    ]);
+    return { session, registries, routes: ways, store: open, locate, host: hostPlatform() };
   };
 
   return {
     session,
     store: async () => (await storeOpener())(),
-    registries: async () => (await reach()).pool,
-    async operations() {
-      const [open, { pool, routes }, { locate }, { hostPlatform }] = await Promise.all([
-        storeOpener(),
-        reach(),
-        import('../transports/image-names.ts'),
-        import('../oci/platform.ts'),
-      ]);
-      return { session, registries: pool, routes, store: open, locate, host: hostPlatform() };
-    },
+    registries: () => poolOf(settings.registry),
+    operations: () => operationsOf(settings.registry),
+    destination: () => operationsOf(settings.destination),
     get stoppedBy() {
       return signals.received;
     },
     async [Symbol.asyncDispose]() {
       // a pool that could not be made has already told so to whoever asked for it
-      const opened = await reached?.catch(() => undefined);
-      await opened?.pool[Symbol.asyncDispose]();
+      const opened = await Promise.allSettled(reached.values());
+      await Promise.all(
+        opened.map((pool) => (pool.status === 'fulfilled' ? pool.value[Symbol.asyncDispose]() : undefined)),
+      );
       store?.close();
       view.close();
       signals[Symbol.dispose]();
@@ -91,19 +111,16 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
   };
 }
 
-async function openRegistries(
+async function openPool(
   { settings, env, userAgent }: EnvironmentOptions,
   session: Session,
-): Promise<{ pool: RegistryPool; routes: RegistryRoutes }> {
+  side: RegistrySideSettings,
+  config: () => Promise<RegistriesConfig>,
+): Promise<RegistryPool> {
   const [{ createRegistryPool }, wiring] = await Promise.all([
     import('../distribution/registry-pool.ts'),
     import('./registry-wiring.ts'),
   ]);
-  const options = { settings, side: settings.registry, env, session, userAgent };
-  const config = wiring.lazyRegistriesConfig(env, session);
-  const [credentials, routes] = await Promise.all([
-    wiring.credentialChain(options, config),
-    wiring.registryRoutes(config),
-  ]);
-  return { pool: createRegistryPool(session, wiring.poolSettings(options), credentials), routes };
+  const options = { settings, side, env, session, userAgent };
+  return createRegistryPool(session, wiring.poolSettings(options), await wiring.credentialChain(options, config));
 }

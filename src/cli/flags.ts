@@ -65,6 +65,7 @@ export const progressFlags = {
 /** How often and how fast a failed request is made again. */
 const retryFlags = {
   retry: Flags.integer({
+    aliases: ['retry-times'],
     summary: 'How often a failed request is tried again.',
     min: 0,
     max: 100,
@@ -107,6 +108,7 @@ export const registryFlags = {
   }),
   insecure: Flags.boolean({ summary: 'The same as --tls-verify=false.', hidden: true, helpGroup: 'REGISTRY' }),
   parallel: Flags.integer({
+    aliases: ['image-parallel-copies'],
     summary: 'Requests under way at once to one registry.',
     min: 1,
     max: 256,
@@ -115,6 +117,51 @@ export const registryFlags = {
     helpGroup: 'REGISTRY',
   }),
   ...retryFlags,
+};
+
+function sideFlags(side: 'source' | 'destination') {
+  const helpGroup = side.toUpperCase();
+  return {
+    authfile: Flags.string({ summary: `Credentials file for the ${side} alone.`, helpValue: 'FILE', helpGroup }),
+    creds: Flags.string({
+      summary: `User name and password for the ${side}.`,
+      helpValue: 'USER[:PASSWORD]',
+      helpGroup,
+    }),
+    username: Flags.string({ summary: `User name for the ${side}.`, helpValue: 'USER', helpGroup, hidden: true }),
+    password: Flags.string({ summary: `Password for the ${side}.`, helpValue: 'PASSWORD', helpGroup, hidden: true }),
+    noCreds: Flags.boolean({ summary: `Reach the ${side} without credentials.`, helpGroup }),
+    token: Flags.string({ summary: `Bearer token for the ${side}.`, helpValue: 'TOKEN', helpGroup }),
+    certDir: Flags.string({ summary: `Certificates folder for the ${side}.`, helpValue: 'DIR', helpGroup }),
+    tlsVerify: Flags.boolean({
+      summary: `Require HTTPS and a valid certificate of the ${side}.`,
+      allowNo: true,
+      helpGroup,
+    }),
+  };
+}
+
+const source = sideFlags('source');
+const destination = sideFlags('destination');
+
+/** For commands with two registries as their sides: what is not said for one of them holds as said for both. */
+export const twoSidesFlags = {
+  'src-authfile': source.authfile,
+  'src-creds': source.creds,
+  'src-username': source.username,
+  'src-password': source.password,
+  'src-no-creds': source.noCreds,
+  'src-registry-token': source.token,
+  'src-cert-dir': source.certDir,
+  'src-tls-verify': source.tlsVerify,
+  'dest-authfile': destination.authfile,
+  'dest-creds': destination.creds,
+  'dest-username': destination.username,
+  'dest-password': destination.password,
+  'dest-no-creds': destination.noCreds,
+  'dest-registry-token': destination.token,
+  'dest-cert-dir': destination.certDir,
+  'dest-tls-verify': destination.tlsVerify,
 };
 
 /** For everything that writes. */

@@ -65,7 +65,7 @@ export function poolSettings({ settings, side, env, userAgent }: RegistryWiringO
 }
 
 /**
- * The lookup chain. For a registry that nobody named (a mirror) it goes without `--creds` and without variables that name no
+ * The lookup chain of one side. For a registry that nobody named (a mirror) it goes without `--creds` and without variables that name no
  * registry.
  *
  * @throws UsageError, NotFoundError at once for credentials that were asked for and cannot be read
@@ -75,7 +75,8 @@ export async function credentialChain(
   config: () => Promise<RegistriesConfig>,
 ): Promise<CredentialProvider> {
   const { createCredentialProvider } = await import('../credentials/credential-provider.ts');
-  const { authfile, creds } = side;
+  const { authfile, creds, token } = side;
+  if (side.noCreds) return async () => undefined;
   const common = {
     env,
     session,
@@ -83,7 +84,10 @@ export async function credentialChain(
     helpers: async () => (await config()).credentialHelpers,
     ...(authfile === undefined ? {} : { authfile }),
   };
-  const own = createCredentialProvider({ ...common, ...(creds === undefined ? {} : { creds }) });
+  const own: CredentialProvider =
+    token === undefined
+      ? createCredentialProvider({ ...common, ...(creds === undefined ? {} : { creds }) })
+      : async () => ({ kind: 'bearer', token });
   let stored: CredentialProvider | undefined;
   return (host, repository, elsewhere) => {
     if (elsewhere !== true) return own(host, repository);

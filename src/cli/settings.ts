@@ -1,4 +1,5 @@
 /** The shared flags of a command, read into what the wiring needs. */
+import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../foundation/errors.ts';
 import type { LogLevel, ProgressMode } from './flags.ts';
 
@@ -9,7 +10,10 @@ export interface RunSettings {
   progress: ProgressMode;
   /** Requests under way at once to one registry; `undefined` takes the default. */
   parallel: number | undefined;
+  /** The side of a command that has one; the source of a transfer. */
   registry: RegistrySideSettings;
+  /** The destination of a transfer; the same object as `registry` where both are reached in the same way. */
+  destination: RegistrySideSettings;
   retry: { maxRetries: number; delayMs: number | undefined };
 }
 
@@ -18,6 +22,10 @@ export interface RegistrySideSettings {
   authfile: string | undefined;
   /** `user[:password]`, as given. */
   creds: string | undefined;
+  /** A bearer token, sent as it is. */
+  token: string | undefined;
+  /** Nobody is to be told who we are, whatever the machine keeps. */
+  noCreds: boolean;
   certDir: string | undefined;
   /** `undefined` where nothing was asked for, which means true. */
   tlsVerify: boolean | undefined;
@@ -28,18 +36,16 @@ export type FlagValues = Readonly<Record<string, unknown>>;
 
 /** Throws UsageError where the flags contradict each other. */
 export function settingsOf(flags: FlagValues): RunSettings {
+  const common = sideOf(flags, '');
+  const [source, destination] = [sideOf(flags, 'src-', common), sideOf(flags, 'dest-', common)];
   return {
     json: flags['json'] === true,
     quiet: flags['quiet'] === true,
     logLevel: (flags['log-level'] as LogLevel | undefined) ?? 'warn',
     progress: (flags['progress'] as ProgressMode | undefined) ?? 'auto',
     parallel: flags['parallel'] as number | undefined,
-    registry: {
-      authfile: flags['authfile'] as string | undefined,
-      creds: flags['creds'] as string | undefined,
-      certDir: flags['cert-dir'] as string | undefined,
-      tlsVerify: tlsVerifyOf(flags),
-    },
+    registry: source,
+    destination: isDeepStrictEqual(source, destination) ? source : destination,
     retry: {
       maxRetries: (flags['retry'] as number | undefined) ?? 3,
       delayMs: flags['retry-delay'] as number | undefined,
@@ -47,9 +53,59 @@ export function settingsOf(flags: FlagValues): RunSettings {
   };
 }
 
-function tlsVerifyOf(flags: FlagValues): boolean | undefined {
-  const given = flags['tls-verify'] as boolean | undefined;
-  if (flags['insecure'] !== true) return given;
+/** The settings of one side: its own flags (`--src-creds`), and where these say nothing those for both (`--creds`). */
+function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings): RegistrySideSettings {
+  const text = (name: string): string | undefined => flags[`${prefix}${name}`] as string | undefined;
+  const ways = { creds: credsOf(flags, prefix), token: text('registry-token') };
+  const noCreds = flags[`${prefix}no-creds`] === true;
+  const given = [
+    ...(ways.creds === undefined ? [] : [text('creds') === undefined ? 'username' : 'creds']),
+    ...(ways.token === undefined ? [] : ['registry-token']),
+    ...(noCreds ? ['no-creds'] : []),
+  ].map((name) => `--${prefix}${name}`);
+  if (given.length > 1) {
+    throw new UsageError(`${given.join(' and ')} exclude each other`, {
+      code: 'FLAG_CONFLICT',
+      hint: 'Give one of them.',
+    });
+  }
+  const own = given.length > 0 || common === undefined ? { ...ways, noCreds } : undefined;
+  return {
+    authfile: text('authfile') ?? common?.authfile,
+    creds: own === undefined ? common?.creds : own.creds,
+    token: own === undefined ? common?.token : own.token,
+    noCreds: own === undefined ? (common?.noCreds ?? false) : own.noCreds,
+    certDir: text('cert-dir') ?? common?.certDir,
+    tlsVerify: tlsVerifyOf(flags, prefix) ?? common?.tlsVerify,
+  };
+}
+
+/** How flags are called that are for one side of a transfer. */
+type Side = '' | 'src-' | 'dest-';
+
+function credsOf(flags: FlagValues, prefix: Side): string | undefined {
+  const [creds, username, password] = ['creds', 'username', 'password'].map(
+    (name) => flags[`${prefix}${name}`],
+  ) as Array<string | undefined>;
+  if (username === undefined && password === undefined) return creds;
+  if (creds !== undefined) {
+    throw new UsageError(`--${prefix}creds and --${prefix}username exclude each other`, {
+      code: 'FLAG_CONFLICT',
+      hint: 'Give one of them.',
+    });
+  }
+  if (username === undefined || password === undefined) {
+    throw new UsageError(`--${prefix}username and --${prefix}password are of use together only`, {
+      code: 'FLAG_CONFLICT',
+      hint: `Give both, or --${prefix}creds.`,
+    });
+  }
+  return `${username}:${password}`;
+}
+
+function tlsVerifyOf(flags: FlagValues, prefix: Side): boolean | undefined {
+  const given = flags[`${prefix}tls-verify`] as boolean | undefined;
+  if (prefix !== '' || flags['insecure'] !== true) return given;
   if (given !== undefined) {
     throw new UsageError('--insecure may not be used with --tls-verify', {
       code: 'FLAG_CONFLICT',

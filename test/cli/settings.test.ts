@@ -3,6 +3,15 @@ import { describe, it } from 'node:test';
 import { settingsOf } from '../../src/cli/settings.ts';
 import { UsageError } from '../../src/foundation/errors.ts';
 
+const plain = {
+  authfile: undefined,
+  creds: undefined,
+  token: undefined,
+  noCreds: false,
+  certDir: undefined,
+  tlsVerify: undefined,
+};
+
 describe('settingsOf', () => {
   it('has the defaults of the peers where a command lacks the flags', () => {
     assert.deepEqual(settingsOf({}), {
@@ -11,7 +20,8 @@ describe('settingsOf', () => {
       logLevel: 'warn',
       progress: 'auto',
       parallel: undefined,
-      registry: { authfile: undefined, creds: undefined, certDir: undefined, tlsVerify: undefined },
+      registry: plain,
+      destination: plain,
       retry: { maxRetries: 3, delayMs: undefined },
     });
   });
@@ -30,6 +40,53 @@ describe('settingsOf', () => {
         () => settingsOf({ insecure: true, 'tls-verify': given }),
         (thrown: unknown) =>
           thrown instanceof UsageError && thrown.message === '--insecure may not be used with --tls-verify',
+      );
+    }
+  });
+
+  it('takes for each side what is said for it, else what is said for both', () => {
+    const { registry, destination } = settingsOf({
+      creds: 'both:1',
+      authfile: 'both.json',
+      'cert-dir': 'both',
+      'tls-verify': true,
+      'src-creds': 'one:1',
+      'src-cert-dir': 'one',
+      'dest-authfile': 'other.json',
+      'dest-tls-verify': false,
+    });
+    const both = { ...plain, authfile: 'both.json', creds: 'both:1', certDir: 'both', tlsVerify: true };
+    assert.deepEqual(registry, { ...both, creds: 'one:1', certDir: 'one' });
+    assert.deepEqual(destination, { ...both, authfile: 'other.json', tlsVerify: false });
+  });
+
+  it('knows both sides as one where they do not differ', () => {
+    const same = settingsOf({ creds: 'me:1', 'src-creds': 'you:2', 'dest-creds': 'you:2' });
+    assert.equal(same.registry, same.destination);
+    const different = settingsOf({ creds: 'me:1', 'dest-creds': 'you:2' });
+    assert.notEqual(different.registry, different.destination);
+  });
+
+  it('lets what proves who we are be replaced for one side as a whole', () => {
+    const { registry, destination } = settingsOf({ creds: 'me:1', 'src-no-creds': true, 'dest-registry-token': 'abc' });
+    assert.deepEqual(registry, { ...plain, noCreds: true });
+    assert.deepEqual(destination, { ...plain, token: 'abc' });
+    const named = settingsOf({ 'dest-username': 'me', 'dest-password': 'a:b' });
+    assert.equal(named.destination.creds, 'me:a:b');
+    assert.equal(named.registry.creds, undefined);
+  });
+
+  it('refuses contradictions within a side, and names the flags', () => {
+    const contradictions: Array<[Record<string, unknown>, RegExp]> = [
+      [{ 'src-creds': 'a:b', 'src-no-creds': true }, /^--src-creds and --src-no-creds exclude each other$/],
+      [{ 'dest-creds': 'a:b', 'dest-username': 'a', 'dest-password': 'b' }, /^--dest-creds and --dest-username /],
+      [{ 'src-registry-token': 'x', 'src-no-creds': true }, /^--src-registry-token and --src-no-creds /],
+      [{ 'src-username': 'a' }, /^--src-username and --src-password are of use together only$/],
+    ];
+    for (const [flags, message] of contradictions) {
+      assert.throws(
+        () => settingsOf(flags),
+        (thrown: unknown) => thrown instanceof UsageError && message.test(thrown.message),
       );
     }
   });
