@@ -33,4 +33,6 @@ export interface SigningClaim {
   readonly digest: Digest;
   /** Full form with a tag or digest, `docker.io/library/busybox:1`. */
   readonly identity: string;
+  /** Seconds since 1970, to be written into the claim; one for all signers of a run, so that they sign the same bytes. */
+  readonly timestamp?: number;
 }

@@ -3,6 +3,11 @@ import type { Session } from '../foundation/session.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
 
 export interface ImageSigner {
+  /**
+   * The kinds that `sign` makes, one signature of each. Told, so that a signer of two kinds that finds one of its own need only
+   * add the other; without it, one that finds any of its own signs nothing.
+   */
+  readonly makes?: readonly ImageSignature['kind'][];
   /** Who signs and how, in words, without secrets. */
   describe(): string;
   /** Throws AuthError, UsageError, UnsupportedError, CancelledError, and RegistryError for services that fail. */
