@@ -2,27 +2,51 @@
  * Does what a plan says and nothing else. A step starts as soon as the steps that it needs are done; the first failure
  * stops everything that is under way, so that nothing after it (the tag above all) is reached.
  */
-import type { Readable } from 'node:stream';
 import { BugError, CancelledError } from '../foundation/errors.ts';
 import type { StepOutcome } from '../foundation/events.ts';
 import { createSemaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
-import { isIndexType } from '../oci/media-types.ts';
+import type { RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
-import { type CopyPlan, type CopyStep, isNothingToDo } from './plan.ts';
+import { BlobMover } from './blob-mover.ts';
+import { isDraft, type ManifestDraft, resolveDraft, type StepResults } from './draft.ts';
+import type { CopyPlan, CopyStep, RecompressStep, TagStep } from './plan.ts';
+import { describePlan, describeStep } from './step-texts.ts';
 
 /** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
 const parallelBlobs = 12;
 
 /** What a copy really did. */
 export interface CopyResult {
+  /** What the destination names now. */
+  readonly root: RawManifest;
   readonly copied: number;
   readonly mounted: number;
   readonly reused: number;
-  /** Bytes of the blobs that were copied. */
+  /** Layers that were compressed, whether they had to be sent then or not. */
+  readonly recompressed: number;
+  /** Bytes of the blobs that were sent. */
   readonly bytes: number;
+}
+
+export interface ExecuteOptions {
+  /** For layers that are compressed, and for what is learned on the way. */
+  readonly store?: Store;
+  /**
+   * Runs when everything is at the destination but the root's name: the last moment to put something beside the manifests
+   * (signatures). What it throws leaves the name where it was.
+   */
+  readonly beforeTag?: (manifests: ExecutedManifests) => Promise<void>;
+}
+
+/** What the destination has now, by what the source called it. */
+export interface ExecutedManifests {
+  readonly root: RawManifest;
+  /** The instances below the root, nested ones too, each once. */
+  readonly instances: readonly Digest[];
 }
 
 export async function executePlan(
@@ -30,39 +54,38 @@ export async function executePlan(
   plan: CopyPlan,
   source: VerifiedSource,
   destination: ImageDestination,
+  options: ExecuteOptions = {},
 ): Promise<CopyResult> {
-  session.emit({ type: 'plan', title: titleOf(plan), steps: plan.steps.length, bytes: plan.bytes });
+  session.emit({ type: 'plan', title: describePlan(plan), steps: plan.steps.length, bytes: plan.bytes });
+  await using mover = new BlobMover(session, source, destination, options.store);
   const transfers = createSemaphore(parallelBlobs);
-  const streams = new Set<Readable>();
-  const result = { copied: 0, mounted: 0, reused: 0, bytes: 0 };
+  const result = { reused: 0, mounted: 0, recompressed: 0 };
+  const layers = new Map<string, Recompression>();
+  const manifests = new Map<string, RawManifest>();
   let failure: unknown;
 
   const stopAll = (cause: unknown): void => {
     if (failure !== undefined) return;
     failure = cause;
-    for (const stream of streams) stream.destroy(new CancelledError('stopped because another part of the copy failed'));
+    mover.stop();
   };
   const checkGoing = (): void => {
     if (session.signal.aborted) throw new CancelledError();
     if (failure !== undefined) throw new CancelledError('stopped because another part of the copy failed');
   };
+  const results: StepResults = {
+    layer: (step) => madeBy(layers, step),
+    manifest: (step) => madeBy(manifests, step),
+  };
+  const resolve = (document: RawManifest | ManifestDraft): RawManifest =>
+    isDraft(document) ? resolveDraft(document, results) : document;
 
-  const copyBlob = async (blob: Descriptor, id: string): Promise<void> => {
-    await destination.putBlob({
-      descriptor: blob,
-      async open(offset = 0) {
-        checkGoing();
-        const stream = await source.openBlob(blob, {
-          offset,
-          onBytes: (bytes) => session.emit({ type: 'step-progress', id, bytes }),
-        });
-        streams.add(stream);
-        stream.once('close', () => streams.delete(stream));
-        return stream;
-      },
-    });
-    result.copied += 1;
-    result.bytes += blob.size;
+  const recompress = async (step: RecompressStep): Promise<StepOutcome> => {
+    const made = await mover.recompress({ layer: step.blob, recipe: step.recipe }, step.id);
+    layers.set(step.id, made);
+    result.recompressed += 1;
+    await transfers.run(() => mover.sendMade(made));
+    return 'recompressed';
   };
 
   const perform = async (step: CopyStep): Promise<StepOutcome> => {
@@ -71,27 +94,45 @@ export async function executePlan(
         result.reused += 1;
         return 'reused';
       case 'mount':
-        if (await destination.mountBlob?.(step.blob, step.from)) {
+        if (await mover.mount(step)) {
           result.mounted += 1;
           return 'mounted';
         }
-        await copyBlob(step.blob, step.id);
+        await mover.copy(step);
         return 'copied';
       case 'copy':
-        await copyBlob(step.blob, step.id);
+        await mover.copy(step);
         return 'copied';
+      case 'recompress':
+        return recompress(step);
       case 'put-manifest':
-      case 'put-index':
+      case 'put-index': {
+        const manifest = resolve(step.manifest);
+        manifests.set(step.id, manifest);
         if (step.present) return 'reused';
-        await destination.putManifest(step.manifest, step.manifest.digest);
+        await destination.putManifest(manifest, manifest.digest);
         return 'written';
+      }
       case 'tag':
-        if (step.present) return 'reused';
-        if (step.tag === undefined) await destination.commit(step.manifest);
-        else if (destination.tag === undefined) throw new BugError(`${plan.destination} takes no tags`);
-        else await destination.tag(step.manifest, step.tag);
-        return 'written';
+        return tag(step);
     }
+  };
+
+  const tag = async (step: TagStep): Promise<StepOutcome> => {
+    const root = resolve(step.manifest);
+    manifests.set(step.id, root);
+    if (step.tag === undefined && options.beforeTag !== undefined) {
+      const instances = new Set<Digest>();
+      for (const other of plan.steps) {
+        if (other.kind === 'put-manifest' || other.kind === 'put-index') instances.add(resolve(other.manifest).digest);
+      }
+      await options.beforeTag({ root, instances: [...instances] });
+    }
+    if (step.present) return 'reused';
+    if (step.tag === undefined) await destination.commit(root);
+    else if (destination.tag === undefined) throw new BugError(`${plan.destination} takes no tags`);
+    else await destination.tag(root, step.tag);
+    return 'written';
   };
 
   const done = new Map<string, Promise<void>>();
@@ -121,36 +162,13 @@ export async function executePlan(
   }
   await Promise.allSettled(done.values());
   if (failure !== undefined) throw failure;
+  const root = results.manifest('root');
+  mover.finished(plan, root);
+  return { root, ...result, copied: mover.copied, bytes: mover.bytes };
+}
+
+function madeBy<T>(made: ReadonlyMap<string, T>, step: string): T {
+  const result = made.get(step);
+  if (result === undefined) throw new BugError(`the result of the step "${step}" is not there yet`);
   return result;
-}
-
-/** In the words of the peers, which people and scripts know. */
-function titleOf(plan: CopyPlan): string {
-  if (isNothingToDo(plan)) return `Everything is at ${plan.destination} already`;
-  const images = plan.steps.filter((step) => step.kind === 'put-manifest').length;
-  return isIndexType(plan.root.mediaType)
-    ? `Copying ${images} images generated from ${images} images in list`
-    : `Copying ${plan.source} to ${plan.destination}`;
-}
-
-function describeStep(step: CopyStep): string {
-  switch (step.kind) {
-    case 'reuse':
-      return `Blob ${step.blob.digest} is there already`;
-    case 'mount':
-      return `Mounting blob ${step.blob.digest} from ${step.from.registry}/${step.from.repository}`;
-    case 'copy':
-      return `Copying blob ${step.blob.digest}`;
-    case 'put-manifest':
-    case 'put-index':
-      return step.present
-        ? `Manifest ${step.manifest.digest} (${step.label}) is there already`
-        : `Writing manifest ${step.manifest.digest} (${step.label})`;
-    case 'tag': {
-      if (step.present) return `${step.label} names ${step.manifest.digest} already`;
-      if (step.tag !== undefined) return `Writing ${step.label}`;
-      const what = isIndexType(step.manifest.mediaType) ? 'manifest list' : 'manifest';
-      return `Writing ${what} to image destination ${step.label}`;
-    }
-  }
 }

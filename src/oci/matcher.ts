@@ -39,7 +39,7 @@ export function anyOf(...matchers: readonly Matcher[]): Matcher {
 
 /** BuildKit's annotations of an attestation entry. Source: BuildKit, docs/attestations/attestation-storage.md. */
 const referenceType = 'vnd.docker.reference.type';
-const referenceDigest = 'vnd.docker.reference.digest';
+export const referenceDigestAnnotation = 'vnd.docker.reference.digest';
 
 /** Whether an entry of an index is no image but an attestation of one. */
 export function isAttestation(descriptor: Descriptor): boolean {
@@ -51,7 +51,7 @@ export function isAttestation(descriptor: Descriptor): boolean {
 
 /** The image that an attestation entry speaks of. */
 export function attestationSubject(descriptor: Descriptor): Digest | undefined {
-  const subject = isAttestation(descriptor) ? descriptor.annotations?.[referenceDigest] : undefined;
+  const subject = isAttestation(descriptor) ? descriptor.annotations?.[referenceDigestAnnotation] : undefined;
   return isDigest(subject) ? subject : undefined;
 }
 

@@ -1,7 +1,10 @@
 /** Pushes a list with everything it references: plan, execute, and only then the digest file and `--rm`. */
+
+import type { AttestationPolicy, ManifestFormat } from '../copy/copy-request.ts';
 import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
-import { type ManifestFormat, planCopy } from '../copy/plan-copy.ts';
+import { planCopy } from '../copy/plan-copy.ts';
+import type { CompressionRecipe } from '../copy/recipe.ts';
 import type { InstanceSelection } from '../copy/select-instances.ts';
 import { ConflictError } from '../foundation/errors.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
@@ -19,6 +22,12 @@ export interface PushListRequest {
   readonly select: InstanceSelection;
   readonly unselected: 'keep' | 'strip';
   readonly format?: ManifestFormat;
+  /** Compress every layer that is in another form like this. */
+  readonly compression?: CompressionRecipe;
+  /** Further instances of each platform with their layers like this. */
+  readonly addCompression?: readonly CompressionRecipe[];
+  /** What becomes of attestations whose images change; default `keep`. */
+  readonly attestations?: AttestationPolicy;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
@@ -36,18 +45,24 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Push
   requirePlatforms(record.index, request.require);
   await using source = await openVerifiedSource(listLocation(record.id), env);
   await using destination = await request.destination.openDestination(env);
+  const store = env.store();
+  const { select, unselected, tags, format, compression, addCompression, attestations } = request;
   const plan = await planCopy({
     source,
     destination,
     location: request.destination,
-    select: request.select,
-    unselected: request.unselected,
-    tags: request.tags,
+    select,
+    unselected,
+    tags,
     host: env.host,
-    ...(request.format === undefined ? {} : { format: request.format }),
+    store,
+    ...(format === undefined ? {} : { format }),
+    ...(compression === undefined ? {} : { compression }),
+    ...(addCompression === undefined ? {} : { addCompression }),
+    ...(attestations === undefined ? {} : { attestations }),
   });
   if (request.dryRun) return { plan };
-  return { plan, result: await executePlan(env.session, plan, source, destination) };
+  return { plan, result: await executePlan(env.session, plan, source, destination, { store }) };
 }
 
 /** Throws ConflictError REQUIRED_PLATFORMS unless each required platform stands on the list exactly once. */

@@ -1,5 +1,6 @@
 /**
- * Who keeps a blob alive: the lists that name it, and leases, which stand in until there is a list.
+ * Who keeps a blob alive: the lists that name it, leases, which stand in until there is a list, and for some days what a
+ * stopped run had compressed (see knowledge.ts).
  *
  * The rule that makes it safe between processes: whoever wants a blob first commits a row that holds its digest and
  * only then looks whether the file is there (or puts it there); whoever removes files does so inside a transaction
@@ -113,7 +114,9 @@ export class Leases {
   collect(): void {
     const somethingToDo = this.#database.read(
       (tables) =>
-        tables.get('SELECT 1 FROM loose_content LIMIT 1') !== undefined || this.#endedLeases(tables).length > 0,
+        tables.get('SELECT 1 FROM loose_content LIMIT 1') !== undefined ||
+        tables.get('SELECT 1 FROM kept_content WHERE until <= ?', this.#now()) !== undefined ||
+        this.#endedLeases(tables).length > 0,
     );
     if (somethingToDo === true) this.#database.transaction((tables) => this.#sweep(tables), { durable: false });
   }
@@ -145,7 +148,8 @@ export class Leases {
   removeUnheld(tables: Tables, digest: Digest): boolean {
     const held = tables.get(
       `SELECT 1 WHERE EXISTS (SELECT 1 FROM list_content WHERE digest = ?1)
-          OR EXISTS (SELECT 1 FROM lease_content WHERE digest = ?1)`,
+          OR EXISTS (SELECT 1 FROM lease_content WHERE digest = ?1)
+          OR EXISTS (SELECT 1 FROM kept_content WHERE digest = ?1)`,
       digest,
     );
     if (held !== undefined) return false;
@@ -155,6 +159,7 @@ export class Leases {
 
   #sweep(tables: Tables): void {
     for (const id of this.#endedLeases(tables)) tables.run('DELETE FROM leases WHERE id = ?', id);
+    tables.run('DELETE FROM kept_content WHERE until <= ?', this.#now());
     for (const row of tables.all('SELECT digest FROM loose_content')) {
       this.removeUnheld(tables, String(row['digest']) as Digest);
     }

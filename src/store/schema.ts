@@ -2,7 +2,7 @@
  * The tables, as the list of steps that made them: entry N takes a database from version N to N + 1. A step that was
  * released is never edited; what comes next is appended.
  *
- * A digest in `list_content` or `lease_content` keeps a blob alive. Rows that leave these tables, however they do,
+ * A digest in `list_content`, `lease_content` or `kept_content` keeps a blob alive. Rows that leave these tables, however they do,
  * are noted in `loose_content` by triggers: those are the blobs that may have lost their last holder.
  */
 export const migrations: readonly string[] = [
@@ -54,6 +54,54 @@ export const migrations: readonly string[] = [
     INSERT OR IGNORE INTO loose_content VALUES (old.digest);
   END;
   CREATE TRIGGER lease_lets_go AFTER DELETE ON lease_content BEGIN
+    INSERT OR IGNORE INTO loose_content VALUES (old.digest);
+  END;
+  `,
+  // What runs have learned: none of it is needed, all of it saves work. See knowledge.ts.
+  `
+  CREATE TABLE recompressions (
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    format TEXT NOT NULL,
+    annotations_json TEXT NOT NULL,
+    diff_id TEXT NOT NULL,
+    plain_size INTEGER NOT NULL,
+    PRIMARY KEY (source, recipe)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE conversions (
+    source TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    PRIMARY KEY (source, recipe)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE blob_places (
+    digest TEXT NOT NULL,
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (digest, registry, repository)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_places_by_age ON blob_places (seen_at);
+
+  CREATE TABLE uploads (
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    session TEXT NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (registry, repository, digest)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE kept_content (
+    digest TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER keeper_lets_go AFTER DELETE ON kept_content BEGIN
     INSERT OR IGNORE INTO loose_content VALUES (old.digest);
   END;
   `,

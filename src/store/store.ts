@@ -6,11 +6,13 @@ import { homedir, isAbsolute, join, resolve } from './builtin.ts';
 import { blobPath, type ContentStore } from './content-store.ts';
 import { StoreDatabase } from './database.ts';
 import type { GarbageReport } from './garbage.ts';
+import { createKnowledge, type Knowledge } from './knowledge.ts';
 import { createContentStore } from './lazy-content.ts';
 import { type Lease, Leases } from './leases.ts';
 import { createListStore, type ListStore } from './list-store.ts';
 
 export type { GarbageReport } from './garbage.ts';
+export type { Recompression } from './knowledge.ts';
 
 export interface StoreOptions {
   /** Milliseconds since the Unix epoch, now. */
@@ -21,6 +23,7 @@ export class Store implements Disposable {
   readonly dir: string;
   readonly lists: ListStore;
   readonly content: ContentStore;
+  readonly knowledge: Knowledge;
   readonly #database: StoreDatabase;
   readonly #leases: Leases;
   readonly #now: () => number;
@@ -32,6 +35,7 @@ export class Store implements Disposable {
     this.#leases = new Leases(this.#database, now, (digest) => blobPath(dir, digest));
     this.lists = createListStore(this.#database, this.#leases, now);
     this.content = createContentStore(dir, this.#leases);
+    this.knowledge = createKnowledge(this.#database, now);
   }
 
   /**

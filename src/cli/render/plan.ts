@@ -1,6 +1,7 @@
 /** A plan as text and as JSON, for `--dry-run`. */
-import type { CopyPlan, CopyStep } from '../../copy/plan.ts';
-import { isNothingToDo } from '../../copy/plan.ts';
+import { isDraft, type ManifestDraft } from '../../copy/draft.ts';
+import { type CopyPlan, type CopyStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
+import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
 import { formatBytes } from './texts.ts';
 
@@ -11,7 +12,7 @@ export function renderPlan(plan: CopyPlan): string[] {
   const notes = plan.notes.map((note) => `  note: ${note}`);
   const total = isNothingToDo(plan)
     ? 'Nothing to do: everything is there already.'
-    : `${plan.steps.length} steps, at most ${formatBytes(plan.bytes)} to send, root ${plan.root.digest}`;
+    : `${plan.steps.length} steps, at most ${formatBytes(plan.bytes)} to send, root ${nameOf(plan.root)}`;
   return [...head, ...steps, ...notes, total];
 }
 
@@ -22,13 +23,20 @@ function describeStep(step: CopyStep): string {
     case 'mount':
       return `mount         ${step.blob.digest}  ${formatBytes(step.blob.size)}  from ${formatReference({ ...step.from })}`;
     case 'copy':
-      return `copy          ${step.blob.digest}  ${formatBytes(step.blob.size)}`;
+      return `copy          ${step.blob.digest}  ${formatBytes(step.blob.size)}${step.from === 'store' ? '  from the local store' : ''}`;
+    case 'recompress':
+      return `recompress    ${step.blob.digest}  ${formatBytes(step.blob.size)}  with ${step.recipe.format}`;
     case 'put-manifest':
     case 'put-index':
-      return `${(step.present ? 'reuse' : step.kind).padEnd(12)}  ${step.manifest.digest}  ${step.label}`;
+      return `${(step.present ? 'reuse' : step.kind).padEnd(12)}  ${nameOf(step.manifest)}  ${step.label}`;
     case 'tag':
-      return `${(step.present ? 'keep' : 'tag').padEnd(12)}  ${step.manifest.digest}  ${step.label}`;
+      return `${(step.present ? 'keep' : 'tag').padEnd(12)}  ${nameOf(step.manifest)}  ${step.label}`;
   }
+}
+
+/** A digest, or what stands for it until the layers are compressed. */
+function nameOf(document: RawManifest | ManifestDraft): string {
+  return isDraft(document) ? '(known after compression)' : document.digest;
 }
 
 /** The plan as data, without the bytes of documents. */
@@ -36,7 +44,7 @@ export function planDocument(plan: CopyPlan): unknown {
   return {
     source: plan.source,
     destination: plan.destination,
-    digest: plan.root.digest,
+    digest: plannedDigest(plan) ?? null,
     mediaType: plan.root.mediaType,
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
@@ -44,9 +52,12 @@ export function planDocument(plan: CopyPlan): unknown {
     steps: plan.steps.map((step) => {
       const { id, kind, needs } = step;
       if (step.kind === 'mount') return { id, kind, needs, blob: step.blob, from: formatReference(step.from) };
-      if (step.kind === 'reuse' || step.kind === 'copy') return { id, kind, needs, blob: step.blob };
-      const { digest, mediaType } = step.manifest;
-      return { id, kind, needs, digest, mediaType, label: step.label, present: step.present };
+      if (step.kind === 'reuse') return { id, kind, needs, blob: step.blob };
+      if (step.kind === 'copy') return { id, kind, needs, blob: step.blob, from: step.from };
+      if (step.kind === 'recompress') return { id, kind, needs, blob: step.blob, recipe: step.recipe };
+      const { manifest, label, present } = step;
+      const digest = isDraft(manifest) ? null : manifest.digest;
+      return { id, kind, needs, digest, mediaType: manifest.mediaType, label, present };
     }),
   };
 }

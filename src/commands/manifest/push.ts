@@ -1,18 +1,15 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { attestationsFlag, compressionFlags, compressionRequest } from '../../cli/compression-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
-import type { ManifestFormat } from '../../copy/plan-copy.ts';
+import type { ManifestFormat } from '../../copy/copy-request.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { ListRecord } from '../../store/list-store.ts';
 
-/** Flags of the peers that wait for the parts of sheaf that compress and sign. */
+/** Flags of the peers that wait for the part of sheaf that signs. */
 const waiting = {
-  'add-compression': repeatable({ summary: 'Add instances with this compression.', helpValue: 'FORMAT' }),
-  'compression-format': Flags.string({ summary: 'Compress layers in this format.', helpValue: 'FORMAT' }),
-  'compression-level': Flags.integer({ summary: 'Compress layers at this level.', helpValue: 'N' }),
-  'force-compression': Flags.boolean({ summary: 'Compress layers anew whatever their form.' }),
   'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures.' }),
   'sign-by': Flags.string({ summary: 'Sign with this GPG key.', helpValue: 'FINGERPRINT' }),
   'sign-by-sigstore': Flags.string({ summary: 'Sign as this parameter file says.', helpValue: 'FILE' }),
@@ -53,6 +50,8 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
     format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
+    ...compressionFlags,
+    attestations: attestationsFlag,
     tag: repeatable({ char: 't', summary: 'One more tag for what is pushed.', helpValue: 'TAG' }),
     require: repeatable({
       summary: 'Refuse to push unless the list has this platform, once.',
@@ -76,6 +75,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     const { parseDestination } = await import('../../transports/image-names.ts');
     const { parsePlatform } = await import('../../oci/platform.ts');
     const format = this.#format();
+    const compression = await compressionRequest(flags);
     if (flags.all === false && flags.platform !== undefined) {
       throw new UsageError('--all=false pushes the index alone, so --platform cannot choose instances', {
         code: 'CONFLICTING_FLAGS',
@@ -95,6 +95,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       require,
       dryRun: flags['dry-run'],
       ...(format === undefined ? {} : { format }),
+      ...compression,
     });
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
@@ -102,13 +103,14 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       return planDocument(plan);
     }
     for (const note of plan.notes) this.warn(note);
+    const { root, ...counts } = result;
     if (flags.digestfile !== undefined) {
       const { writeAtomically } = await import('../../foundation/atomic-file.ts');
-      await writeAtomically(flags.digestfile, Buffer.from(plan.root.digest));
+      await writeAtomically(flags.digestfile, Buffer.from(root.digest));
     }
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
-    this.output.print(plan.root.digest);
-    return { digest: plan.root.digest, mediaType: plan.root.mediaType, destination: plan.destination, ...result };
+    this.output.print(root.digest);
+    return { digest: root.digest, mediaType: root.mediaType, destination: plan.destination, ...counts };
   }
 
   #format(): ManifestFormat | undefined {

@@ -1,0 +1,79 @@
+/** Flags of compression and attestations, and what they ask for; the same for every command that copies. */
+import * as Flags from '@oclif/core/flags';
+import type { AttestationPolicy } from '../copy/copy-request.ts';
+import type { CompressionRecipe } from '../copy/recipe.ts';
+import { UsageError } from '../foundation/errors.ts';
+import { repeatable } from './flags.ts';
+
+export const compressionFlags = {
+  'add-compression': repeatable({
+    summary: 'Add an instance of each platform with its layers compressed like this: gzip, zstd or zstd:chunked.',
+    helpValue: 'FORMAT',
+  }),
+  'compression-format': Flags.string({
+    summary: 'Compress layers that are in another form: gzip, zstd, zstd:chunked or none.',
+    helpValue: 'FORMAT',
+  }),
+  'compression-level': Flags.string({
+    summary: 'Level of compression: 1 to 9 for gzip, 1 to 22 for zstd.',
+    helpValue: 'N',
+  }),
+  'force-compression': Flags.boolean({
+    summary: 'Take no layer in another compression for the one asked for (always so with --compression-format).',
+    allowNo: true,
+  }),
+};
+
+export const attestationsFlag = Flags.option({
+  options: ['keep', 'drop', 'fail'] as const,
+  summary: 'What becomes of attestations whose image changes: they follow it, go, or stop the command.',
+})();
+
+interface CompressionFlagValues {
+  readonly 'add-compression': readonly string[] | undefined;
+  readonly 'compression-format': string | undefined;
+  readonly 'compression-level': string | undefined;
+  readonly 'force-compression': boolean | undefined;
+  readonly attestations: AttestationPolicy | undefined;
+}
+
+export interface CompressionRequest {
+  compression?: CompressionRecipe;
+  addCompression?: CompressionRecipe[];
+  attestations?: AttestationPolicy;
+}
+
+/** Throws UsageError UNKNOWN_COMPRESSION, INVALID_COMPRESSION_LEVEL, CONFLICTING_FLAGS. */
+export async function compressionRequest(flags: CompressionFlagValues): Promise<CompressionRequest> {
+  const format = flags['compression-format'];
+  const added = (flags['add-compression'] ?? []).flatMap((text) => text.split(',')).filter((text) => text !== '');
+  const { attestations } = flags;
+  const base = attestations === undefined ? {} : { attestations };
+  if (format === undefined && flags['force-compression'] === true) {
+    throw new UsageError('cannot use --force-compression without a compression format', {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Say which with --compression-format.',
+    });
+  }
+  if (format === undefined && added.length === 0 && flags['compression-level'] === undefined) return base;
+  const { parseCompressionFormat, parseCompressionLevel } = await import('../compression/compression.ts');
+  const levelText = flags['compression-level'];
+  if (format === undefined && added.length === 0) {
+    throw new UsageError('--compression-level says nothing without a compression format', {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Say which with --compression-format or --add-compression.',
+    });
+  }
+  // one level for all of them, as with the peers
+  const recipe = (text: string): CompressionRecipe => {
+    const parsed = parseCompressionFormat(text);
+    return levelText === undefined
+      ? { format: parsed }
+      : { format: parsed, level: parseCompressionLevel(levelText, parsed) };
+  };
+  return {
+    ...base,
+    ...(format === undefined ? {} : { compression: recipe(format) }),
+    ...(added.length === 0 ? {} : { addCompression: [...new Set(added)].map(recipe) }),
+  };
+}

@@ -1,0 +1,41 @@
+/** What a copy is asked to do. */
+import type { Platform } from '../oci/platform.ts';
+import type { Store } from '../store/store.ts';
+import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
+import type { VerifiedSource } from '../transports/verified-source.ts';
+import type { CompressionRecipe } from './recipe.ts';
+import type { InstanceSelection } from './select-instances.ts';
+
+/** The two families of manifest formats. */
+export type ManifestFormat = 'oci' | 'docker';
+
+/**
+ * What becomes of attestations in an index whose images change their digests: `keep` makes them point at the new digest
+ * (what they state still names the old one), `drop` leaves all attestations out, `fail` refuses.
+ */
+export type AttestationPolicy = 'keep' | 'drop' | 'fail';
+
+export interface CopyRequest {
+  readonly source: VerifiedSource;
+  readonly destination: ImageDestination;
+  readonly location: ImageLocation;
+  /** Which instances of an index go along; ignored for a single image. */
+  readonly select: InstanceSelection;
+  /** What becomes of entries that do not go along: `keep` leaves them in the index, `strip` takes them out. */
+  readonly unselected: 'keep' | 'strip';
+  /** Convert everything to this format; left alone without it, as far as the destination allows. */
+  readonly format?: ManifestFormat;
+  /** Compress every layer that is in another form like this; left alone without it. */
+  readonly compression?: CompressionRecipe;
+  /** Further instances of each platform with their layers like this. */
+  readonly addCompression?: readonly CompressionRecipe[];
+  /** Default `keep`. */
+  readonly attestations?: AttestationPolicy;
+  /** Refuse whatever changes a digest. */
+  readonly preserveDigests?: boolean;
+  /** More tags for the root beside the location's own. */
+  readonly tags?: readonly string[];
+  readonly host: Platform;
+  /** For what earlier runs have learned, and for layers that are compressed: those cannot be without it. */
+  readonly store?: Store;
+}

@@ -1,0 +1,57 @@
+/** Which layers of an image are compressed anew, and what is known of the result already. Only reads. */
+import { declaredCompression } from '../compression/detect.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { ImageManifest } from '../oci/manifest.ts';
+import { mediaTypes } from '../oci/media-types.ts';
+import type { Recompression, Store } from '../store/store.ts';
+import type { Inventory, TransferStep } from './inventory.ts';
+import type { RecompressStep } from './plan.ts';
+import { type CompressionRecipe, recipeKey } from './recipe.ts';
+
+/** What becomes of one layer. */
+export type LayerPlan =
+  | { readonly kind: 'keep' }
+  /** It was compressed before, and the result can be had without doing it again. */
+  | { readonly kind: 'known'; readonly result: Recompression; readonly transfer: TransferStep }
+  | { readonly kind: 'recompress'; readonly step: RecompressStep };
+
+/** Whether the compression of the image's layers may be changed at all: attestations and other artifacts stay as they are. */
+export function isCompressible(image: ImageManifest): boolean {
+  const { mediaType } = image.config;
+  return (
+    (mediaType === mediaTypes.ociConfig || mediaType === mediaTypes.dockerConfig) &&
+    !image.layers.some((layer) => layer.mediaType === mediaTypes.inToto)
+  );
+}
+
+/** Whether the layer is in another form than the one wanted. */
+export function needsCompression(layer: Descriptor, recipe: CompressionRecipe): boolean {
+  if ((layer.urls?.length ?? 0) > 0) return false;
+  const declared = declaredCompression(layer);
+  if (declared === undefined || declared === recipe.format) return false;
+  // zstd:chunked is zstd to everybody; the other way round the table of contents is what is wanted
+  return !(declared === 'zstd:chunked' && recipe.format === 'zstd');
+}
+
+/** In the order of the layers. */
+export function planLayers(
+  image: ImageManifest,
+  recipe: CompressionRecipe,
+  inventory: Inventory,
+  store: Store,
+): Promise<LayerPlan[]> {
+  const key = recipeKey(recipe);
+  return Promise.all(
+    image.layers.map(async (layer): Promise<LayerPlan> => {
+      if (!needsCompression(layer, recipe)) return { kind: 'keep' };
+      const result = store.knowledge.recompression(layer.digest, key);
+      if (result !== undefined) {
+        const blob: Descriptor = { mediaType: layer.mediaType, digest: result.digest, size: result.size };
+        const transfer = await inventory.transferMade(blob, { layer, recipe });
+        if (transfer !== undefined) return { kind: 'known', result, transfer };
+      }
+      const id = `layer ${layer.digest} as ${key}`;
+      return { kind: 'recompress', step: { id, kind: 'recompress', blob: layer, recipe, needs: [] } };
+    }),
+  );
+}

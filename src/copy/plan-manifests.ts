@@ -1,0 +1,407 @@
+/** What becomes of each manifest on its way: kept, converted, compressed anew, joined by variants. Only reads. */
+import { BugError, ConflictError, IntegrityError } from '../foundation/errors.ts';
+import { convertImageManifest } from '../oci/convert-manifest.ts';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { convertIndex, encodeIndex, type ImageIndex, type IndexEntry, parseIndex } from '../oci/image-index.ts';
+import { type ImageManifest, parseImageManifest } from '../oci/manifest.ts';
+import { attestationSubject, isAttestation } from '../oci/matcher.ts';
+import { isIndexType, mediaTypes } from '../oci/media-types.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import { parsed } from '../transports/verified-source.ts';
+import type { CopyRequest } from './copy-request.ts';
+import {
+  type AdditionDraft,
+  compressedLayer,
+  type EntryDraft,
+  type ImageDraft,
+  type IndexDraft,
+  isDraft,
+  type ManifestDraft,
+  type ManifestOrStep,
+  resolveDraft,
+  type StepResults,
+  stepsOf,
+  withCompression,
+} from './draft.ts';
+import { blobId, type Inventory } from './inventory.ts';
+import type { CopyStep } from './plan.ts';
+import { isCompressible, planLayers } from './plan-layers.ts';
+import { type CompressionRecipe, isZstd, recipeKey } from './recipe.ts';
+import { type InstanceSelection, selectInstances } from './select-instances.ts';
+import { targetFormat } from './target-format.ts';
+import { missingVariants } from './variants.ts';
+
+/** A manifest with everything below it, planned. */
+export interface PlannedManifest {
+  /** Of the step that puts it. */
+  readonly id: string;
+  /** Its digest in the source. */
+  readonly from: Digest;
+  readonly document: RawManifest | ManifestDraft;
+  readonly label: string;
+  readonly present: boolean;
+  /** Blobs of the source that it names. */
+  readonly blobs: readonly PlannedBlob[];
+  /** Steps for the blobs that are made for it. */
+  readonly steps: readonly CopyStep[];
+  readonly children: readonly PlannedManifest[];
+  /** Steps that must be done before it is put. */
+  readonly needs: readonly string[];
+  /** Whether its layers have become zstd; `undefined` where their compression did not change. */
+  readonly zstd?: boolean;
+}
+
+export interface PlannedBlob {
+  readonly blob: Descriptor;
+  /** The instance in the source that the blob belongs to. */
+  readonly instance: Digest;
+}
+
+interface ImageOptions {
+  readonly label: string;
+  readonly compression: CompressionRecipe | undefined;
+  /** What the image becomes that this one (an attestation) speaks of. */
+  readonly subject?: PlannedManifest | undefined;
+}
+
+/** Index nesting deeper than this is taken for an attack. */
+const maxDepth = 8;
+
+export function createManifestPlanner(request: CopyRequest, inventory: Inventory, notes: string[]) {
+  const { source, destination } = request;
+
+  const planIndex = async (raw: RawManifest, select: InstanceSelection, depth: number): Promise<PlannedManifest> => {
+    if (depth > maxDepth) {
+      throw new IntegrityError(`${source.location.format()} nests indexes more than ${maxDepth} deep`, {
+        code: 'INDEX_TOO_DEEP',
+      });
+    }
+    const index = parsed(source, () => parseIndex(raw));
+    const dropped = new Set(request.attestations === 'drop' ? index.manifests.filter(isAttestation) : []);
+    const chosen = selectInstances(index, select, request.host).filter((entry) => !dropped.has(entry));
+    if (select !== 'all' && request.unselected === 'strip' && chosen.length === 0 && index.manifests.length > 0) {
+      throw new ConflictError(`nothing of ${source.location.format()} is left after the selection`, {
+        code: 'EMPTY_SELECTION',
+      });
+    }
+    const once = new Map<Digest, Promise<PlannedManifest>>();
+    const plan = (entry: IndexEntry, subject?: PlannedManifest): Promise<PlannedManifest> => {
+      let planned = once.get(entry.digest);
+      if (planned === undefined) {
+        planned = planEntry(entry, depth, subject);
+        once.set(entry.digest, planned);
+      }
+      return planned;
+    };
+    // images first: what an attestation becomes depends on what its image becomes
+    await Promise.all(chosen.filter((entry) => !isAttestation(entry)).map((entry) => plan(entry)));
+    const byEntry = new Map<IndexEntry, PlannedManifest>();
+    await Promise.all(
+      chosen.map(async (entry) => {
+        const subject = await once.get(attestationSubject(entry) ?? entry.digest);
+        byEntry.set(entry, await plan(entry, isAttestation(entry) ? subject : undefined));
+      }),
+    );
+    const variants = await planVariants(index, chosen);
+    const document = draftIndex(raw, index, { byEntry, dropped, variants });
+    const children = [...new Set([...byEntry.values(), ...variants.map((variant) => variant.planned)])];
+    return {
+      id: isDraft(document) ? `index ${raw.digest}` : manifestId(document.digest),
+      from: raw.digest,
+      document,
+      label: depth === 0 ? 'index' : 'nested index',
+      present: false,
+      blobs: [],
+      steps: [],
+      children,
+      needs: children.map((child) => child.id),
+    };
+  };
+
+  const planEntry = async (
+    entry: IndexEntry,
+    depth: number,
+    subject: PlannedManifest | undefined,
+  ): Promise<PlannedManifest> => {
+    const label = labelOf(entry);
+    const compression = isAttestation(entry) ? undefined : request.compression;
+    const stays =
+      compression === undefined && !hasChanged(subject) && targetFormat(request, entry.mediaType) === undefined;
+    if (stays && !isIndexType(entry.mediaType) && destination.traits.manifestsComplete) {
+      // the manifest itself is needed for nothing when it is there with all its blobs: one question settles the instance
+      if (await destination.hasManifest(entry.digest)) {
+        const document: RawManifest = { bytes: new Uint8Array(), mediaType: entry.mediaType, digest: entry.digest };
+        return leaf(document, { from: entry.digest, label, present: true });
+      }
+    }
+    const raw = await readEntry(entry);
+    if (isIndexType(raw.mediaType)) return planIndex(raw, 'all', depth + 1);
+    return planImage(raw, { label, compression, subject });
+  };
+
+  const readEntry = async (entry: IndexEntry): Promise<RawManifest> => {
+    const raw = await source.getManifest(entry.digest);
+    if (raw.bytes.byteLength !== entry.size) {
+      throw new IntegrityError(
+        `the index says that ${entry.digest} has ${entry.size} bytes, but it has ${raw.bytes.byteLength}`,
+        { code: 'SIZE_MISMATCH', side: 'source' },
+      );
+    }
+    return isIndexType(raw.mediaType) ? raw : { ...raw, mediaType: entry.mediaType };
+  };
+
+  const planImage = async (raw: RawManifest, options: ImageOptions): Promise<PlannedManifest> => {
+    const image = parsed(source, () => parseImageManifest(raw));
+    const compression = isCompressible(image) ? options.compression : undefined;
+    const subject = image.subject === undefined ? undefined : changed(options.subject);
+    const layers = compression === undefined ? [] : await planLayers(image, compression, inventory, storeOf(request));
+    const compresses = layers.some((layer) => layer.kind !== 'keep');
+    const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined);
+    if (to === undefined && !compresses && subject === undefined) return planUnchanged(raw, image, options.label);
+
+    // zstd has no names in the Docker format, so what becomes OCI does so before, and what becomes Docker after
+    const converted = to === 'oci' ? convert(image, mediaTypes.ociManifest, options.label) : image;
+    const deferred = new Map<number, string>();
+    const typed: ImageManifest = {
+      ...converted,
+      layers: converted.layers.map((layer, at) => {
+        const planned = layers[at];
+        if (compression === undefined || planned === undefined || planned.kind === 'keep') return layer;
+        const described = withCompression(layer, compression.format);
+        if (planned.kind === 'known') return compressedLayer(described, planned.result);
+        deferred.set(at, planned.step.id);
+        return described;
+      }),
+    };
+    const manifest = to === 'docker' ? convert(typed, mediaTypes.dockerManifest, options.label) : typed;
+    const document = settled({
+      draft: 'image',
+      manifest,
+      mediaType: manifest.mediaType,
+      layers: deferred,
+      ...(subject === undefined ? {} : { subject }),
+    });
+    noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined });
+    const present = !isDraft(document) && (await destination.hasManifest(document.digest));
+    const known = present && destination.traits.manifestsComplete;
+    const blobs = known
+      ? []
+      : [image.config, ...image.layers.filter((_, at) => (layers[at]?.kind ?? 'keep') === 'keep')];
+    const steps = known
+      ? []
+      : layers.flatMap((layer): CopyStep[] =>
+          layer.kind === 'known' ? [layer.transfer] : layer.kind === 'recompress' ? [layer.step] : [],
+        );
+    const variant = compression === undefined ? '' : ` as ${recipeKey(compression)}`;
+    return {
+      ...leaf(document, {
+        from: raw.digest,
+        label: options.label,
+        present,
+        blobs: blobsOf(raw, blobs),
+        steps,
+        id: `manifest of ${raw.digest}${variant}`,
+      }),
+      ...(compresses && compression !== undefined ? { zstd: isZstd(compression) } : {}),
+    };
+  };
+
+  const planUnchanged = async (raw: RawManifest, image: ImageManifest, label: string): Promise<PlannedManifest> => {
+    // where manifests are complete, planEntry has asked already
+    const ask = !destination.traits.manifestsComplete || request.compression !== undefined;
+    const present = ask && (await destination.hasManifest(raw.digest));
+    const known = present && destination.traits.manifestsComplete;
+    const blobs = known ? [] : blobsOf(raw, [image.config, ...image.layers]);
+    return leaf(raw, { from: raw.digest, label, present, blobs });
+  };
+
+  const convert = (image: ImageManifest, to: ImageManifest['mediaType'], label: string): ImageManifest => {
+    const { manifest, losses } = convertImageManifest(image, to);
+    notes.push(...losses.map((loss) => `${label}: ${loss}`));
+    return manifest;
+  };
+
+  const noteChange = (
+    raw: RawManifest,
+    document: RawManifest | ManifestDraft,
+    what: { label: string; to: string | undefined; compression: CompressionRecipe | undefined },
+  ): void => {
+    const how = [
+      ...(what.to === undefined ? [] : [`converted to ${document.mediaType}`]),
+      ...(what.compression === undefined ? [] : [`layers compressed with ${what.compression.format}`]),
+      ...(what.to === undefined && what.compression === undefined ? ['points at what its subject becomes'] : []),
+    ].join(', ');
+    const digests = isDraft(document) ? `from ${raw.digest}` : `from ${raw.digest} to ${document.digest}`;
+    notes.push(`${what.label}: ${how}, so its digest changes ${digests}`);
+  };
+
+  /** The instances that `addCompression` asks for and the index does not have. */
+  const planVariants = (index: ImageIndex, chosen: readonly IndexEntry[]): Promise<PlannedVariant[]> =>
+    Promise.all(
+      missingVariants(index, chosen, request.addCompression ?? []).map(async ({ entry, recipe }) => {
+        const label = `${labelOf(entry)} with ${recipe.format}`;
+        const planned = await planImage(await readEntry(entry), { label, compression: recipe });
+        return { entry, recipe, planned };
+      }),
+    ).then((variants) =>
+      variants.filter(({ entry, planned, recipe }) => {
+        if (planned.zstd !== undefined) return true;
+        notes.push(`${labelOf(entry)}: has no layers that ${recipe.format} would change, so no variant is added`);
+        return false;
+      }),
+    );
+
+  /** The index with what became of its entries; the very bytes of before when nothing changed. */
+  const draftIndex = (
+    raw: RawManifest,
+    index: ImageIndex,
+    { byEntry, dropped, variants }: IndexParts,
+  ): RawManifest | ManifestDraft => {
+    const kept = index.manifests.filter((entry) => {
+      if (!dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep')) return true;
+      notes.push(
+        `${labelOf(entry)}: ${dropped.has(entry) ? 'attestation dropped' : 'not selected, taken out of the index'}`,
+      );
+      return false;
+    });
+    const becomes = new Map<Digest, PlannedManifest>();
+    for (const [entry, planned] of byEntry) if (!isAttestation(entry)) becomes.set(entry.digest, planned);
+    const entries = kept.flatMap((entry, position): EntryDraft[] => {
+      const planned = byEntry.get(entry);
+      if (planned === undefined) return [];
+      const subject = changed(becomes.get(attestationSubject(entry) ?? entry.digest));
+      const relinks = isAttestation(entry) && subject !== undefined;
+      if (relinks) relink(entry);
+      const document = changed(planned);
+      if (document === undefined && !relinks) return [];
+      return [
+        {
+          position,
+          ...(document === undefined ? {} : { becomes: document }),
+          ...(planned.zstd === undefined ? {} : { zstd: planned.zstd }),
+          ...(relinks ? { subject } : {}),
+        },
+      ];
+    });
+    const additions = variants.map(
+      ({ entry, planned }): AdditionDraft => ({
+        like: kept.indexOf(entry),
+        manifest: asManifest(planned),
+        zstd: planned.zstd === true,
+      }),
+    );
+    const needsOci = [...byEntry.values(), ...variants.map(({ planned }) => planned)].some(({ zstd }) => zstd === true);
+    const to = targetFormat(request, raw.mediaType, needsOci ? { format: 'zstd' } : undefined);
+    if (entries.length === 0 && additions.length === 0 && kept.length === index.manifests.length && to === undefined) {
+      return raw;
+    }
+    const edited: ImageIndex = { ...index, manifests: kept };
+    const converted =
+      to === undefined ? undefined : convertIndex(edited, to === 'oci' ? mediaTypes.ociIndex : mediaTypes.dockerList);
+    notes.push(...(converted?.losses ?? []));
+    const target = converted?.index ?? edited;
+    if (entries.length === 0 && additions.length === 0) return encodeIndex(target);
+    return settled({ draft: 'index', index: target, mediaType: target.mediaType, entries, additions });
+  };
+
+  const relink = (entry: IndexEntry): void => {
+    const subject = attestationSubject(entry);
+    if (request.attestations === 'fail') {
+      throw new ConflictError(`the attestation ${entry.digest} speaks of ${subject}, whose digest would change`, {
+        code: 'ATTESTATION_WOULD_DANGLE',
+        hint: 'Copy without changes of format and compression, or choose --attestations keep or drop.',
+      });
+    }
+    notes.push(
+      `attestation ${entry.digest}: points at what ${subject} becomes, but what it states still names the old digest`,
+    );
+  };
+
+  return { planIndex, planImage };
+}
+
+interface PlannedVariant {
+  readonly entry: IndexEntry;
+  readonly recipe: CompressionRecipe;
+  readonly planned: PlannedManifest;
+}
+
+interface IndexParts {
+  readonly byEntry: ReadonlyMap<IndexEntry, PlannedManifest>;
+  readonly dropped: ReadonlySet<IndexEntry>;
+  readonly variants: readonly PlannedVariant[];
+}
+
+interface LeafParts {
+  readonly from: Digest;
+  readonly label: string;
+  readonly present: boolean;
+  readonly blobs?: readonly PlannedBlob[];
+  readonly steps?: readonly CopyStep[];
+  /** For a draft; what is known goes by its digest. */
+  readonly id?: string;
+}
+
+function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): PlannedManifest {
+  const { from, label, present, blobs = [], steps = [] } = parts;
+  return {
+    id: isDraft(document) ? (parts.id ?? '') : manifestId(document.digest),
+    from,
+    document,
+    label,
+    present,
+    blobs,
+    steps,
+    children: [],
+    needs: [
+      ...blobs.map(({ blob }) => blobId(blob.digest)),
+      ...steps.map((step) => step.id),
+      ...(isDraft(document) ? stepsOf(document) : []),
+    ],
+  };
+}
+
+const manifestId = (digest: Digest): string => `manifest ${digest}`;
+
+const labelOf = (entry: IndexEntry): string =>
+  entry.platform === undefined ? (entry.artifactType ?? entry.digest) : formatPlatform(entry.platform);
+
+/** Blobs that go along: layers that are to be fetched from elsewhere are neither had nor taken by registries. */
+function blobsOf(raw: RawManifest, blobs: readonly Descriptor[]): PlannedBlob[] {
+  const isForeign = (blob: Descriptor): boolean =>
+    (blob.urls?.length ?? 0) > 0 && /foreign|nondistributable/.test(blob.mediaType);
+  return blobs.filter((blob) => !isForeign(blob)).map((blob) => ({ blob, instance: raw.digest }));
+}
+
+const asManifest = ({ document, id }: PlannedManifest): ManifestOrStep => (isDraft(document) ? id : document);
+
+/** What a manifest becomes, if that is something else. */
+function changed(planned: PlannedManifest | undefined): ManifestOrStep | undefined {
+  if (planned === undefined) return undefined;
+  const manifest = asManifest(planned);
+  return typeof manifest !== 'string' && manifest.digest === planned.from ? undefined : manifest;
+}
+
+function hasChanged(planned: PlannedManifest | undefined): boolean {
+  return changed(planned) !== undefined;
+}
+
+const nothingDone: StepResults = {
+  layer: (step) => {
+    throw new BugError(`the layer of "${step}" is not made while planning`);
+  },
+  manifest: (step) => {
+    throw new BugError(`the manifest of "${step}" is not made while planning`);
+  },
+};
+
+/** The document itself, as soon as nothing is missing for it. */
+function settled(draft: ImageDraft | IndexDraft): RawManifest | ManifestDraft {
+  return stepsOf(draft).length > 0 ? draft : resolveDraft(draft, nothingDone);
+}
+
+function storeOf(request: CopyRequest) {
+  if (request.store === undefined) throw new BugError('layers cannot be compressed without a store');
+  return request.store;
+}
