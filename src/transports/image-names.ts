@@ -1,23 +1,16 @@
 /** From the text of an image name to its location. The only place that knows which transports there are. */
 import { UnsupportedError, UsageError } from '../foundation/errors.ts';
 import { parseReference, withDefaultTag } from '../oci/reference.ts';
+import { dirTransport } from './dir/location.ts';
 import { dockerLocation, dockerTransport } from './docker/location.ts';
 import { ociTransport } from './oci/location.ts';
 import { storeTransport } from './store/location.ts';
 import type { ImageLocation, Transport } from './transport.ts';
 
-const transports: readonly Transport[] = [dockerTransport, ociTransport, storeTransport];
+const transports: readonly Transport[] = [dockerTransport, ociTransport, dirTransport, storeTransport];
 
 /** Transports that the peers have and sheaf does not speak yet. */
-const known = new Set([
-  'oci-archive',
-  'dir',
-  'docker-archive',
-  'docker-daemon',
-  'containers-storage',
-  'tarball',
-  'sif',
-]);
+const known = new Set(['oci-archive', 'docker-archive', 'docker-daemon', 'containers-storage', 'tarball', 'sif']);
 
 /** Parses `transport:rest`; `undefined` where the text names no transport. Throws UsageError, UnsupportedError. */
 export function parseLocation(text: string): ImageLocation | undefined {

@@ -45,6 +45,13 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
       };
     },
   ],
+  [
+    'dir',
+    async (t) => {
+      const env = await testEnv(t);
+      return { env, location: locate(`dir:${join(env.folder, 'a')}`), other: locate(`dir:${join(env.folder, 'b')}`) };
+    },
+  ],
 ];
 
 function contentOf(blob: FixtureBlob): BlobContent {

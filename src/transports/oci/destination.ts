@@ -2,92 +2,71 @@
  * Writes an image to an OCI image layout. Blobs appear whole or not at all; index.json changes under a lock, in one move,
  * and only in the last step.
  */
-import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
-import { ConflictError, IntegrityError, SheafError, systemCode, UsageError } from '../../foundation/errors.ts';
+import { ConflictError, IntegrityError, systemCode } from '../../foundation/errors.ts';
 import { withFileLock } from '../../foundation/file-lock.ts';
-import { descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
-import { algorithmOf, createDigester } from '../../oci/digest.ts';
-import { emptyIndex, type ImageIndex, type IndexEntry } from '../../oci/image-index.ts';
+import type { RawManifest } from '../../oci/descriptor.ts';
+import { algorithmOf, type Digest } from '../../oci/digest.ts';
+import { emptyIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
-import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
-import { blobPath, readLayoutIndex, refNameAnnotation, sizeOfFile, writeLayoutIndex } from './layout.ts';
+import { writeBlobFile } from '../blob-file.ts';
+import { sizeOfFile } from '../local-file.ts';
+import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
+import { blobName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
+import { nameOf, withRoot } from './layout-entries.ts';
+import { folderFiles } from './layout-files.ts';
 import type { LayoutPlace } from './location.ts';
 
-export async function createLayoutDestination(
-  place: LayoutPlace,
-  text: string,
-  env: TransportEnv,
-): Promise<ImageDestination> {
-  if (place.digest !== undefined) {
-    throw new UsageError(`${text} names a digest, which a destination cannot have`, {
-      code: 'INVALID_DESTINATION',
-      hint: 'Write oci:FOLDER or oci:FOLDER:NAME.',
-    });
-  }
+/** What a layout takes, in a folder or an archive. */
+export const layoutTraits: DestinationTraits = {
+  manifestTypes: [mediaTypes.ociManifest, mediaTypes.ociIndex],
+  sparseIndex: true,
+  manifestsComplete: false,
+};
+
+/** Throws ConflictError NOT_A_LAYOUT, StorageError. */
+export async function createLayoutDestination(place: LayoutPlace, env: TransportEnv): Promise<ImageDestination> {
   await refuseForeignFolder(place.path);
+  const files = folderFiles(place.path);
+  const pathOf = (digest: Digest): string => join(place.path, blobName(digest));
+  const name = async (root: RawManifest, as: string | undefined): Promise<void> => {
+    await mkdir(place.path, { recursive: true });
+    await withFileLock(join(place.path, '.index.json.lock'), env.session, async () => {
+      const index = (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
+      await writeLayoutIndex(place.path, withRoot(index, root, as));
+    });
+  };
   return {
-    traits: {
-      manifestTypes: [mediaTypes.ociManifest, mediaTypes.ociIndex],
-      sparseIndex: true,
-      manifestsComplete: false,
-    },
-    hasBlob: async (blob) => (await sizeOfFile(blobPath(place.path, blob.digest))) === blob.size,
-    hasManifest: async (digest) => (await sizeOfFile(blobPath(place.path, digest))) !== undefined,
+    traits: layoutTraits,
+    hasBlob: async (blob) => (await sizeOfFile(pathOf(blob.digest))) === blob.size,
+    hasManifest: async (digest) => (await sizeOfFile(pathOf(digest))) !== undefined,
     async currentRoot(tag) {
-      const name = tag ?? place.name;
-      return (await readLayoutIndex(place.path))?.manifests.find((entry) => nameOf(entry) === name)?.digest;
+      const wanted = tag ?? place.name;
+      return (await readLayoutIndex(files))?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
     },
-    putBlob: (content) => writeBlob(place.path, content, env),
+    putBlob: (content) => writeBlobFile(place.path, pathOf(content.descriptor.digest), content, env),
     async putManifest(manifest, at) {
-      const { digest } = rawManifest(manifest.bytes, manifest.mediaType);
-      if (algorithmOf(at) === algorithmOf(digest) && at !== digest) {
-        throw new IntegrityError(`a manifest with the digest ${digest} was to be written as ${at}`);
-      }
-      await writeAtomically(blobPath(place.path, at), manifest.bytes);
+      assertDigest(manifest, at);
+      await writeAtomically(pathOf(at), manifest.bytes);
     },
     async commit(root) {
-      await writeAtomically(blobPath(place.path, root.digest), root.bytes);
-      await mkdir(place.path, { recursive: true });
-      await withFileLock(join(place.path, '.index.json.lock'), env.session, async () => {
-        const index = (await readLayoutIndex(place.path)) ?? emptyIndex(mediaTypes.ociIndex);
-        await writeLayoutIndex(place.path, withRoot(index, root, place.name));
-      });
+      await writeAtomically(pathOf(root.digest), root.bytes);
+      await name(root, place.name);
     },
-    async tag(root, tag) {
-      await withFileLock(join(place.path, '.index.json.lock'), env.session, async () => {
-        const index = (await readLayoutIndex(place.path)) ?? emptyIndex(mediaTypes.ociIndex);
-        await writeLayoutIndex(place.path, withRoot(index, root, tag));
-      });
-    },
+    tag: name,
     [Symbol.asyncDispose]: async () => {},
   };
 }
 
-const nameOf = (entry: IndexEntry): string | undefined => entry.annotations?.[refNameAnnotation];
-
-/** `index` with `root` under `name`: an older holder of the name loses it, but stays. */
-function withRoot(index: ImageIndex, root: RawManifest, name: string | undefined): ImageIndex {
-  const entry: IndexEntry = {
-    ...descriptorOf(root),
-    ...(name === undefined ? {} : { annotations: { [refNameAnnotation]: name } }),
-  };
-  const others = index.manifests
-    .filter((other) => !(other.digest === root.digest && (nameOf(other) === name || nameOf(other) === undefined)))
-    .map((other) => (name !== undefined && nameOf(other) === name ? withoutName(other) : other));
-  return { ...index, manifests: [...others, entry] };
-}
-
-function withoutName(entry: IndexEntry): IndexEntry {
-  const { annotations, ...rest } = entry;
-  const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== refNameAnnotation);
-  return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) };
+/** Throws IntegrityError where the manifest is not the one that `at` names. */
+export function assertDigest(manifest: RawManifest, at: Digest): void {
+  const { digest } = rawManifest(manifest.bytes, manifest.mediaType);
+  if (algorithmOf(at) === algorithmOf(digest) && at !== digest) {
+    throw new IntegrityError(`a manifest with the digest ${digest} was to be written as ${at}`);
+  }
 }
 
 /** A folder with things in it that are no layout is somebody's data: leave it alone. */
@@ -105,46 +84,4 @@ async function refuseForeignFolder(path: string): Promise<void> {
     side: 'destination',
     hint: 'Choose a new or empty folder, or one that is a layout.',
   });
-}
-
-async function writeBlob(layout: string, content: BlobContent, env: TransportEnv): Promise<void> {
-  const { digest, size } = content.descriptor;
-  const path = blobPath(layout, digest);
-  const temporary = join(layout, `.blob-${randomUUID()}.tmp`);
-  const digester = createDigester(algorithmOf(digest));
-  let written = 0;
-  const check = new Transform({
-    highWaterMark: 1 << 20,
-    transform(chunk: Uint8Array, _encoding, done) {
-      written += chunk.byteLength;
-      digester.update(chunk);
-      done(null, chunk);
-    },
-  });
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await pipeline(await content.open(), check, createWriteStream(temporary, { flags: 'wx', mode: 0o644 }), {
-      signal: env.session.signal,
-    });
-    const actual = digester.digest();
-    if (actual !== digest || written !== size) {
-      throw new IntegrityError(
-        `what was read for ${digest} (${size} bytes) has ${written} bytes and the digest ${actual}`,
-        {
-          code: 'DIGEST_MISMATCH',
-        },
-      );
-    }
-    const file = await open(temporary, 'r+');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true }).catch(() => {});
-    if (thrown instanceof SheafError) throw thrown;
-    throw storageError(thrown, `cannot write the blob ${digest} to ${layout}`);
-  }
 }

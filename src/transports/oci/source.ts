@@ -1,79 +1,65 @@
 /** Reads an image from an OCI image layout. */
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { IntegrityError, NotFoundError, UsageError } from '../../foundation/errors.ts';
-import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
+import { IntegrityError, NotFoundError } from '../../foundation/errors.ts';
+import type { RawManifest } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { ImageIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
-import { isIndexType, isManifestType } from '../../oci/media-types.ts';
-import type { ImageSource, TransportEnv } from '../transport.ts';
-import { blobPath, readLayoutIndex, refNameAnnotation, sizeOfFile } from './layout.ts';
+import type { ImageSource } from '../transport.ts';
+import { blobName, readLayoutIndex } from './layout.ts';
+import { chooseEntry } from './layout-entries.ts';
+import { folderFiles, type LayoutFiles } from './layout-files.ts';
 import type { LayoutPlace } from './location.ts';
 
-/** containerd's and BuildKit's full image name; looked at when no entry has the plain name. */
-const containerdNameAnnotation = 'io.containerd.image.name';
+/** The layout in the folder of `place`. Throws NotFoundError LAYOUT_NOT_FOUND. */
+export async function openFolderSource(place: LayoutPlace, text: string): Promise<ImageSource> {
+  const files = folderFiles(place.path);
+  return createLayoutSource(files, await requireLayout(files), place, text);
+}
 
-export async function createLayoutSource(place: LayoutPlace, text: string, _env: TransportEnv): Promise<ImageSource> {
-  const index = await readLayoutIndex(place.path);
-  if (index === undefined) {
-    throw new NotFoundError(`${place.path} is not an OCI image layout: there is no oci-layout file in it`, {
-      code: 'LAYOUT_NOT_FOUND',
-      hint: 'Check the path; a layout is a folder with oci-layout, index.json and blobs in it.',
-    });
-  }
+/** Throws NotFoundError LAYOUT_NOT_FOUND. */
+export async function requireLayout(files: LayoutFiles): Promise<ImageIndex> {
+  const index = await readLayoutIndex(files);
+  if (index !== undefined) return index;
+  throw new NotFoundError(`${files.where} is not an OCI image layout: there is no oci-layout file in it`, {
+    code: 'LAYOUT_NOT_FOUND',
+    hint: 'Check the path; a layout has oci-layout, index.json and blobs in it.',
+  });
+}
+
+/** A source over the files of a layout whose index is read already. `text` is the name of the image. */
+export function createLayoutSource(
+  files: LayoutFiles,
+  index: ImageIndex,
+  place: LayoutPlace,
+  text: string,
+): ImageSource {
   const readManifest = async (digest: Digest, declaredType?: string): Promise<RawManifest> => {
-    const path = blobPath(place.path, digest);
-    const size = await sizeOfFile(path);
+    const name = blobName(digest);
+    const size = await files.size(name);
     if (size === undefined) throw missing(digest, text);
     if (size > MAX_MANIFEST_BYTES) {
       throw new IntegrityError(`the manifest ${digest} in ${text} has ${size} bytes, more than ${MAX_MANIFEST_BYTES}`, {
         code: 'MANIFEST_TOO_LARGE',
       });
     }
-    return { ...rawManifest(await readFile(path), declaredType), digest };
+    const bytes = await files.read(name, MAX_MANIFEST_BYTES);
+    if (bytes === undefined) throw missing(digest, text);
+    return { ...rawManifest(bytes, declaredType), digest };
   };
   return {
-    getManifest(instance) {
-      if (instance !== undefined) return readManifest(instance);
-      if (place.digest !== undefined) return readManifest(place.digest);
-      const entry = rootEntry(index.manifests, place, text);
+    async getManifest(instance) {
+      const digest = instance ?? place.digest;
+      if (digest !== undefined) return readManifest(digest);
+      const entry = chooseEntry(index, place, files.where, text);
       return readManifest(entry.digest, entry.mediaType);
     },
     async openBlob(blob, range) {
-      const path = blobPath(place.path, blob.digest);
-      if ((await sizeOfFile(path)) === undefined) throw missing(blob.digest, text);
-      return createReadStream(path, {
-        highWaterMark: 1 << 20,
-        ...(range === undefined ? {} : { start: range.start }),
-        ...(range?.end === undefined ? {} : { end: range.end }),
-      });
+      const name = blobName(blob.digest);
+      if ((await files.size(name)) === undefined) throw missing(blob.digest, text);
+      return files.open(name, range);
     },
     [Symbol.asyncDispose]: async () => {},
   };
-}
-
-function rootEntry(entries: readonly Descriptor[], place: LayoutPlace, text: string): Descriptor {
-  const images = entries.filter((entry) => isIndexType(entry.mediaType) || isManifestType(entry.mediaType));
-  const named = images.map((entry) => entry.annotations?.[refNameAnnotation] ?? '(no name)');
-  if (place.name === undefined) {
-    const [only, second] = images;
-    if (only !== undefined && second === undefined) return only;
-    if (only === undefined) throw new NotFoundError(`there is no image in ${text}`, { code: 'IMAGE_NOT_FOUND' });
-    throw new UsageError(`there is more than one image in ${text}`, {
-      code: 'AMBIGUOUS_IMAGE',
-      hint: `Add :NAME to choose one of ${named.join(', ')}.`,
-    });
-  }
-  const found =
-    images.find((entry) => entry.annotations?.[refNameAnnotation] === place.name) ??
-    images.find((entry) => entry.annotations?.[containerdNameAnnotation] === place.name);
-  if (found === undefined) {
-    throw new NotFoundError(`there is no image named "${place.name}" in the layout ${place.path}`, {
-      code: 'IMAGE_NOT_FOUND',
-      hint: named.length === 0 ? 'The layout is empty.' : `It holds ${named.join(', ')}.`,
-    });
-  }
-  return found;
 }
 
 function missing(digest: Digest, text: string): NotFoundError {

@@ -1,0 +1,59 @@
+/** A blob written to a file: whole, checked and durable under its name, or not there at all. */
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { storageError } from '../foundation/atomic-file.ts';
+import { IntegrityError, SheafError } from '../foundation/errors.ts';
+import { algorithmOf, createDigester } from '../oci/digest.ts';
+import type { BlobContent, TransportEnv } from './transport.ts';
+
+/**
+ * Writes `content` to `path`; the file grows under another name in `folder`, which is on the same disk. Throws
+ * IntegrityError DIGEST_MISMATCH, StorageError, and what the content fails with.
+ */
+export async function writeBlobFile(
+  folder: string,
+  path: string,
+  content: BlobContent,
+  env: TransportEnv,
+): Promise<void> {
+  const { digest, size } = content.descriptor;
+  const temporary = join(folder, `.blob-${randomUUID()}.tmp`);
+  const digester = createDigester(algorithmOf(digest));
+  let written = 0;
+  const check = new Transform({
+    highWaterMark: 1 << 20,
+    transform(chunk: Uint8Array, _encoding, done) {
+      written += chunk.byteLength;
+      digester.update(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await pipeline(await content.open(), check, createWriteStream(temporary, { flags: 'wx', mode: 0o644 }), {
+      signal: env.session.signal,
+    });
+    const actual = digester.digest();
+    if (actual !== digest || written !== size) {
+      throw new IntegrityError(
+        `what was read for ${digest} (${size} bytes) has ${written} bytes and the digest ${actual}`,
+        { code: 'DIGEST_MISMATCH' },
+      );
+    }
+    const file = await open(temporary, 'r+');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (thrown) {
+    await rm(temporary, { force: true }).catch(() => {});
+    if (thrown instanceof SheafError) throw thrown;
+    throw storageError(thrown, `cannot write the blob ${digest} to ${folder}`);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Writes an image to a `dir:` folder. `manifest.json` comes last and in one move: before that the folder is still what it
+ * was, and a copy that was killed never looks complete. What the folder held before goes after that.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
+import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
+import type { RawManifest } from '../../oci/descriptor.ts';
+import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts';
+import { writeBlobFile } from '../blob-file.ts';
+import { sizeOfFile } from '../local-file.ts';
+import { namedBy } from '../named-content.ts';
+import type { ImageDestination, TransportEnv } from '../transport.ts';
+import {
+  blobName,
+  instanceName,
+  isImageFolder,
+  manifestName,
+  readManifestFile,
+  syncFolder,
+  versionName,
+  versionText,
+} from './files.ts';
+
+/** Throws ConflictError NOT_AN_IMAGE_FOLDER, UnsupportedError UNKNOWN_DIR_VERSION, StorageError. */
+export async function createDirDestination(folder: string, env: TransportEnv): Promise<ImageDestination> {
+  const before = await takeFolder(folder);
+  const readTop = (): Promise<Uint8Array | undefined> => readManifestFile(join(folder, manifestName));
+  return {
+    traits: { manifestTypes: undefined, sparseIndex: true, manifestsComplete: false },
+    hasBlob: async (blob) => (await sizeOfFile(join(folder, blobName(blob.digest)))) === blob.size,
+    async hasManifest(digest) {
+      if ((await sizeOfFile(join(folder, instanceName(digest)))) !== undefined) return true;
+      const top = await readTop();
+      return top !== undefined && digestOf(top, algorithmOf(digest)) === digest;
+    },
+    async currentRoot() {
+      const top = await readTop();
+      return top && digestOf(top);
+    },
+    putBlob: (content) => writeBlobFile(folder, join(folder, blobName(content.descriptor.digest)), content, env),
+    putManifest: (manifest, at) => writeAtomically(join(folder, instanceName(at)), manifest.bytes),
+    async commit(root) {
+      const kept = await fileNames(folder, root);
+      try {
+        // signatures of what stood here before must not be taken for those of the new image
+        for (const name of before) {
+          if (/^signature-\d+$/.test(name)) await rm(join(folder, name), { force: true });
+        }
+        await writeAtomically(join(folder, versionName), Buffer.from(versionText(kept)));
+        await syncFolder(folder);
+        await writeAtomically(join(folder, manifestName), root.bytes);
+        await syncFolder(folder);
+        for (const name of before) {
+          const owner = name.replace(/\.signature-\d+$/, `.${manifestName}`);
+          if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
+        }
+      } catch (thrown) {
+        throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write to ${folder}`);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** The names that are in the folder now; the folder is made where there is none. */
+async function takeFolder(folder: string): Promise<readonly string[]> {
+  let names: string[];
+  try {
+    await mkdir(folder, { recursive: true });
+    names = await readdir(folder);
+  } catch (thrown) {
+    if (systemCode(thrown) === 'EEXIST' || systemCode(thrown) === 'ENOTDIR') throw foreign(`${folder} is not a folder`);
+    throw storageError(thrown, `cannot write an image to ${folder}`);
+  }
+  if (names.length > 0 && !(await isImageFolder(folder))) {
+    throw foreign(`${folder} has files in it and is not a folder of the dir: transport`);
+  }
+  if (names.length === 0) await writeAtomically(join(folder, versionName), Buffer.from(versionText([])));
+  return names;
+}
+
+function foreign(message: string): ConflictError {
+  return new ConflictError(message, {
+    code: 'NOT_AN_IMAGE_FOLDER',
+    side: 'destination',
+    hint: 'Choose a new or empty folder, or one that holds an image of the dir: transport, which is replaced.',
+  });
+}
+
+/** The names of the files of the image that `root` is. */
+async function fileNames(folder: string, root: RawManifest): Promise<Set<string>> {
+  const names = new Set([versionName, manifestName]);
+  const visited = new Set<Digest>();
+  const visit = async (manifest: RawManifest): Promise<void> => {
+    const { blobs, instances } = namedBy(manifest);
+    for (const blob of blobs) names.add(blobName(blob.digest));
+    for (const { digest, mediaType } of instances) {
+      const name = instanceName(digest);
+      names.add(name);
+      if (visited.has(digest)) continue;
+      visited.add(digest);
+      const bytes = await readManifestFile(join(folder, name));
+      if (bytes !== undefined) await visit({ bytes, mediaType, digest });
+    }
+  };
+  await visit(root);
+  return names;
+}

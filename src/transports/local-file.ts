@@ -1,0 +1,48 @@
+/** Files that a transport reads: absence is an answer, sizes are checked before anything is read. */
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { storageError } from '../foundation/atomic-file.ts';
+import { IntegrityError, systemCode } from '../foundation/errors.ts';
+import type { ByteRange } from './transport.ts';
+
+/** Bytes; `undefined` where there is no such file. Throws StorageError. */
+export async function sizeOfFile(path: string): Promise<number | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (thrown) {
+    if (isAbsence(thrown)) return undefined;
+    throw storageError(thrown, `cannot read ${path}`);
+  }
+}
+
+/** The whole file; `undefined` where there is none. Throws IntegrityError FILE_TOO_LARGE, StorageError. */
+export async function readSmallFile(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
+  const size = await sizeOfFile(path);
+  if (size === undefined) return undefined;
+  if (size > maxBytes) {
+    throw new IntegrityError(`${path} has ${size} bytes, more than the ${maxBytes} allowed`, {
+      code: 'FILE_TOO_LARGE',
+    });
+  }
+  try {
+    return await readFile(path);
+  } catch (thrown) {
+    if (isAbsence(thrown)) return undefined;
+    throw storageError(thrown, `cannot read ${path}`);
+  }
+}
+
+export function openFile(path: string, range?: ByteRange): Readable {
+  return createReadStream(path, {
+    highWaterMark: 1 << 20,
+    ...(range === undefined ? {} : { start: range.start }),
+    ...(range?.end === undefined ? {} : { end: range.end }),
+  });
+}
+
+function isAbsence(thrown: unknown): boolean {
+  const code = systemCode(thrown);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
