@@ -1,0 +1,171 @@
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import { BaseCommand } from '../../cli/base-command.ts';
+import { attestationsFlag } from '../../cli/compression-flags.ts';
+import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
+import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } from '../../cli/flags.ts';
+import { notYet } from '../../cli/manifest-flags.ts';
+import type { ManifestFormat } from '../../copy/copy-request.ts';
+import { UsageError } from '../../foundation/errors.ts';
+
+/** Flags of skopeo that wait for the parts of sheaf that sign, encrypt and speak more transports. */
+const waiting = {
+  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures.' }),
+  'sign-by': Flags.string({ summary: 'Sign with this GPG key.', helpValue: 'FINGERPRINT' }),
+  'sign-by-sigstore': Flags.string({ summary: 'Sign as this parameter file says.', helpValue: 'FILE' }),
+  'sign-by-sigstore-private-key': Flags.string({ summary: 'Sign with this sigstore key.', helpValue: 'FILE' }),
+  'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', helpValue: 'FINGERPRINT' }),
+  'sign-identity': Flags.string({ summary: 'Name to sign for.', helpValue: 'NAME' }),
+  'sign-passphrase-file': Flags.string({ summary: 'File with the passphrase of the key.', helpValue: 'FILE' }),
+  'signature-policy': Flags.string({ summary: 'Policy file for the source.', helpValue: 'FILE', aliases: ['policy'] }),
+  'signature-store': repeatable({ summary: 'Where signatures go.', helpValue: 'PLACE' }),
+  'encrypt-layer': repeatable({ summary: 'Encrypt this layer.', helpValue: 'N' }),
+  'encryption-key': repeatable({ summary: 'Encrypt with this key.', helpValue: 'KEY' }),
+  'decryption-key': repeatable({ summary: 'Decrypt with this key.', helpValue: 'KEY' }),
+  'src-daemon-host': Flags.string({ summary: 'Docker daemon of the source.', helpValue: 'HOST' }),
+  'dest-daemon-host': Flags.string({ summary: 'Docker daemon of the destination.', helpValue: 'HOST' }),
+  'src-shared-blob-dir': Flags.string({ summary: 'Shared blobs of the source.', helpValue: 'DIR' }),
+  'dest-shared-blob-dir': Flags.string({ summary: 'Shared blobs of the destination.', helpValue: 'DIR' }),
+};
+
+/** What skopeo can be told and sheaf does in any case. */
+const granted = {
+  'dest-oci-accept-uncompressed-layers': Flags.boolean({ summary: 'Leave uncompressed layers as they are.' }),
+  'dest-precompute-digests': Flags.boolean({ summary: 'Ask for blobs before they are sent.' }),
+};
+
+const hide = <T extends object>(flags: T): T =>
+  Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, hidden: true }])) as T;
+
+const formats: ReadonlyMap<string, ManifestFormat> = new Map([
+  ['oci', 'oci'],
+  ['v2s2', 'docker'],
+  ['docker', 'docker'],
+]);
+
+export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
+  static override summary = 'Copy an image, or an index with its images, from one place to another.';
+  static override description =
+    'Of an index the image for this system is copied, as with skopeo; --all copies the index with everything below it, --platform an index of the platforms named. What the destination has already is not sent again, what another repository of the same registry has is mounted, and the tag comes last. The --src-* and --dest-* flags say for one side what the flags without them say for both. Prints the digest of what was copied.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --all docker://quay.io/me/app:1.0 docker://registry.example/app:1.0',
+    '<%= config.bin %> <%= command.id %> --platform linux/amd64 --platform linux/arm64 docker://quay.io/me/app:1.0 oci:app:1.0',
+    '<%= config.bin %> <%= command.id %> --src-creds me:secret --dest-cert-dir certs docker://quay.io/me/app:1.0 docker://registry.example/app:1.0',
+  ];
+  static override args = {
+    source: Args.string({ required: true, description: 'An image or a local list; a bare name as in `manifest add`.' }),
+    destination: Args.string({ required: true, description: 'Where to; a bare name means docker://.' }),
+  };
+  static override flags = {
+    all: Flags.boolean({ char: 'a', summary: 'Copy the whole index.' }),
+    'multi-arch': Flags.string({
+      summary: 'Copy of an index the image for this system, all, or the index alone.',
+      helpValue: '<system|all|index-only>',
+    }),
+    platform: repeatable({
+      summary: 'Copy an index of the images of this platform.',
+      helpValue: 'OS/ARCH[/VARIANT]',
+    }),
+    unselected: Flags.string({
+      summary: 'With --platform: take the other entries out of the index, or keep them without their images.',
+      helpValue: '<strip|keep>',
+      options: ['strip', 'keep'],
+    }),
+    ...onePlatformFlags,
+    format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
+    'preserve-digests': Flags.boolean({ summary: 'Refuse, before anything is sent, whatever changes a digest.' }),
+    'additional-tag': repeatable({ summary: 'One more tag for what is copied.', helpValue: 'TAG' }),
+    tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
+    digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+    attestations: attestationsFlag,
+    'add-compression': repeatable({
+      summary: 'Add an instance of each platform with its layers compressed like this: gzip, zstd or zstd:chunked.',
+      helpValue: 'FORMAT',
+    }),
+    'dest-compress-format': Flags.string({
+      summary: 'Compress layers that are in another form: gzip, zstd, zstd:chunked or none.',
+      helpValue: 'FORMAT',
+    }),
+    'dest-compress-level': Flags.string({
+      summary: 'Level of compression: 1 to 9 for gzip, 1 to 22 for zstd.',
+      helpValue: 'N',
+    }),
+    'dest-force-compress-format': Flags.boolean({
+      summary: 'Take no layer in another compression for the one asked for (always so).',
+    }),
+    'dest-compress': Flags.boolean({ summary: 'Compress layers, with gzip unless --dest-compress-format is given.' }),
+    'dest-decompress': Flags.boolean({ summary: 'Store layers without compression.' }),
+    ...dryRunFlag,
+    ...hide(waiting),
+    ...hide(granted),
+    ...progressFlags,
+    ...registryFlags,
+    ...twoSidesFlags,
+  };
+
+  async run(): Promise<unknown> {
+    const { flags } = this;
+    for (const name of Object.keys(waiting)) {
+      const given = flags[name as keyof typeof waiting];
+      if (given !== undefined && given !== false) throw notYet(name);
+    }
+    const { copyImage } = await import('../../operations/copy-image.ts');
+    const { findImage } = await import('../../operations/find-image.ts');
+    const { parseDestination } = await import('../../transports/image-names.ts');
+    const take = await copyTakingOf(flags);
+    const compression = await compressionOf(flags);
+    const addCompression = await addedCompressionOf(flags);
+    const format = this.#format();
+    const destination = parseDestination(this.args.destination);
+    const env = await this.env.operations();
+    const { attestations } = flags;
+    const { plan, result } = await copyImage(
+      env,
+      {
+        source: await findImage(env, this.args.source),
+        destination,
+        take,
+        preserveDigests: flags['preserve-digests'],
+        tags: [...(flags['additional-tag'] ?? []), ...(flags.tag ?? [])],
+        dryRun: flags['dry-run'],
+        ...(format === undefined ? {} : { format }),
+        ...(compression === undefined ? {} : { compression }),
+        ...(addCompression === undefined ? {} : { addCompression }),
+        ...(attestations === undefined ? {} : { attestations }),
+      },
+      await this.env.destination(),
+    );
+    if (result === undefined) {
+      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
+      for (const line of renderPlan(plan)) this.output.print(line);
+      return planDocument(plan);
+    }
+    for (const note of plan.notes) this.warn(note);
+    const { root, ...counts } = result;
+    if (flags.digestfile !== undefined) {
+      const { writeAtomically } = await import('../../foundation/atomic-file.ts');
+      await writeAtomically(flags.digestfile, Buffer.from(root.digest));
+    }
+    this.output.print(root.digest);
+    return {
+      digest: root.digest,
+      mediaType: root.mediaType,
+      source: plan.source,
+      destination: plan.destination,
+      ...counts,
+    };
+  }
+
+  #format(): ManifestFormat | undefined {
+    const given = this.flags.format;
+    if (given === undefined) return undefined;
+    const format = formats.get(given);
+    if (format === undefined) {
+      throw new UsageError(`unknown format "${given}". Choose one of the supported formats: 'oci' or 'v2s2'`, {
+        code: 'UNKNOWN_FORMAT',
+        hint: 'Leave --format away to copy everything as it is.',
+      });
+    }
+    return format;
+  }
+}
