@@ -1,0 +1,221 @@
+/**
+ * Private keys as cosign and containers/image keep them: PKCS#8 in a NaCl secretbox under a passphrase, in JSON, in PEM.
+ *
+ * Source: github.com/secure-systems-lab/go-securesystemslib/encrypted; cosign and containers/image (PEM types, limits).
+ */
+import { createPrivateKey, type KeyObject, randomBytes, scrypt } from 'node:crypto';
+import { AuthError, BugError, IntegrityError, UsageError } from '../../foundation/errors.ts';
+import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
+import { describeKey } from './keys.ts';
+import { decodeBase64, encodePem, parseOnlyPem } from './pem.ts';
+
+/** `cosign`: what containers/image writes and the oldest readers know; `sigstore`: what cosign writes today. */
+export type KeyFileType = 'cosign' | 'sigstore';
+
+const pemTypes: Readonly<Record<KeyFileType, string>> = {
+  cosign: 'ENCRYPTED COSIGN PRIVATE KEY',
+  sigstore: 'ENCRYPTED SIGSTORE PRIVATE KEY',
+};
+
+/** Everything else is refused: the parameters come with the file and decide how much memory and time reading it takes. */
+const allowedN = [32_768, 65_536, 131_072];
+const [blockSize, parallelism, writtenN] = [8, 1, 65_536];
+const [keyLength, saltLength, nonceLength, tagLength] = [32, 32, 24, 16];
+
+interface Sealed {
+  readonly n: number;
+  readonly salt: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly ciphertext: Uint8Array;
+}
+
+/** Overwrites bytes that were secret. */
+export function wipe(secret: Uint8Array | undefined): void {
+  secret?.fill(0);
+}
+
+/**
+ * Reads a key file of cosign or containers/image, or a PKCS#8, EC or RSA key in PEM, encrypted or not. The bytes given stay
+ * the caller's, who is to {@link wipe} them.
+ *
+ * @throws AuthError WRONG_PASSPHRASE, PASSPHRASE_MISSING; UsageError BAD_PEM, BAD_KEY_FILE; UnsupportedError UNSUPPORTED_KEY
+ */
+export async function readKeyFile(file: Uint8Array, passphrase: Uint8Array | undefined): Promise<KeyObject> {
+  const type = firstType(file);
+  const isSealed = Object.values(pemTypes).includes(type ?? '');
+  const key = isSealed ? await openSealed(file, passphrase) : openPlain(file, type, passphrase);
+  describeKey(key);
+  return key;
+}
+
+/** The type of the first PEM block, found without making a text of what may be a secret. */
+function firstType(file: Uint8Array): string | undefined {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const [begin, end] = ['-----BEGIN ', '-----'];
+  const start = bytes.indexOf(begin);
+  const stop = start < 0 ? -1 : bytes.indexOf(end, start + begin.length);
+  return stop < 0 ? undefined : bytes.toString('latin1', start + begin.length, stop).slice(0, 60);
+}
+
+async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined): Promise<KeyObject> {
+  if (passphrase === undefined) throw passphraseMissing();
+  const plaintext = await unseal(parseOnlyPem(file, 'the private key').bytes, passphrase);
+  try {
+    return createPrivateKey({
+      key: Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength),
+      format: 'der',
+      type: 'pkcs8',
+    });
+  } catch (cause) {
+    throw new UsageError('cannot read the private key: what is encrypted in it is no PKCS#8 key', {
+      code: 'BAD_KEY_FILE',
+      cause,
+    });
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+const plainTypes = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY'];
+
+function openPlain(file: Uint8Array, type: string | undefined, passphrase: Uint8Array | undefined): KeyObject {
+  if (type === undefined) throw badKeyFile('invalid pem block');
+  if (!plainTypes.includes(type)) throw badKeyFile(`unsupported pem type: ${type}`);
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+  const encrypted = type.startsWith('ENCRYPTED') || bytes.includes('Proc-Type: 4,ENCRYPTED');
+  if (encrypted && passphrase === undefined) throw passphraseMissing();
+  try {
+    const secret = encrypted ? Buffer.from(passphrase ?? []) : undefined;
+    try {
+      return createPrivateKey({ key: bytes, format: 'pem', ...(secret === undefined ? {} : { passphrase: secret }) });
+    } finally {
+      wipe(secret);
+    }
+  } catch (cause) {
+    if (encrypted) throw wrongPassphrase(cause);
+    throw badKeyFile('invalid pem block', cause);
+  }
+}
+
+/**
+ * What is in a sealed document of go-securesystemslib.
+ * @throws AuthError WRONG_PASSPHRASE; UsageError BAD_KEY_FILE
+ */
+export async function unseal(document: Uint8Array, passphrase: Uint8Array): Promise<Uint8Array> {
+  const { n, salt, nonce, ciphertext } = parseSealed(document);
+  const key = await deriveKey(passphrase, salt, n);
+  try {
+    const { xsalsa20poly1305 } = await import('@noble/ciphers/salsa.js');
+    return xsalsa20poly1305(key, nonce).decrypt(ciphertext);
+  } catch (cause) {
+    throw wrongPassphrase(cause);
+  } finally {
+    wipe(key);
+  }
+}
+
+/** The inverse of {@link unseal}, with fresh salt and nonce. */
+export async function seal(plaintext: Uint8Array, passphrase: Uint8Array): Promise<Uint8Array> {
+  const [salt, nonce] = [randomBytes(saltLength), randomBytes(nonceLength)];
+  const key = await deriveKey(passphrase, salt, writtenN);
+  try {
+    const { xsalsa20poly1305 } = await import('@noble/ciphers/salsa.js');
+    const ciphertext = xsalsa20poly1305(key, nonce).encrypt(plaintext);
+    const document = {
+      kdf: {
+        name: 'scrypt',
+        params: { N: writtenN, r: blockSize, p: parallelism },
+        salt: salt.toString('base64'),
+      },
+      cipher: { name: 'nacl/secretbox', nonce: nonce.toString('base64') },
+      ciphertext: Buffer.from(ciphertext).toString('base64'),
+    };
+    return new TextEncoder().encode(JSON.stringify(document));
+  } finally {
+    wipe(key);
+  }
+}
+
+/** A key file in PEM under `passphrase`, which may be empty; bytes given stay the caller's. */
+export async function encodeKeyFile(key: KeyObject, passphrase: Uint8Array, type: KeyFileType): Promise<Uint8Array> {
+  const plaintext = key.export({ type: 'pkcs8', format: 'der' });
+  try {
+    return new TextEncoder().encode(encodePem(pemTypes[type], await seal(plaintext, passphrase)));
+  } finally {
+    wipe(plaintext);
+  }
+}
+
+function deriveKey(passphrase: Uint8Array, salt: Uint8Array, n: number): Promise<Uint8Array> {
+  const options = { N: n, r: blockSize, p: parallelism, maxmem: 256 * n * blockSize };
+  return new Promise((resolve, reject) => {
+    scrypt(passphrase, salt, keyLength, options, (error, key) => {
+      if (error === null) resolve(key);
+      else reject(new BugError('scrypt failed', { cause: error }));
+    });
+  });
+}
+
+function parseSealed(document: Uint8Array): Sealed {
+  const json = jsonOf(document);
+  const kdf = member(json, 'kdf');
+  if (member(kdf, 'name') !== 'scrypt') throw badKeyFile('unknown key derivation');
+  const params = member(kdf, 'params');
+  const n = member(params, 'N');
+  const allowed = typeof n === 'number' && allowedN.includes(n);
+  if (!allowed || member(params, 'r') !== blockSize || member(params, 'p') !== parallelism) {
+    throw badKeyFile('unsupported scrypt parameters');
+  }
+  const cipher = member(json, 'cipher');
+  if (member(cipher, 'name') !== 'nacl/secretbox') throw badKeyFile('unknown cipher');
+  const salt = bytesOf(member(kdf, 'salt'), 'salt');
+  const nonce = bytesOf(member(cipher, 'nonce'), 'nonce');
+  const ciphertext = bytesOf(member(json, 'ciphertext'), 'ciphertext');
+  if (salt.byteLength !== saltLength)
+    throw badKeyFile(`the salt has ${salt.byteLength} bytes instead of ${saltLength}`);
+  if (nonce.byteLength !== nonceLength) throw badKeyFile('invalid nonce length');
+  if (ciphertext.byteLength < tagLength) throw badKeyFile('the ciphertext is too short');
+  return { n, salt, nonce, ciphertext };
+}
+
+function jsonOf(document: Uint8Array): JsonValue {
+  try {
+    return parseJson(document, 'the private key');
+  } catch (cause) {
+    if (!(cause instanceof IntegrityError)) throw cause;
+    throw badKeyFile(cause.message, cause);
+  }
+}
+
+function member(value: JsonValue | undefined, key: string): JsonValue | undefined {
+  return isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+}
+
+function bytesOf(value: JsonValue | undefined, what: string): Uint8Array {
+  const bytes = typeof value === 'string' ? decodeBase64(value) : undefined;
+  if (bytes === undefined) throw badKeyFile(`the ${what} is not base64`);
+  return bytes;
+}
+
+function badKeyFile(why: string, cause?: unknown): UsageError {
+  return new UsageError(`cannot read the private key: ${why}`, {
+    code: 'BAD_KEY_FILE',
+    hint: 'Give a key that sheaf, cosign or skopeo made, or one in PKCS#8, EC or RSA form.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function passphraseMissing(): AuthError {
+  return new AuthError('cannot read the private key: private key passphrase not provided', {
+    code: 'PASSPHRASE_MISSING',
+    hint: 'Give a file with the passphrase on its first line.',
+  });
+}
+
+function wrongPassphrase(cause: unknown): AuthError {
+  return new AuthError('cannot read the private key: encrypted: decryption failed', {
+    code: 'WRONG_PASSPHRASE',
+    hint: 'The passphrase is wrong, or the file is damaged.',
+    cause,
+  });
+}
