@@ -11,7 +11,7 @@ import { isDraft } from './draft.ts';
 import { Inventory } from './inventory.ts';
 import type { CopyPlan, CopyStep, PutManifestStep } from './plan.ts';
 import { planBlobs } from './plan-blobs.ts';
-import { createManifestPlanner, type PlannedManifest } from './plan-manifests.ts';
+import { createManifestPlanner, type PlannedManifest, type PlanRemarks } from './plan-manifests.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 
@@ -30,18 +30,18 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   if (expected !== undefined && current === expected.digest && request.destination.traits.manifestsComplete) {
     const tags = await tagSteps(request, expected, current, []);
     if (expected === original || tags.every((step) => 'present' in step && step.present)) {
-      return finish({ request, original, root: expected, steps: tags, notes: [], recipe });
+      return finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe });
     }
   }
-  const notes: string[] = [];
+  const remarks: PlanRemarks = { notes: [], changes: [], variants: 0 };
   const inventory = new Inventory({ ...request, store: request.store });
-  const planner = createManifestPlanner(request, inventory, notes);
+  const planner = createManifestPlanner(request, inventory, remarks);
   const root = isIndexType(original.mediaType)
     ? await planner.planIndex(original, request.select, 0)
     : await planner.planImage(original, { label: 'image', compression: request.compression });
   if (request.preserveDigests === true && (isDraft(root.document) || root.document.digest !== original.digest)) {
     throw new ConflictError(
-      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${notes.join('; ')}`,
+      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,
       {
         code: 'DIGESTS_WOULD_CHANGE',
         hint: 'Leave --preserve-digests away, or what asks for another format, compression or selection.',
@@ -52,8 +52,10 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const blobs = await planBlobs(inventory, flat);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const tags = await tagSteps(request, root.document, current, [...new Set(root.needs)]);
-  return finish({ request, original, root: root.document, steps: [...blobs, ...puts, ...tags], notes, recipe });
+  return finish({ request, original, root: root.document, steps: [...blobs, ...puts, ...tags], remarks, recipe });
 }
+
+const nothing: PlanRemarks = { notes: [], changes: [], variants: 0 };
 
 /** The root that the destination will have, where that is known without looking at anything below it. */
 function expectedRoot(request: CopyRequest, original: RawManifest, recipe: string): RawManifest | undefined {
@@ -89,11 +91,11 @@ interface Finished {
   readonly original: RawManifest;
   readonly root: CopyPlan['root'];
   readonly steps: readonly CopyStep[];
-  readonly notes: readonly string[];
+  readonly remarks: PlanRemarks;
   readonly recipe: string;
 }
 
-function finish({ request, original, root, steps, notes, recipe }: Finished): CopyPlan {
+function finish({ request, original, root, steps, remarks, recipe }: Finished): CopyPlan {
   const moves = (step: CopyStep): boolean =>
     step.kind === 'copy' || step.kind === 'mount' || step.kind === 'recompress';
   return {
@@ -102,7 +104,9 @@ function finish({ request, original, root, steps, notes, recipe }: Finished): Co
     original,
     root,
     steps,
-    notes: [...new Set(notes)],
+    notes: [...new Set(remarks.notes)],
+    changes: [...new Set(remarks.changes)],
+    variants: remarks.variants,
     bytes: steps.reduce((sum, step) => ('blob' in step && moves(step) ? sum + step.blob.size : sum), 0),
     recipe: !isDraft(root) && root.digest === original.digest ? undefined : recipe,
     ...(request.location.reference === undefined ? {} : { repository: request.location.reference }),

@@ -63,13 +63,25 @@ interface ImageOptions {
   readonly compression: CompressionRecipe | undefined;
   /** What the image becomes that this one (an attestation) speaks of. */
   readonly subject?: PlannedManifest | undefined;
+  /** It comes beside the image that it is made from. */
+  readonly isVariant?: boolean;
+}
+
+/** What a person is told of. */
+export interface PlanRemarks {
+  /** Losses, and changes that nobody asked for. */
+  readonly notes: string[];
+  /** Changes of digests that were asked for. */
+  readonly changes: string[];
+  variants: number;
 }
 
 /** Index nesting deeper than this is taken for an attack. */
 const maxDepth = 8;
 
-export function createManifestPlanner(request: CopyRequest, inventory: Inventory, notes: string[]) {
+export function createManifestPlanner(request: CopyRequest, inventory: Inventory, remarks: PlanRemarks) {
   const { source, destination } = request;
+  const { notes, changes } = remarks;
 
   const planIndex = async (raw: RawManifest, select: InstanceSelection, depth: number): Promise<PlannedManifest> => {
     if (depth > maxDepth) {
@@ -182,7 +194,9 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       layers: deferred,
       ...(subject === undefined ? {} : { subject }),
     });
-    noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined });
+    if (options.isVariant !== true) {
+      noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined });
+    }
     const present = !isDraft(document) && (await destination.hasManifest(document.digest));
     const known = present && destination.traits.manifestsComplete;
     const blobs = known
@@ -233,7 +247,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       ...(what.to === undefined && what.compression === undefined ? ['points at what its subject becomes'] : []),
     ].join(', ');
     const digests = isDraft(document) ? `from ${raw.digest}` : `from ${raw.digest} to ${document.digest}`;
-    notes.push(`${what.label}: ${how}, so its digest changes ${digests}`);
+    const asked = what.to === request.format;
+    (asked ? changes : notes).push(`${what.label}: ${how}, so its digest changes ${digests}`);
   };
 
   /** The instances that `addCompression` asks for and the index does not have. */
@@ -241,12 +256,15 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     Promise.all(
       missingVariants(index, chosen, request.addCompression ?? []).map(async ({ entry, recipe }) => {
         const label = `${labelOf(entry)} with ${recipe.format}`;
-        const planned = await planImage(await readEntry(entry), { label, compression: recipe });
+        const planned = await planImage(await readEntry(entry), { label, compression: recipe, isVariant: true });
         return { entry, recipe, planned };
       }),
     ).then((variants) =>
       variants.filter(({ entry, planned, recipe }) => {
-        if (planned.zstd !== undefined) return true;
+        if (planned.zstd !== undefined) {
+          remarks.variants += 1;
+          return true;
+        }
         notes.push(`${labelOf(entry)}: has no layers that ${recipe.format} would change, so no variant is added`);
         return false;
       }),
@@ -260,9 +278,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   ): RawManifest | ManifestDraft => {
     const kept = index.manifests.filter((entry) => {
       if (!dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep')) return true;
-      notes.push(
-        `${labelOf(entry)}: ${dropped.has(entry) ? 'attestation dropped' : 'not selected, taken out of the index'}`,
-      );
+      notes.push(`${labelOf(entry)}: ${dropped.has(entry) ? 'dropped' : 'not selected, taken out of the index'}`);
       return false;
     });
     const becomes = new Map<Digest, PlannedManifest>();
@@ -364,8 +380,10 @@ function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): PlannedM
 
 const manifestId = (digest: Digest): string => `manifest ${digest}`;
 
-const labelOf = (entry: IndexEntry): string =>
-  entry.platform === undefined ? (entry.artifactType ?? entry.digest) : formatPlatform(entry.platform);
+function labelOf(entry: IndexEntry): string {
+  if (isAttestation(entry)) return `attestation ${entry.digest}`;
+  return entry.platform === undefined ? (entry.artifactType ?? entry.digest) : formatPlatform(entry.platform);
+}
 
 /** Blobs that go along: layers that are to be fetched from elsewhere are neither had nor taken by registries. */
 function blobsOf(raw: RawManifest, blobs: readonly Descriptor[]): PlannedBlob[] {

@@ -79,8 +79,12 @@ export interface CopyPlan {
   /** What the destination will name; a draft where that depends on layers that are yet to be compressed. */
   readonly root: RawManifest | ManifestDraft;
   readonly steps: readonly CopyStep[];
-  /** What a person should know: every loss, every change of a digest. */
+  /** What a person should know: every loss, every change that nobody asked for. */
   readonly notes: readonly string[];
+  /** Every change of a digest that was asked for. */
+  readonly changes: readonly string[];
+  /** How many of the manifests are compression variants of others. */
+  readonly variants: number;
   /** Bytes of the blobs that may have to be sent (mounts that are refused included; of layers to compress: before that). */
   readonly bytes: number;
   /** Names what was asked for, so that a later run may know what it led to; `undefined` where nothing was changed. */

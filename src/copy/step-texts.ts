@@ -9,8 +9,7 @@ export function describePlan(plan: CopyPlan): string {
   if (isNothingToDo(plan)) return `Everything is at ${plan.destination} already`;
   if (!isIndexType(plan.root.mediaType)) return `Copying ${plan.source} to ${plan.destination}`;
   const images = plan.steps.filter((step) => step.kind === 'put-manifest');
-  const variants = isDraft(plan.root) && plan.root.draft === 'index' ? plan.root.additions.length : 0;
-  return `Copying ${images.length} images generated from ${images.length - variants} images in list`;
+  return `Copying ${images.length} images generated from ${images.length - plan.variants} images in list`;
 }
 
 export function describeStep(step: CopyStep): string {

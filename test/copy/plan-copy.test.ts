@@ -205,7 +205,7 @@ describe('planCopy', () => {
       },
     );
     assert.equal(made.root.mediaType, 'application/vnd.docker.distribution.manifest.list.v2+json');
-    for (const image of images) assert.ok(made.notes.some((note) => note.includes(image.manifest.digest)));
+    for (const image of images) assert.ok(made.changes.some((change) => change.includes(image.manifest.digest)));
     await using source = await openVerifiedSource(locate(`docker://${registry.host}/dst/app:4`), env);
     const root = await source.getManifest();
     assert.equal(root.digest, plannedDigest(made));

@@ -9,7 +9,7 @@ import { formatBytes } from './texts.ts';
 export function renderPlan(plan: CopyPlan): string[] {
   const head = [`Plan: ${plan.source} -> ${plan.destination}`];
   const steps = plan.steps.map((step) => `  ${describeStep(step)}`);
-  const notes = plan.notes.map((note) => `  note: ${note}`);
+  const notes = [...plan.notes, ...plan.changes].map((note) => `  note: ${note}`);
   const total = isNothingToDo(plan)
     ? 'Nothing to do: everything is there already.'
     : `${plan.steps.length} steps, at most ${formatBytes(plan.bytes)} to send, root ${nameOf(plan.root)}`;
@@ -49,6 +49,7 @@ export function planDocument(plan: CopyPlan): unknown {
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
     notes: plan.notes,
+    changes: plan.changes,
     steps: plan.steps.map((step) => {
       const { id, kind, needs } = step;
       if (step.kind === 'mount') return { id, kind, needs, blob: step.blob, from: formatReference(step.from) };
