@@ -20,6 +20,8 @@ export type PeerName =
   | 'cosign'
   | 'umoci'
   | 'registry'
+  | 'gpg'
+  | 'gpgconf'
   | 'openssl';
 
 /** Names under which a program may stand on the PATH. */

@@ -1,0 +1,91 @@
+/** Signs with a GPG key that was exported to a file (or comes from the environment), in this process. */
+import type { PrivateKey } from 'openpgp';
+import { AuthError, asError, UsageError } from '../../foundation/errors.ts';
+import type { Session } from '../../foundation/session.ts';
+import type { ImageSignature, SigningClaim } from '../signature.ts';
+import type { ImageSigner } from '../signer.ts';
+import { fingerprintOf, isNamed, readSecretKeys } from './keyring.ts';
+import { openpgp, strictness } from './openpgp.ts';
+import { payloadOf, saysTheSame } from './sign-claim.ts';
+
+export interface KeySignerOptions {
+  /** What `gpg --export-secret-keys` wrote. */
+  readonly key: Uint8Array;
+  /** Names the file in messages. */
+  readonly what: string;
+  /** Which of the keys, by fingerprint, key ID or user ID; without it there must be one only. */
+  readonly signBy?: string;
+  readonly passphrase?: string;
+  /** Program and version, for the claim. */
+  readonly creator: string;
+}
+
+/**
+ * Reads the key and decrypts it at once, so that a wrong passphrase is told before anything is written.
+ *
+ * @throws UsageError BAD_KEYRING, KEY_NOT_FOUND, KEY_CANNOT_SIGN; AuthError PASSPHRASE_MISSING, PASSPHRASE_WRONG
+ */
+export async function createGpgKeySigner(options: KeySignerOptions, session: Session): Promise<ImageSigner> {
+  const now = new Date(session.clock.now());
+  const locked = chooseKey(await readSecretKeys(options.key, options.what), options);
+  const key = await unlocked(locked, options);
+  const fingerprint = fingerprintOf(key);
+  const { createMessage, sign } = await openpgp();
+  try {
+    await key.getSigningKey(undefined, now);
+  } catch (thrown) {
+    throw new UsageError(`the GPG key ${fingerprint} cannot sign: ${asError(thrown).message}`, {
+      code: 'KEY_CANNOT_SIGN',
+      hint: 'Take a key that has not expired, is not revoked and may sign.',
+      cause: thrown,
+    });
+  }
+  return {
+    makes: ['simple'],
+    describe: () => `GPG key ${fingerprint}`,
+    async sign(run: Session, claim: SigningClaim): Promise<readonly ImageSignature[]> {
+      const message = await createMessage({ binary: payloadOf(run, claim, options.creator) });
+      const date = new Date(run.clock.now());
+      const signed = await sign({ message, signingKeys: key, format: 'binary', date, config: strictness });
+      return [{ kind: 'simple', message: signed as Uint8Array }];
+    },
+    isMine: (existing, claim) => saysTheSame(existing, claim, [key.toPublic()], now),
+  };
+}
+
+function chooseKey(keys: readonly PrivateKey[], { signBy, what }: KeySignerOptions): PrivateKey {
+  const fitting = signBy === undefined ? keys : keys.filter((key) => isNamed(key, signBy));
+  const [only] = fitting;
+  if (only !== undefined && fitting.length === 1) return only;
+  const found = (fitting.length === 0 ? keys : fitting).map(fingerprintOf).join(', ');
+  const wanted = signBy === undefined ? '' : ` "${signBy}"`;
+  const message =
+    fitting.length === 0
+      ? `the key${wanted} is not in ${what}, which has ${found}`
+      : `${what} has several keys${wanted}: ${found}`;
+  throw new UsageError(message, {
+    code: 'KEY_NOT_FOUND',
+    hint: 'Name the one to sign with by its fingerprint: --sign-by FINGERPRINT.',
+  });
+}
+
+/** The parts of the key that can sign; a primary key whose secret part was left out of the export stays as it is. */
+async function unlocked(key: PrivateKey, { passphrase, what }: KeySignerOptions): Promise<PrivateKey> {
+  if (key.isDecrypted()) return key;
+  if (passphrase === undefined) {
+    throw new AuthError(`the GPG key ${fingerprintOf(key)} in ${what} is locked with a passphrase`, {
+      code: 'PASSPHRASE_MISSING',
+      hint: 'Give the file that holds it with --sign-passphrase-file.',
+    });
+  }
+  const { decryptKey } = await openpgp();
+  try {
+    return await decryptKey({ privateKey: key, passphrase, config: strictness });
+  } catch (cause) {
+    throw new AuthError(`the passphrase does not open the GPG key ${fingerprintOf(key)} in ${what}`, {
+      code: 'PASSPHRASE_WRONG',
+      hint: 'Check the file given with --sign-passphrase-file; its first line counts, without the line end.',
+      cause,
+    });
+  }
+}

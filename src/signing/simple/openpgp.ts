@@ -1,0 +1,28 @@
+/** The OpenPGP library, loaded when the first signature is met, and how strict it is to be. */
+import type * as OpenPgp from 'openpgp';
+
+let loading: Promise<typeof OpenPgp> | undefined;
+
+export function openpgp(): Promise<typeof OpenPgp> {
+  loading ??= import('openpgp');
+  return loading;
+}
+
+/** Claims are some hundred bytes; a message that unpacks to more than this is no signature of an image. */
+const maxClaimBytes = 1 << 20;
+
+/** For every call. */
+export const strictness: OpenPgp.PartialConfig = {
+  maxDecompressedMessageSize: maxClaimBytes,
+  // signatures of equal claims by one key need not differ
+  nonDeterministicSignaturesViaNotation: false,
+  showVersion: false,
+};
+
+/** For messages: what the library cannot read it would pass over, and a second signature might hide there. */
+export const messageStrictness: OpenPgp.PartialConfig = {
+  ...strictness,
+  ignoreUnsupportedPackets: false,
+  ignoreMalformedPackets: false,
+  enforceGrammar: true,
+};
