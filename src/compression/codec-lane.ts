@@ -1,5 +1,6 @@
 /** One of Node's compressors, driven by hand: it can end a piece of its output without ending itself. */
 import type { Transform } from 'node:stream';
+import { CancelledError } from '../foundation/errors.ts';
 import type { FilledBlock } from './blocks.ts';
 import type { Reusable } from './budget.ts';
 import { countYoungBytes } from './young-garbage.ts';
@@ -41,7 +42,7 @@ export class CodecLane implements Reusable {
     });
   }
 
-  /** The output up to the end of the piece. The next one may be begun then. */
+  /** The output up to the end of the piece. The next one may be begun then. Throws CancelledError once destroyed. */
   async *result(): AsyncGenerator<Uint8Array> {
     for (;;) {
       const bytes = this.#stream.read() as Uint8Array | null;
@@ -49,7 +50,8 @@ export class CodecLane implements Reusable {
         countYoungBytes(bytes.byteLength);
         yield bytes;
       } else if (this.#failure !== undefined) throw this.#failure.error;
-      else if (this.#ended || this.#stream.destroyed) break;
+      else if (this.#ended) break;
+      else if (this.#stream.destroyed) throw new CancelledError();
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
     this.#ended = false;

@@ -70,9 +70,9 @@ export async function recompress(
   options: RecompressOptions,
 ): Promise<Recompressed> {
   const { format, signal } = options;
-  const level = compressionLevel(options.level, format);
   let turn: Turn | undefined;
   try {
+    const level = compressionLevel(options.level, format);
     turn = await (options.budget ?? sharedBudget()).enter(jobBytes(format, level), signal);
     const opened = typeof source === 'function' ? await source() : source;
     const asked = options.level !== undefined;

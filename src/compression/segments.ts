@@ -13,6 +13,7 @@ export interface Segment {
   write(block: FilledBlock): void;
   /** No more blocks are to come; `last` says that no more segments are, either. */
   finish(last: boolean): void;
+  /** Throws when the segment is closed before its end. */
   result(): AsyncIterable<Uint8Array>;
   /** After the whole result, or in place of it. */
   close(): void;
@@ -62,15 +63,23 @@ export async function* inSegments(
     }
   };
 
+  let failure: { error: unknown } | undefined;
   const feeding = feed().then(
     () => segments.close(),
-    (error: unknown) => segments.fail(error),
+    (error: unknown) => {
+      failure = { error };
+      // a segment that gets no more blocks has no end for its reader to wait for
+      for (const segment of open.keys()) close(segment);
+      segments.fail(error);
+    },
   );
   try {
     for await (const segment of segments) {
       yield* segment.result();
       close(segment);
     }
+  } catch (error) {
+    throw failure === undefined ? error : failure.error;
   } finally {
     places.stop();
     for (const segment of open.keys()) close(segment);

@@ -95,7 +95,7 @@ function enter(batch: Batch, sizes: readonly number[], position: number, toc: To
 interface Submitted {
   readonly batch: Batch;
   readonly frames: Promise<CompressedBatch>;
-  /** To be called when the frames are taken. */
+  /** Gives the place of its compressor back. */
   readonly giveBack: () => void;
 }
 
@@ -111,6 +111,8 @@ class Splitter {
   readonly #layout: ChunkedLayout;
   readonly #places: Places;
   readonly #submitted = createChannel<Submitted>();
+  /** Those whose frames are not taken yet. */
+  readonly #open = new Set<Submitted>();
   readonly #tarSplit: TarSplitWriter;
   /** Chunks of the tar of which not all is laid out. */
   #recent: Uint8Array[] = [];
@@ -141,12 +143,13 @@ class Splitter {
     try {
       for await (const submitted of this.#submitted) {
         yield submitted;
-        submitted.giveBack();
+        this.#giveBack(submitted);
       }
     } finally {
       this.#places.stop();
       await feeding;
       this.#layout.abandon();
+      for (const submitted of this.#open) this.#giveBack(submitted);
     }
   }
 
@@ -201,7 +204,13 @@ class Splitter {
     const frames = batch.compress(this.#level, this.#turn);
     // the reader gets the error, if there still is one
     frames.catch(() => {});
-    this.#submitted.push({ batch, frames, giveBack });
+    const submitted = { batch, frames, giveBack };
+    this.#open.add(submitted);
+    this.#submitted.push(submitted);
+  }
+
+  #giveBack(submitted: Submitted): void {
+    if (this.#open.delete(submitted)) submitted.giveBack();
   }
 }
 
