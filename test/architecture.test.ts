@@ -33,6 +33,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@oclif/core': ['cli', 'commands'],
   undici: ['distribution'],
   keytar: ['credentials'],
+  'tar-stream': ['archive'],
 };
 
 /** What a module of the domain may take from Node.js: nothing that reads or writes. */

@@ -86,7 +86,16 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       import('../transports/image-names.ts'),
       import('../oci/platform.ts'),
     ]);
-    return { session, registries, routes: ways, store: open, locate, host: hostPlatform() };
+    return {
+      session,
+      registries,
+      routes: ways,
+      store: open,
+      locate,
+      host: hostPlatform(),
+      standardInput: () => process.stdin,
+      standardOutput: () => process.stdout,
+    };
   };
 
   return {

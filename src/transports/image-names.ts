@@ -4,13 +4,20 @@ import { parseReference, withDefaultTag } from '../oci/reference.ts';
 import { dirTransport } from './dir/location.ts';
 import { dockerLocation, dockerTransport } from './docker/location.ts';
 import { ociTransport } from './oci/location.ts';
+import { ociArchiveTransport } from './oci-archive/location.ts';
 import { storeTransport } from './store/location.ts';
 import type { ImageLocation, Transport } from './transport.ts';
 
-const transports: readonly Transport[] = [dockerTransport, ociTransport, dirTransport, storeTransport];
+const transports: readonly Transport[] = [
+  dockerTransport,
+  ociTransport,
+  ociArchiveTransport,
+  dirTransport,
+  storeTransport,
+];
 
 /** Transports that the peers have and sheaf does not speak yet. */
-const known = new Set(['oci-archive', 'docker-archive', 'docker-daemon', 'containers-storage', 'tarball', 'sif']);
+const known = new Set(['docker-archive', 'docker-daemon', 'containers-storage', 'tarball', 'sif']);
 
 /** Parses `transport:rest`; `undefined` where the text names no transport. Throws UsageError, UnsupportedError. */
 export function parseLocation(text: string): ImageLocation | undefined {

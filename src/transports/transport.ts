@@ -3,7 +3,7 @@
  * `source.ts` (reading) and `destination.ts` (writing). Sources hand out raw streams: nobody opens one directly, but
  * through {@link openVerifiedSource} in `verified-source.ts`, which checks every byte.
  */
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { RegistryPool } from '../distribution/registry-pool.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
@@ -25,6 +25,10 @@ export interface TransportEnv {
   store(): Store;
   /** The location that a text of the form `transport:rest` names. Throws UsageError. */
   locate(text: string): ImageLocation;
+  /** For transports that read a whole archive from standard input; without it they cannot. */
+  standardInput?(): Readable;
+  /** For transports that write a whole archive to standard output; they leave it open. */
+  standardOutput?(): Writable;
 }
 
 /** Part of a blob: bytes `start` to `end`, both inclusive; without `end` up to the last byte. */

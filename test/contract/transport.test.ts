@@ -46,6 +46,17 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
     },
   ],
   [
+    'oci-archive',
+    async (t) => {
+      const env = await testEnv(t);
+      return {
+        env,
+        location: locate(`oci-archive:${join(env.folder, 'a.tar')}:one`),
+        other: locate(`oci-archive:${join(env.folder, 'b.tar')}:one`),
+      };
+    },
+  ],
+  [
     'dir',
     async (t) => {
       const env = await testEnv(t);

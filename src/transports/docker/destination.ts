@@ -2,13 +2,29 @@
 import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
-import type { ImageDestination, TransportEnv } from '../transport.ts';
+import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
+
+/** Bytes from which on a blob goes up in a way that can be gone on with. */
+const journaledBytes = 32 * 1024 * 1024;
 
 export function createDockerDestination({ reference, access }: Endpoint, env: TransportEnv): ImageDestination {
   const repository = env.registries.client(reference.registry, access).repository(reference.repository, 'push');
   const named = reference.digest ?? reference.tag;
   if (named === undefined) throw new BugError(`${formatReference(reference)} has neither tag nor digest`);
+  /** Large blobs are noted in the store, so that a run after this one can go on where it stopped. */
+  const upload = async (content: BlobContent): Promise<void> => {
+    const { digest, size } = content.descriptor;
+    if (size < journaledBytes) return repository.uploadBlob(content);
+    const { knowledge } = env.store();
+    const key = { registry: reference.registry, repository: reference.repository, digest };
+    const session = knowledge.upload(key);
+    await repository.uploadBlob(content, {
+      ...(session === undefined ? {} : { session }),
+      onSession: (location) => knowledge.rememberUpload(key, location),
+    });
+    knowledge.forgetUpload(key);
+  };
   return {
     traits: {
       manifestTypes: [mediaTypes.ociManifest, mediaTypes.dockerManifest, mediaTypes.ociIndex, mediaTypes.dockerList],
@@ -19,7 +35,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     hasManifest: async (digest) => (await blaming(repository.headManifest(digest))) !== undefined,
     currentRoot: async (tag) => (await blaming(repository.headManifest(tag ?? named)))?.digest,
     mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
-    putBlob: (content) => blaming(repository.uploadBlob(content)),
+    putBlob: (content) => blaming(upload(content)),
     async putManifest(manifest, at) {
       await blaming(repository.putManifest(at, manifest));
     },

@@ -1,0 +1,124 @@
+/**
+ * A tar archive to read from, wherever its bytes come from. A plain file is read in place; a compressed one, a pipe and
+ * standard input are first brought to a temporary file, since what is wanted of them is not known in advance.
+ */
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { TarFile } from '../archive/tar-file.ts';
+import { decompress } from '../compression/decompress.ts';
+import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
+import { storageError } from '../foundation/atomic-file.ts';
+import { IntegrityError, NotFoundError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
+import { standardStream } from './place.ts';
+import type { TransportEnv } from './transport.ts';
+
+/** Bytes that an archive may have without its compression: more is taken for an attack on the disk. */
+const standardMaxBytes = 256 * 2 ** 30;
+
+/**
+ * Opens the archive `path` (`-` is standard input). Throws NotFoundError ARCHIVE_NOT_FOUND, UnsupportedError
+ * UNREADABLE_COMPRESSION, and what {@link TarFile.open} and {@link spoolArchive} throw.
+ */
+export async function openArchive(path: string, env: TransportEnv): Promise<TarFile> {
+  if (path === standardStream) {
+    if (env.standardInput === undefined) throw new UnsupportedError('there is no standard input to read from here');
+    return spoolArchive(env.standardInput(), 'the archive on standard input', env);
+  }
+  try {
+    const found = await stat(path);
+    if (found.isDirectory()) {
+      throw new NotFoundError(`${path} is a folder, not an archive`, {
+        code: 'ARCHIVE_NOT_FOUND',
+        hint: 'Images in folders are named oci:FOLDER or dir:FOLDER.',
+      });
+    }
+    if (found.isFile() && (await compressionOf(path)) === 'none') return await TarFile.open(path);
+    return await spoolArchive(createReadStream(path, { highWaterMark: 1 << 20 }), path, env);
+  } catch (thrown) {
+    if (thrown instanceof SheafError) throw thrown;
+    if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') {
+      throw new NotFoundError(`there is no archive ${path}`, { code: 'ARCHIVE_NOT_FOUND', hint: 'Check the path.' });
+    }
+    throw storageError(thrown, `cannot read ${path}`);
+  }
+}
+
+/**
+ * Brings a stream (plain, gzip or zstd) to a temporary file, which goes when the archive is closed. `where` is what messages
+ * call it. Throws IntegrityError and UnsupportedError for what is no readable archive, StorageError.
+ */
+export async function spoolArchive(
+  stream: Readable,
+  where: string,
+  env: TransportEnv,
+  maxBytes: number = standardMaxBytes,
+): Promise<TarFile> {
+  const path = join(tmpdir(), `sheaf-archive-${randomUUID()}.tar`);
+  const remove = (): Promise<void> => rm(path, { force: true });
+  let compression: DetectedCompression = 'none';
+  const plain = decompress(stream, (found) => {
+    compression = found;
+  });
+  try {
+    await pipeline(limited(plain, maxBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
+      signal: env.session.signal,
+    });
+    return await TarFile.open(path, { where, afterwards: remove });
+  } catch (thrown) {
+    stream.destroy();
+    await remove();
+    throw explained(thrown, where, compression);
+  }
+}
+
+/** What a file is compressed with, by its first bytes. */
+async function compressionOf(path: string): Promise<DetectedCompression> {
+  const file = await open(path, 'r');
+  try {
+    const start = new Uint8Array(magicBytes);
+    const { bytesRead } = await file.read(start, 0, magicBytes, 0);
+    return detectCompression(start.subarray(0, bytesRead));
+  } finally {
+    await file.close();
+  }
+}
+
+async function* limited(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  where: string,
+): AsyncGenerator<Uint8Array> {
+  let size = 0;
+  for await (const chunk of chunks) {
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      throw new IntegrityError(`${where} unpacks to more than the ${maxBytes} bytes allowed`, {
+        code: 'TAR_TOO_LARGE',
+      });
+    }
+    yield chunk;
+  }
+}
+
+/** What went wrong, in words for archives: the parts below speak of layers. */
+function explained(thrown: unknown, where: string, compression: DetectedCompression): Error {
+  if (thrown instanceof UnsupportedError && thrown.code === 'UNREADABLE_COMPRESSION') {
+    return new UnsupportedError(`${where} is compressed with ${compression}, which sheaf does not read`, {
+      code: 'UNREADABLE_COMPRESSION',
+      hint: `Unpack it first, or compress it with gzip or zstd.`,
+    });
+  }
+  if (thrown instanceof IntegrityError && !thrown.message.startsWith(where)) {
+    return new IntegrityError(`${where} cannot be used: ${thrown.message}`, {
+      code: thrown.code,
+      cause: thrown,
+      hint: 'The archive is damaged; make or fetch it again.',
+    });
+  }
+  return thrown instanceof SheafError ? thrown : storageError(thrown, `cannot unpack ${where}`);
+}

@@ -1,0 +1,197 @@
+/**
+ * Writes an OCI image layout in a tar archive. Blobs wait in a folder until the image is complete, for the order of entries
+ * is to depend on nothing but the image; then the archive is written at once. It takes the place of one that was there, whose
+ * blobs need not be sent again.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TarFile } from '../../archive/tar-file.ts';
+import { TarPacker } from '../../archive/tar-packer.ts';
+import { NotFoundError, UnsupportedError } from '../../foundation/errors.ts';
+import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
+import { algorithmOf, type Digest } from '../../oci/digest.ts';
+import { emptyIndex, encodeIndex, type ImageIndex } from '../../oci/image-index.ts';
+import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts';
+import { mediaTypes } from '../../oci/media-types.ts';
+import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
+import { writeBlobFile } from '../blob-file.ts';
+import { openFile, readSmallFile, sizeOfFile } from '../local-file.ts';
+import { namedBy } from '../named-content.ts';
+import { assertDigest, layoutTraits } from '../oci/destination.ts';
+import { blobName, headerBytes, headerName, indexName, readLayoutIndex } from '../oci/layout.ts';
+import { nameOf, withRoot } from '../oci/layout-entries.ts';
+import type { LayoutPlace } from '../oci/location.ts';
+import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
+import { CurrentArchive } from './current-archive.ts';
+import { archivedFiles } from './source.ts';
+
+const fileMode = 0o644;
+const folderMode = 0o755;
+
+/** Throws IntegrityError where a file is there that is no such archive, StorageError. */
+export async function createOciArchiveDestination(place: LayoutPlace, env: TransportEnv): Promise<ImageDestination> {
+  return new OciArchiveDestination(place, env, await archiveOutput(place.path, env));
+}
+
+class OciArchiveDestination implements ImageDestination {
+  readonly traits = layoutTraits;
+  readonly #place: LayoutPlace;
+  readonly #env: TransportEnv;
+  readonly #output: ArchiveOutput;
+  readonly #manifests = new Map<Digest, Uint8Array>();
+  readonly #reader: CurrentArchive;
+  #root: RawManifest | undefined;
+  #tags: string[] = [];
+
+  constructor(place: LayoutPlace, env: TransportEnv, output: ArchiveOutput) {
+    this.#place = place;
+    this.#env = env;
+    this.#output = output;
+    this.#reader = new CurrentArchive(output.rewritable ? place.path : undefined, env);
+  }
+
+  async hasBlob(blob: Descriptor): Promise<boolean> {
+    if ((await sizeOfFile(this.#waiting(blob.digest))) === blob.size) return true;
+    return this.#before(async (archive) => archive?.size(blobName(blob.digest)) === blob.size);
+  }
+
+  async hasManifest(digest: Digest): Promise<boolean> {
+    if (this.#manifests.has(digest)) return true;
+    return this.#before(async (archive) => archive?.size(blobName(digest)) !== undefined);
+  }
+
+  currentRoot(tag?: string): Promise<Digest | undefined> {
+    const wanted = tag ?? this.#place.name;
+    return this.#before(async (archive) => {
+      const index = archive && (await readLayoutIndex(archivedFiles(archive)));
+      return index?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
+    });
+  }
+
+  async putBlob(content: BlobContent): Promise<void> {
+    await mkdir(this.#output.workFolder, { recursive: true });
+    await writeBlobFile(this.#output.workFolder, this.#waiting(content.descriptor.digest), content, this.#env);
+  }
+
+  async putManifest(manifest: RawManifest, at: Digest): Promise<void> {
+    assertDigest(manifest, at);
+    this.#manifests.set(at, manifest.bytes);
+  }
+
+  async commit(root: RawManifest): Promise<void> {
+    this.#root = root;
+    this.#manifests.set(root.digest, root.bytes);
+    this.#tags = [];
+    await this.#write();
+  }
+
+  async tag(root: RawManifest, tag: string): Promise<void> {
+    if (!this.#output.rewritable) {
+      throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
+        code: 'ONE_NAME_ONLY',
+        side: 'destination',
+        hint: 'Write to a file to give the image more names.',
+      });
+    }
+    this.#root ??= root;
+    this.#manifests.set(root.digest, root.bytes);
+    this.#tags.push(tag);
+    await this.#write();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader[Symbol.asyncDispose]();
+    await rm(this.#output.workFolder, { recursive: true, force: true });
+  }
+
+  #waiting(digest: Digest): string {
+    return join(this.#output.workFolder, digest.replace(':', '-'));
+  }
+
+  /** Answers from the archive that stands there now; `undefined` where there is none. */
+  async #before<T>(answer: (archive: TarFile | undefined) => Promise<T>): Promise<T> {
+    return answer(await this.#reader.current());
+  }
+
+  /** The archive with all that the root needs, from what waits and from what stood there. */
+  async #write(): Promise<void> {
+    const root = this.#root;
+    if (root === undefined) return;
+    await this.#before(async (archive) => {
+      const named = await this.#contents(root, archive);
+      const index = [this.#place.name, ...this.#tags].reduce<ImageIndex>(
+        (known, name) => withRoot(known, root, name),
+        emptyIndex(mediaTypes.ociIndex),
+      );
+      await this.#output.write(async (stream) => {
+        const packer = new TarPacker(stream, this.#env.session.signal);
+        try {
+          await packer.folder('blobs/', folderMode);
+          let algorithm = '';
+          for (const digest of [...named].sort()) {
+            if (algorithmOf(digest) !== algorithm) {
+              algorithm = algorithmOf(digest);
+              await packer.folder(`blobs/${algorithm}/`, folderMode);
+            }
+            await this.#pack(packer, digest, archive);
+          }
+          await packer.file(indexName, encodeIndex(index).bytes, fileMode);
+          await packer.file(headerName, headerBytes, fileMode);
+          await packer.finish();
+        } catch (thrown) {
+          await packer.abort();
+          throw thrown;
+        }
+      });
+    });
+  }
+
+  async #pack(packer: TarPacker, digest: Digest, archive: TarFile | undefined): Promise<void> {
+    const name = blobName(digest);
+    const manifest = this.#manifests.get(digest);
+    if (manifest !== undefined) return packer.file(name, manifest, fileMode);
+    const size = await sizeOfFile(this.#waiting(digest));
+    if (size !== undefined) return packer.stream(name, size, openFile(this.#waiting(digest)), fileMode);
+    const known = archive?.size(name);
+    if (archive !== undefined && known !== undefined) {
+      return packer.stream(name, known, archive.open(name), fileMode);
+    }
+  }
+
+  /** Everything below the root that is there. Instances of a sparse index may be missing, what an image needs may not. */
+  async #contents(root: RawManifest, archive: TarFile | undefined): Promise<Set<Digest>> {
+    const named = new Set<Digest>();
+    const isThere = async (digest: Digest): Promise<boolean> =>
+      (await sizeOfFile(this.#waiting(digest))) !== undefined || archive?.size(blobName(digest)) !== undefined;
+    const visit = async (manifest: RawManifest): Promise<void> => {
+      named.add(manifest.digest);
+      const { blobs, instances } = namedBy(manifest);
+      for (const { digest, urls } of blobs) {
+        if (await isThere(digest)) named.add(digest);
+        else if ((urls?.length ?? 0) === 0) throw incomplete(manifest.digest, digest);
+      }
+      for (const { digest, mediaType } of instances) {
+        if (named.has(digest)) continue;
+        const bytes = await this.#manifestBytes(digest, archive);
+        if (bytes !== undefined) await visit({ bytes, mediaType, digest });
+      }
+    };
+    await visit(root);
+    return named;
+  }
+
+  async #manifestBytes(digest: Digest, archive: TarFile | undefined): Promise<Uint8Array | undefined> {
+    return (
+      this.#manifests.get(digest) ??
+      (await readSmallFile(this.#waiting(digest), MAX_MANIFEST_BYTES)) ??
+      (await archive?.read(blobName(digest), MAX_MANIFEST_BYTES))
+    );
+  }
+}
+
+function incomplete(manifest: Digest, blob: Digest): NotFoundError {
+  return new NotFoundError(`the blob ${blob} of the image ${manifest} was not written`, {
+    code: 'BLOB_NOT_FOUND',
+    side: 'destination',
+  });
+}
