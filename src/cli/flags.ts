@@ -109,10 +109,9 @@ export const registryFlags = {
   insecure: Flags.boolean({ summary: 'The same as --tls-verify=false.', hidden: true, helpGroup: 'REGISTRY' }),
   parallel: Flags.integer({
     aliases: ['image-parallel-copies'],
-    summary: 'Requests under way at once to one registry.',
+    summary: 'Requests under way at once to one registry (default: 16, and more while that helps).',
     min: 1,
     max: 256,
-    default: 16,
     helpValue: 'N',
     helpGroup: 'REGISTRY',
   }),

@@ -19,20 +19,62 @@ interface Lane {
   active: number;
   pausedUntil: number;
   waiting: Array<() => void>;
-  /** Successes since the last change of `slots`. */
+  /** Successes since `roundBegan`; with as many as there are slots a round is full. */
   streak: number;
+  roundBegan: number;
+  /** Whether somebody had to wait in this round: else more slots would be no help. */
+  crowded: boolean;
+  /** Successes a millisecond in the best round so far. */
+  bestRate: number;
 }
 
-/** A limiter that starts at `maxSlots`, halves on {@link Limiter.pause} and grows by one for every full round of successes. */
-export function createLimiter(clock: Clock, maxSlots: number): Limiter {
+export interface LimiterOptions {
+  /** Slots of a key at first, and those that halved ones grow back to whatever it brings. */
+  readonly slots: number;
+  /** Slots that a key may come to have while more of them get more done; `slots` unless told. */
+  readonly ceiling?: number;
+}
+
+/** More slots must have got this much more done for further ones to be tried. */
+const worthwhile = 1.1;
+
+/**
+ * A limiter whose slots halve on {@link Limiter.pause}, grow back by one for every full round of successes, and grow beyond
+ * by a half for every crowded round that got more done in the same time than all before it.
+ */
+export function createLimiter(clock: Clock, { slots: atFirst, ceiling = atFirst }: LimiterOptions): Limiter {
   const lanes = new Map<string, Lane>();
   const laneOf = (key: string): Lane => {
     let lane = lanes.get(key);
     if (lane === undefined) {
-      lane = { slots: maxSlots, active: 0, pausedUntil: 0, waiting: [], streak: 0 };
+      lane = {
+        slots: atFirst,
+        active: 0,
+        pausedUntil: 0,
+        waiting: [],
+        streak: 0,
+        roundBegan: clock.now(),
+        crowded: false,
+        bestRate: 0,
+      };
       lanes.set(key, lane);
     }
     return lane;
+  };
+  const beginRound = (lane: Lane): void => {
+    lane.streak = 0;
+    lane.roundBegan = clock.now();
+    lane.crowded = lane.waiting.length > 0;
+  };
+  /** The slots after a full round. */
+  const grown = (lane: Lane): number => {
+    if (lane.slots < atFirst) return lane.slots + 1;
+    const elapsed = clock.now() - lane.roundBegan;
+    if (!lane.crowded || elapsed <= 0) return lane.slots;
+    const rate = lane.streak / elapsed;
+    if (rate < lane.bestRate * worthwhile) return lane.slots;
+    lane.bestRate = rate;
+    return Math.min(ceiling, lane.slots + Math.ceil(lane.slots / 2));
   };
   const wake = (lane: Lane): void => {
     while (lane.active < lane.slots) {
@@ -58,6 +100,7 @@ export function createLimiter(clock: Clock, maxSlots: number): Limiter {
         reject(new CancelledError());
       };
       lane.waiting.push(start);
+      lane.crowded = true;
       signal.addEventListener('abort', stop, { once: true });
     });
   };
@@ -80,15 +123,14 @@ export function createLimiter(clock: Clock, maxSlots: number): Limiter {
       const lane = laneOf(key);
       lane.pausedUntil = Math.max(lane.pausedUntil, clock.now() + ms);
       lane.slots = Math.max(1, Math.floor(lane.slots / 2));
-      lane.streak = 0;
+      beginRound(lane);
     },
     succeeded(key) {
       const lane = laneOf(key);
-      if (lane.slots >= maxSlots) return;
       lane.streak += 1;
       if (lane.streak < lane.slots) return;
-      lane.streak = 0;
-      lane.slots += 1;
+      lane.slots = grown(lane);
+      beginRound(lane);
       wake(lane);
     },
   };

@@ -14,12 +14,13 @@ export interface SessionOptions {
   signal?: AbortSignal;
   clock?: Clock;
   onEvent?: (event: ProgressEvent) => void;
-  /** Requests under way at once to one registry host. */
+  /** Requests under way at once to one registry host; without it 16 at first, and more while that helps. */
   parallel?: number;
 }
 
-/** Requests under way at once to one host when nothing else is asked for. */
-export const defaultParallel = 16;
+/** Requests under way at once to one host at first, and at most, when nothing else is asked for. */
+const defaultParallel = 16;
+const mostParallel = 64;
 
 export function createSession(options: SessionOptions = {}): Session {
   const clock = options.clock ?? systemClock;
@@ -27,7 +28,10 @@ export function createSession(options: SessionOptions = {}): Session {
   return {
     signal: options.signal ?? new AbortController().signal,
     clock,
-    limiter: createLimiter(clock, options.parallel ?? defaultParallel),
+    limiter: createLimiter(
+      clock,
+      options.parallel === undefined ? { slots: defaultParallel, ceiling: mostParallel } : { slots: options.parallel },
+    ),
     emit: (event) => listener?.(event),
   };
 }

@@ -31,7 +31,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('createLimiter', () => {
   it('runs no more than the slots of a key at once, and every key for itself', async () => {
-    const limiter = createLimiter(fakeClock(), 2);
+    const limiter = createLimiter(fakeClock(), { slots: 2 });
     const started: string[] = [];
     const works = ['a1', 'a2', 'a3', 'b1'].map((name) => {
       const one = held();
@@ -51,7 +51,7 @@ describe('createLimiter', () => {
   });
 
   it('gives the slot back when the work fails', async () => {
-    const limiter = createLimiter(fakeClock(), 1);
+    const limiter = createLimiter(fakeClock(), { slots: 1 });
     await assert.rejects(
       limiter.run('a', signal, () => Promise.reject(new Error('broken'))),
       /broken/,
@@ -61,7 +61,7 @@ describe('createLimiter', () => {
 
   it('holds back new starts on a paused key, and on no other', async () => {
     const clock = fakeClock();
-    const limiter = createLimiter(clock, 4);
+    const limiter = createLimiter(clock, { slots: 4 });
     limiter.pause('a', 5000);
     await limiter.run('b', signal, async () => {});
     assert.deepEqual(clock.slept, []);
@@ -70,7 +70,7 @@ describe('createLimiter', () => {
   });
 
   it('halves the slots on a pause and grows again with success', async () => {
-    const limiter = createLimiter(fakeClock(), 4);
+    const limiter = createLimiter(fakeClock(), { slots: 4 });
     limiter.pause('a', 1);
     const running = async (): Promise<number> => {
       const works = Array.from({ length: 4 }, held);
@@ -93,7 +93,7 @@ describe('createLimiter', () => {
   });
 
   it('lets go of those who wait when they are stopped', async () => {
-    const limiter = createLimiter(fakeClock(), 1);
+    const limiter = createLimiter(fakeClock(), { slots: 1 });
     const first = held();
     const done = limiter.run('a', signal, first.work);
     const stop = new AbortController();
@@ -103,5 +103,41 @@ describe('createLimiter', () => {
     first.end();
     await done;
     assert.equal(await limiter.run('a', signal, async () => 'still works'), 'still works');
+  });
+
+  /** Slots after `rounds` in each of which the key is crowded and one round of requests takes what `took` says. */
+  async function slotsAfter(rounds: number, took: (slots: number) => number): Promise<number[]> {
+    const clock = fakeClock();
+    const limiter = createLimiter(clock, { slots: 4, ceiling: 20 });
+    const seen: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      const works = Array.from({ length: 40 }, held);
+      let started = 0;
+      const stop = new AbortController();
+      const done = works.map((one) =>
+        limiter
+          .run('a', stop.signal, () => {
+            started += 1;
+            return one.work();
+          })
+          .catch(() => {}),
+      );
+      await settle();
+      seen.push(started);
+      await clock.sleep(took(started), signal);
+      for (let good = 0; good < started; good += 1) limiter.succeeded('a');
+      stop.abort();
+      for (const one of works) one.end();
+      await Promise.all(done);
+    }
+    return seen;
+  }
+
+  it('grows up to its ceiling while more at once gets more done', async () => {
+    assert.deepEqual(await slotsAfter(6, () => 100), [4, 6, 9, 14, 20, 20]);
+  });
+
+  it('stops growing where more at once only takes longer', async () => {
+    assert.deepEqual(await slotsAfter(5, (slots) => slots * 10), [4, 6, 6, 6, 6]);
   });
 });
