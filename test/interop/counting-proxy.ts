@@ -9,6 +9,8 @@ export interface PassedRequest {
   readonly status: number;
   /** Bytes of the request's body. */
   readonly bytes: number;
+  /** Bytes of the answer's body so far. */
+  readonly answered: number;
 }
 
 export interface CountingProxy {
@@ -29,7 +31,11 @@ export async function countingProxy(t: TestContext, url: string): Promise<Counti
     });
     const onward = send(new URL(target, url), { method, headers }, (answer) => {
       const status = answer.statusCode ?? 0;
-      passed.push({ method, target, status, bytes });
+      const seen = { method, target, status, bytes, answered: 0 };
+      passed.push(seen);
+      answer.on('data', (chunk: Buffer) => {
+        seen.answered += chunk.byteLength;
+      });
       outgoing.writeHead(status, answer.headers);
       answer.pipe(outgoing);
     });
