@@ -7,5 +7,6 @@ export function createJsonPainter(stream: NodeJS.WritableStream): StepPainter {
       stream.write(`${JSON.stringify(event)}\n`);
     },
     clear: () => {},
+    close: () => {},
   };
 }

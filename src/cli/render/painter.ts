@@ -10,4 +10,6 @@ export interface StepPainter {
   handle(event: StepEvent): void;
   /** Takes what is not finished off the screen, so that other text can be written. */
   clear(): void;
+  /** The run is over, well or not. */
+  close(): void;
 }

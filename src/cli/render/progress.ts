@@ -56,7 +56,7 @@ export function createProgressView(options: ProgressViewOptions): ProgressView {
     note(text) {
       if (stream.isTTY && !quiet) line(text);
     },
-    close: () => painter?.clear(),
+    close: () => painter?.close(),
   };
 }
 

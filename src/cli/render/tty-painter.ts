@@ -1,60 +1,103 @@
-/** Progress for a terminal: one line that is drawn over again. */
+/**
+ * Progress for a terminal: a few lines that are drawn over again. A frame is one write, and each line is written over the
+ * one before it, so that nothing flickers; only what a line leaves uncovered is cleared.
+ */
+import { stripVTControlCharacters, styleText } from 'node:util';
+import { type FrameStyle, renderFrame } from './frame.ts';
 import type { StepPainter } from './painter.ts';
-import { describeRetry, formatBytes } from './texts.ts';
+import { describeRetry } from './texts.ts';
+import { Transfer } from './transfer.ts';
 
 /** Milliseconds between two drawings. */
 const frameMs = 80;
 
-export function createTtyPainter(stream: NodeJS.WriteStream, now: () => number = Date.now): StepPainter {
-  /** Bytes done and label of each step under way. */
-  const active = new Map<string, { label: string; bytes: number }>();
-  let steps = 0;
-  let totalBytes = 0;
-  let doneSteps = 0;
-  let doneBytes = 0;
-  let drawnAt = 0;
-  let drawn = false;
+export interface TtyOptions {
+  now?: () => number;
+  /** Calls `work` every `ms` milliseconds until what it returns is called: time goes on when nothing happens. */
+  every?: (ms: number, work: () => void) => () => void;
+  /** Environment variables, for what the terminal can show. */
+  env?: NodeJS.ProcessEnv;
+}
 
+const tick = (ms: number, work: () => void): (() => void) => {
+  const timer = setInterval(work, ms).unref();
+  return () => clearInterval(timer);
+};
+
+export function createTtyPainter(stream: NodeJS.WriteStream, options: TtyOptions = {}): StepPainter {
+  const { now = Date.now, every = tick, env = process.env } = options;
+  const styles = { bar: 'cyan', rest: 'dim', quiet: 'dim' } as const;
+  const style: FrameStyle = {
+    unicode: /utf-?8/i.test(env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''),
+    paint: (kind, text) => (text === '' ? '' : styleText(styles[kind], text, { stream })),
+  };
+  let transfer: Transfer | undefined;
+  let stop: (() => void) | undefined;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  /** Widths of the lines on the screen, above and including that of the cursor. */
+  let drawn: readonly number[] = [];
+
+  /** Back to the first character of the frame. After a resize the terminal has wrapped its lines anew. */
+  const home = (): string => {
+    const columns = Math.max(1, stream.columns || 80);
+    const rows = drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0);
+    return rows > 1 ? `\r\x1b[${rows - 1}A` : '\r';
+  };
   const clear = (): void => {
-    if (drawn) stream.write('\r\x1b[2K');
-    drawn = false;
+    if (drawn.length > 0) stream.write(`${home()}\x1b[J`);
+    drawn = [];
   };
   const draw = (): void => {
-    const newest = [...active.values()].at(-1);
-    if (newest === undefined || now() - drawnAt < frameMs) return;
+    if (transfer === undefined) return;
     drawnAt = now();
-    const bytes = doneBytes + [...active.values()].reduce((sum, step) => sum + step.bytes, 0);
-    const text = `[${doneSteps}/${Math.max(steps, doneSteps)}] ${formatBytes(bytes)}/${formatBytes(totalBytes)} ${newest.label}`;
-    stream.write(`\r\x1b[2K${text.slice(0, Math.max(20, (stream.columns || 80) - 1))}`);
-    drawn = true;
+    // the last column stays free: some terminals go to the next line when it is written to
+    const size = { columns: Math.max(1, (stream.columns || 80) - 1), rows: Math.max(1, (stream.rows || 24) - 1) };
+    const lines = renderFrame(transfer, size, style);
+    const begin = drawn.length > 0 ? home() : '\r';
+    const resized = drawn.some((width) => width > size.columns);
+    const body = lines.map((line) => `${line}\x1b[K`).join('\n');
+    stream.write(`${begin}${resized ? '\x1b[J' : ''}${body}${drawn.length > lines.length ? '\x1b[J' : ''}`);
+    drawn = lines.map(widthOf);
+  };
+  const permanent = (text: string): void => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  const finish = (): void => {
+    stop?.();
+    stop = undefined;
+    stream.off('resize', draw);
+    clear();
+    transfer = undefined;
   };
   return {
     handle(event) {
-      switch (event.type) {
-        case 'plan':
-          steps += event.steps;
-          totalBytes += event.bytes;
-          return;
-        case 'step-start':
-          active.set(event.id, { label: event.label, bytes: 0 });
-          break;
-        case 'step-progress': {
-          const step = active.get(event.id);
-          if (step !== undefined) step.bytes += event.bytes;
-          break;
-        }
-        case 'step-end':
-          doneBytes += active.get(event.id)?.bytes ?? 0;
-          doneSteps += 1;
-          active.delete(event.id);
-          break;
-        case 'retry':
-          clear();
-          stream.write(`${describeRetry(event)}\n`);
-          return;
+      if (event.type === 'retry') {
+        permanent(describeRetry(event));
+        if (transfer !== undefined) draw();
+        return;
       }
-      draw();
+      if (event.type === 'plan') permanent(event.title);
+      if (transfer === undefined) {
+        transfer = new Transfer(now);
+        stop = every(frameMs, () => {
+          if (now() - drawnAt >= frameMs) draw();
+        });
+        stream.on('resize', draw);
+      }
+      transfer.handle(event);
+      if (transfer.isDone) {
+        const summary = transfer.summary();
+        finish();
+        if (summary !== undefined) stream.write(`${summary}\n`);
+      } else if (event.type !== 'plan' && now() - drawnAt >= frameMs) draw();
     },
     clear,
+    close: finish,
   };
+}
+
+/** Characters that take room. */
+function widthOf(line: string): number {
+  return [...stripVTControlCharacters(line)].length;
 }
