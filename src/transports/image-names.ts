@@ -3,6 +3,7 @@ import { UnsupportedError, UsageError } from '../foundation/errors.ts';
 import { parseReference, withDefaultTag } from '../oci/reference.ts';
 import { dirTransport } from './dir/location.ts';
 import { dockerLocation, dockerTransport } from './docker/location.ts';
+import { dockerArchiveTransport } from './docker-archive/location.ts';
 import { ociTransport } from './oci/location.ts';
 import { ociArchiveTransport } from './oci-archive/location.ts';
 import { storeTransport } from './store/location.ts';
@@ -12,12 +13,13 @@ const transports: readonly Transport[] = [
   dockerTransport,
   ociTransport,
   ociArchiveTransport,
+  dockerArchiveTransport,
   dirTransport,
   storeTransport,
 ];
 
 /** Transports that the peers have and sheaf does not speak yet. */
-const known = new Set(['docker-archive', 'docker-daemon', 'containers-storage', 'tarball', 'sif']);
+const known = new Set(['docker-daemon', 'containers-storage', 'tarball', 'sif']);
 
 /** Parses `transport:rest`; `undefined` where the text names no transport. Throws UsageError, UnsupportedError. */
 export function parseLocation(text: string): ImageLocation | undefined {

@@ -7,7 +7,7 @@ import { isIndexType, isManifestType } from '../../oci/media-types.ts';
 /** The annotation that names an entry of a layout. */
 export const refNameAnnotation = 'org.opencontainers.image.ref.name';
 /** containerd's and BuildKit's full image name; looked at when no entry has the plain name. */
-const containerdNameAnnotation = 'io.containerd.image.name';
+export const containerdNameAnnotation = 'io.containerd.image.name';
 
 /** How one of the images of a layout is chosen; by nothing where it has only one. */
 export interface EntryChoice {

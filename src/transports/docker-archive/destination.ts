@@ -1,0 +1,252 @@
+/**
+ * Writes an image in the form of `docker save`. Layers are unpacked as they arrive and wait in a folder: the archive can only
+ * be begun when sizes and order are known. A manifest is not kept in such archives, so that any manifest of an image will do,
+ * whatever the compression of its layers.
+ */
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { decompress } from '../../compression/decompress.ts';
+import { storageError } from '../../foundation/atomic-file.ts';
+import {
+  BugError,
+  ConflictError,
+  IntegrityError,
+  NotFoundError,
+  SheafError,
+  UnsupportedError,
+  UsageError,
+} from '../../foundation/errors.ts';
+import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
+import { algorithmOf, createDigester, type Digest } from '../../oci/digest.ts';
+import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
+import { parseImageManifest } from '../../oci/manifest.ts';
+import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
+import type { Reference } from '../../oci/reference.ts';
+import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
+import { openFile, sizeOfFile } from '../local-file.ts';
+import type { BlobContent, DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
+import type { DockerArchivePlace } from './location.ts';
+import { type PackedImage, type PlainLayer, packDockerArchive } from './pack.ts';
+
+const maxConfigBytes = 4 << 20;
+
+/** Throws ConflictError ARCHIVE_EXISTS, StorageError. */
+export async function openDockerArchiveDestination(
+  place: DockerArchivePlace,
+  env: TransportEnv,
+): Promise<ImageDestination> {
+  const output = await archiveOutput(place.path, env);
+  if (output.rewritable && (await sizeOfFile(place.path))) {
+    throw new ConflictError(
+      `docker-archive doesn't support modifying existing images: ${place.path} is there already`,
+      {
+        code: 'ARCHIVE_EXISTS',
+        side: 'destination',
+        hint: 'Remove the file, or choose another name.',
+      },
+    );
+  }
+  return createDockerArchiveDestination(output, place.reference, env);
+}
+
+/** A destination that writes one image, called `reference`, to `output`. */
+export function createDockerArchiveDestination(
+  output: ArchiveOutput,
+  reference: Reference | undefined,
+  env: TransportEnv,
+): ImageDestination {
+  return new DockerArchiveDestination(output, reference, env);
+}
+
+class DockerArchiveDestination implements ImageDestination {
+  readonly traits: DestinationTraits = {
+    manifestTypes: [mediaTypes.dockerManifest, mediaTypes.ociManifest],
+    sparseIndex: false,
+    manifestsComplete: false,
+  };
+  readonly #output: ArchiveOutput;
+  readonly #reference: Reference | undefined;
+  readonly #env: TransportEnv;
+  /** By the digest under which they came. */
+  readonly #configs = new Map<Digest, Uint8Array>();
+  readonly #layers = new Map<Digest, PlainLayer>();
+  #image: PackedImage | undefined;
+  #count = 0;
+
+  constructor(output: ArchiveOutput, reference: Reference | undefined, env: TransportEnv) {
+    this.#output = output;
+    this.#reference = reference;
+    this.#env = env;
+  }
+
+  async hasBlob(blob: Descriptor): Promise<boolean> {
+    return this.#configs.has(blob.digest) || this.#layers.has(blob.digest);
+  }
+
+  async hasManifest(): Promise<boolean> {
+    return false;
+  }
+
+  async currentRoot(): Promise<undefined> {
+    return undefined;
+  }
+
+  async putBlob(content: BlobContent): Promise<void> {
+    const { mediaType, digest } = content.descriptor;
+    if (mediaType === mediaTypes.dockerConfig || mediaType === mediaTypes.ociConfig) {
+      this.#configs.set(digest, await readConfig(content));
+    } else {
+      this.#layers.set(digest, await this.#unpack(content));
+    }
+  }
+
+  async putManifest(manifest: RawManifest): Promise<void> {
+    refuseIndex(manifest, this.#output.where);
+  }
+
+  async commit(root: RawManifest): Promise<void> {
+    this.#image = { ...this.#imageOf(root), tags: this.#reference === undefined ? [] : [this.#reference] };
+    await this.#write();
+  }
+
+  async tag(_root: RawManifest, tag: string): Promise<void> {
+    if (this.#image === undefined) throw new BugError('a tag for an image that is not there yet');
+    if (this.#reference === undefined) {
+      throw new UsageError(`the image in ${this.#output.where} has no name that could have the tag ${tag}`, {
+        code: 'INVALID_DESTINATION',
+        hint: 'Write docker-archive:FILE:NAME:TAG.',
+      });
+    }
+    if (!this.#output.rewritable) {
+      throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
+        code: 'ONE_NAME_ONLY',
+        side: 'destination',
+        hint: 'Write to a file to give the image more names.',
+      });
+    }
+    this.#image = { ...this.#image, tags: [...this.#image.tags, { ...this.#reference, tag }] };
+    await this.#write();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#output.workFolder, { recursive: true, force: true });
+  }
+
+  async #write(): Promise<void> {
+    const image = this.#image;
+    if (image !== undefined) {
+      await this.#output.write((stream) => packDockerArchive([image], stream, this.#env.session.signal));
+    }
+  }
+
+  #imageOf(root: RawManifest): Omit<PackedImage, 'tags'> {
+    refuseIndex(root, this.#output.where);
+    const manifest = parseImageManifest(root);
+    const config = this.#configs.get(manifest.config.digest);
+    if (config === undefined) {
+      if (manifest.config.mediaType !== mediaTypes.dockerConfig && manifest.config.mediaType !== mediaTypes.ociConfig) {
+        throw new UnsupportedError(`${root.digest} is no image that could run: ${manifest.config.mediaType}`, {
+          code: 'NOT_AN_IMAGE',
+          side: 'destination',
+          hint: 'Artifacts can be written to oci-archive:, oci:, dir: and registries.',
+        });
+      }
+      throw notWritten(manifest.config.digest, root.digest);
+    }
+    const layers = manifest.layers.map(({ digest }) => {
+      const layer = this.#layers.get(digest);
+      if (layer === undefined) throw notWritten(digest, root.digest);
+      return layer;
+    });
+    assertDiffIds(config, layers);
+    return { config, layers };
+  }
+
+  /** The layer without its compression, in a file; what came is checked on the way. */
+  async #unpack(content: BlobContent): Promise<PlainLayer> {
+    this.#count += 1;
+    const path = join(this.#output.workFolder, String(this.#count));
+    const unpacked = createDigester();
+    let size = 0;
+    const measured = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const chunk of decompress(checked(await content.open(), content.descriptor))) {
+        unpacked.update(chunk);
+        size += chunk.byteLength;
+        yield chunk;
+      }
+    };
+    try {
+      await mkdir(this.#output.workFolder, { recursive: true });
+      await pipeline(measured(), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
+        signal: this.#env.session.signal,
+      });
+    } catch (thrown) {
+      await rm(path, { force: true });
+      throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot unpack a layer to ${path}`);
+    }
+    return { diffId: unpacked.digest(), size, open: () => openFile(path) };
+  }
+}
+
+async function readConfig(content: BlobContent): Promise<Uint8Array> {
+  const { digest, size } = content.descriptor;
+  if (size > maxConfigBytes) {
+    throw new IntegrityError(`the config ${digest} has ${size} bytes, more than the ${maxConfigBytes} allowed`, {
+      code: 'BLOB_TOO_LARGE',
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of checked(await content.open(), content.descriptor)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Throws IntegrityError DIGEST_MISMATCH in the end where it is not what the descriptor says. */
+async function* checked(stream: Readable, { digest, size }: Descriptor): AsyncGenerator<Uint8Array> {
+  const digester = createDigester(algorithmOf(digest));
+  let read = 0;
+  for await (const chunk of stream) {
+    const bytes = chunk as Uint8Array;
+    read += bytes.byteLength;
+    digester.update(bytes);
+    yield bytes;
+  }
+  const actual = digester.digest();
+  if (actual === digest && read === size) return;
+  throw new IntegrityError(`what was read for ${digest} (${size} bytes) has ${read} bytes and the digest ${actual}`, {
+    code: 'DIGEST_MISMATCH',
+  });
+}
+
+/** Readers of such archives believe the config. */
+function assertDiffIds(config: Uint8Array, layers: readonly PlainLayer[]): void {
+  const document = parseJson(config, 'image config');
+  const rootfs = isJsonObject(document) ? document['rootfs'] : undefined;
+  const told: JsonValue = (isJsonObject(rootfs) ? rootfs['diff_ids'] : undefined) ?? [];
+  const same =
+    Array.isArray(told) && told.length === layers.length && layers.every(({ diffId }, at) => told[at] === diffId);
+  if (same) return;
+  throw new IntegrityError('the layers of the image are not those that its config names', {
+    code: 'DIFF_ID_MISMATCH',
+    side: 'source',
+    hint: 'The image is broken: no program could load it. Build it again.',
+  });
+}
+
+function refuseIndex(manifest: RawManifest, where: string): void {
+  if (!isIndexType(manifest.mediaType)) return;
+  throw new UnsupportedError(`a list of images cannot be written to ${where}: a docker archive holds single images`, {
+    code: 'INDEX_NOT_SUPPORTED',
+    side: 'destination',
+    hint: 'Choose one image with --platform, or write the whole list to oci-archive:.',
+  });
+}
+
+function notWritten(blob: Digest, manifest: Digest): NotFoundError {
+  return new NotFoundError(`the blob ${blob} of the image ${manifest} was not written`, {
+    code: 'BLOB_NOT_FOUND',
+    side: 'destination',
+  });
+}
