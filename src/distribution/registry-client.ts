@@ -97,6 +97,17 @@ export interface Repository {
    * has no referrers API, those of the tag that stands in for it.
    */
   referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]>;
+  /** Whether the registry keeps simple signatures itself (`X-Registry-Supports-Signatures`); asked once a run. */
+  keepsSignatures(): Promise<boolean>;
+  /** `GET /extensions/v2/<name>/signatures/<digest>` of such a registry; at most 4 MiB. Throws IntegrityError. */
+  getSignatures(digest: Digest): Promise<Uint8Array>;
+  /** `PUT` of one signature, as the JSON document of the extension. */
+  putSignature(digest: Digest, document: Uint8Array): Promise<void>;
+  /**
+   * `GET` of a file on any web server, with what is known of certificates and proxies but without credentials; `undefined`
+   * for a 404. Throws IntegrityError SIGNATURE_TOO_LARGE above `maxBytes`.
+   */
+  getFile(url: URL, maxBytes: number): Promise<Uint8Array | undefined>;
 }
 
 export function createRegistryClient(host: string, env: HttpEnv): RegistryClient {

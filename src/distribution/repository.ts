@@ -6,6 +6,7 @@ import { createReferrers } from './referrers.ts';
 import type { Repository, RepositoryUse } from './registry-client.ts';
 import type { UploadSettings } from './registry-pool.ts';
 import { repositoryContext } from './repository-context.ts';
+import { createSignatureRequests } from './signature-requests.ts';
 import { createTags } from './tags.ts';
 import { createUploads } from './uploads.ts';
 
@@ -20,5 +21,6 @@ export function createRepository(http: Http, name: string, use: RepositoryUse, u
     ...createUploads(context, uploads),
     ...createTags(context),
     ...createReferrers(context, manifests.getManifest),
+    ...createSignatureRequests(context),
   };
 }

@@ -1,0 +1,191 @@
+/**
+ * Where signatures are kept, as the machine's registries.d says.
+ *
+ * Source: containers-registries.d(5); what containers/image does where that page says less.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { asError, NotFoundError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import type { Reference } from '../oci/reference.ts';
+import { type ConfigPlaces, userConfigDir } from './load-registries-conf.ts';
+import { referenceScopes } from './reference-scopes.ts';
+
+export interface RegistriesDPlaces extends ConfigPlaces {
+  /** From `--registries-d`: this folder and no other. */
+  directory?: string | undefined;
+  /** In place of `/usr/share`, for tests. */
+  shareDir?: string;
+  /** Of the user; that of the process unless told. */
+  userId?: number;
+}
+
+/** What registries.d says of one image. */
+export interface SignaturePlaces {
+  /** Base URL (`file:`, `http:`, `https:`) from which simple signatures are read. */
+  readonly read: string;
+  /** Base URL to which they are written. */
+  readonly write: string;
+  /** Whether sigstore attachments are used; `undefined` where nobody says. */
+  readonly attachments: boolean | undefined;
+}
+
+export interface RegistriesD {
+  places(reference: Reference): SignaturePlaces;
+}
+
+interface Section {
+  lookaside?: string;
+  staging?: string;
+  attachments?: boolean;
+}
+
+/**
+ * Reads the `*.yaml` files of the folder that was asked for, else of the machine: `/usr/share/containers/registries.d`,
+ * `/etc/containers/registries.d`, their `rootful.d` or `rootless.d` siblings, the user's own. A file hides one of the same
+ * name in a folder before. What the user's folder says of a scope goes before what the others say of it (older containers/image
+ * reads the user's folder alone where there is one, newer ones read all).
+ *
+ * @throws NotFoundError REGISTRIES_D_NOT_FOUND; UsageError REGISTRIES_D_INVALID, also for a scope that two files of one rank
+ * speak of; StorageError REGISTRIES_D_UNREADABLE
+ */
+export async function loadRegistriesD(places: RegistriesDPlaces): Promise<RegistriesD> {
+  const userId = places.userId ?? process.getuid?.() ?? 0;
+  if (places.directory !== undefined) {
+    const files = await readFolder(places.directory);
+    if (files !== undefined) return lookup(await merge([...files.values()]), userId, places);
+    throw new NotFoundError(`the folder ${places.directory} is not there`, {
+      code: 'REGISTRIES_D_NOT_FOUND',
+      hint: 'Give a folder with *.yaml files in the form of containers-registries.d(5).',
+    });
+  }
+  const system = new Map<string, ConfigFile>();
+  for (const folder of systemFolders(places, userId)) {
+    for (const [name, file] of (await readFolder(folder)) ?? []) system.set(name, file);
+  }
+  const user = (await readFolder(join(userConfigDir(places), 'registries.d'))) ?? new Map<string, ConfigFile>();
+  for (const name of user.keys()) system.delete(name);
+  const [own, common] = [await merge([...user.values()]), await merge([...system.values()])];
+  return lookup(new Map([...common, ...own]), userId, places);
+}
+
+function systemFolders({ systemDir = '/etc', shareDir = '/usr/share' }: RegistriesDPlaces, userId: number): string[] {
+  return [shareDir, systemDir].flatMap((base) => {
+    const folder = join(base, 'containers', 'registries');
+    if (userId === 0) return [`${folder}.d`, `${folder}.rootful.d`];
+    return [`${folder}.d`, `${folder}.rootless.d`, join(`${folder}.rootless.d`, `${userId}`)];
+  });
+}
+
+interface ConfigFile {
+  path: string;
+  text: string;
+}
+
+async function readFolder(folder: string): Promise<Map<string, ConfigFile> | undefined> {
+  try {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
+    const files = await Promise.all(
+      names.map(async (name) => ({ path: join(folder, name), text: await readFile(join(folder, name), 'utf8') })),
+    );
+    return new Map(files.map((file, at) => [names[at] ?? '', file]));
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
+    throw new StorageError(`cannot read ${folder}: ${asError(thrown).message}`, {
+      code: 'REGISTRIES_D_UNREADABLE',
+      cause: thrown,
+    });
+  }
+}
+
+/** The default section has the empty scope. */
+async function merge(files: readonly ConfigFile[]): Promise<Map<string, Section>> {
+  const sections = new Map<string, Section>();
+  const origins = new Map<string, string>();
+  for (const file of files) {
+    for (const [scope, section] of await parse(file)) {
+      const before = origins.get(scope);
+      if (before !== undefined) {
+        const what = scope === '' ? 'the default-docker section' : `the scope "${scope}"`;
+        throw invalid(file.path, `${what} stands in ${before} too`, 'Leave it in one of the two files.');
+      }
+      origins.set(scope, file.path);
+      sections.set(scope, section);
+    }
+  }
+  return sections;
+}
+
+async function parse({ path, text }: ConfigFile): Promise<Map<string, Section>> {
+  const { parse: parseYaml } = await import('yaml');
+  let document: unknown;
+  try {
+    document = parseYaml(text) ?? {};
+  } catch (thrown) {
+    throw invalid(path, asError(thrown).message);
+  }
+  const top = record(document, path, 'the document');
+  const sections = new Map<string, Section>();
+  if (top['default-docker'] != null) sections.set('', section(top['default-docker'], path, 'default-docker'));
+  for (const [scope, value] of Object.entries(top['docker'] == null ? {} : record(top['docker'], path, 'docker'))) {
+    if (scope === '') throw invalid(path, 'docker has an empty scope');
+    sections.set(scope, section(value, path, `docker: ${scope}`));
+  }
+  return sections;
+}
+
+function section(value: unknown, path: string, what: string): Section {
+  const object = value == null ? {} : record(value, path, what);
+  const text = (key: string): string | undefined => {
+    const found = object[key];
+    if (found == null || found === '') return undefined;
+    if (typeof found === 'string') return found;
+    throw invalid(path, `${what}: ${key} is no text`);
+  };
+  const attachments = object['use-sigstore-attachments'];
+  if (attachments != null && typeof attachments !== 'boolean') {
+    throw invalid(path, `${what}: use-sigstore-attachments is neither true nor false`);
+  }
+  const lookaside = text('lookaside') ?? text('sigstore');
+  const staging = text('lookaside-staging') ?? text('sigstore-staging');
+  return {
+    ...(lookaside === undefined ? {} : { lookaside }),
+    ...(staging === undefined ? {} : { staging }),
+    ...(attachments == null ? {} : { attachments }),
+  };
+}
+
+function lookup(sections: ReadonlyMap<string, Section>, userId: number, places: ConfigPlaces): RegistriesD {
+  return {
+    places(reference) {
+      const scopes = [...referenceScopes(reference), ''];
+      // a section that leaves the wanted value open passes the question on to the next
+      const find = <T>(value: (section: Section) => T | undefined): T | undefined =>
+        scopes
+          .flatMap((scope) => sections.get(scope) ?? [])
+          .map(value)
+          .find((found) => found !== undefined);
+      const builtIn = (): string =>
+        userId === 0
+          ? 'file:///var/lib/containers/sigstore'
+          : pathToFileURL(join(places.homeDir, '.local', 'share', 'containers', 'sigstore')).href;
+      return {
+        read: find((one) => one.lookaside) ?? builtIn(),
+        write: find((one) => one.staging ?? one.lookaside) ?? builtIn(),
+        attachments: find((one) => one.attachments),
+      };
+    },
+  };
+}
+
+function record(value: unknown, path: string, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw invalid(path, `${what} is no mapping`);
+}
+
+function invalid(path: string, why: string, hint?: string): UsageError {
+  return new UsageError(`${path} cannot be used: ${why}`, {
+    code: 'REGISTRIES_D_INVALID',
+    hint: hint ?? 'Write it in the form of containers-registries.d(5).',
+  });
+}
