@@ -1,0 +1,128 @@
+/**
+ * Sigstore bundles as manifests that refer to the one that is signed.
+ *
+ * Source: OCI Distribution Specification v1.1, "Pushing Manifests with Subject", "Listing Referrers"; cosign 3, which writes the
+ * same; sigstore bundle v0.3.
+ */
+import type { Repository } from '../../distribution/registry-client.ts';
+import { IntegrityError, NotFoundError, SheafError } from '../../foundation/errors.ts';
+import type { Session } from '../../foundation/session.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
+import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
+import type { BundleSignature, ImageSignature } from '../signature.ts';
+import {
+  maxSignatureBytes,
+  maxSignatures,
+  type SignatureStore,
+  type SignedManifest,
+  withoutKnown,
+} from '../signature-store.ts';
+import { readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
+import { addToFallbackIndex } from './fallback-index.ts';
+
+export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const anyBundleType = 'application/vnd.dev.sigstore.bundle';
+const imageSignaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
+
+/** Manifests that are looked at to find the bundles among them. */
+const maxReferrers = 512;
+
+export function createBundleStore(repository: Repository, session: Session): SignatureStore {
+  return {
+    name: 'bundle',
+    keeps: new Set(['bundle']),
+    async open(manifest) {
+      const { signatures, problems } = await readBundles(repository, manifest);
+      return {
+        signatures,
+        problems,
+        async add(more) {
+          const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
+          for (const { bundle } of fresh) await writeBundle(repository, session, manifest, bundle);
+          return fresh.length;
+        },
+      };
+    },
+  };
+}
+
+async function readBundles(
+  repository: Repository,
+  { digest }: SignedManifest,
+): Promise<{ signatures: readonly BundleSignature[]; problems: readonly string[] }> {
+  // all of them: the index that stands in for the API is written with wrong types by some
+  const referrers = (await repository.referrers(digest)).filter((one) => one.mediaType === mediaTypes.ociManifest);
+  if (referrers.length > maxReferrers) throw tooMany(repository, digest, maxReferrers);
+  const problems: string[] = [];
+  const found = await Promise.all(
+    referrers.map(async (referrer): Promise<BundleSignature[]> => {
+      try {
+        return await readBundle(repository, referrer);
+      } catch (thrown) {
+        // that one cannot be read must not hide a good one, nor pass unseen
+        if (!(thrown instanceof IntegrityError || thrown instanceof NotFoundError)) throw thrown;
+        problems.push(`${referrer.digest}: ${thrown.message}`);
+        return [];
+      }
+    }),
+  );
+  const signatures: ImageSignature[] = found.flat();
+  if (signatures.length > maxSignatures) throw tooMany(repository, digest, maxSignatures);
+  return { signatures: found.flat(), problems };
+}
+
+async function readBundle(repository: Repository, referrer: Descriptor): Promise<BundleSignature[]> {
+  let manifest: ImageManifest;
+  try {
+    manifest = parseImageManifest(await repository.getManifest(referrer.digest));
+  } catch (thrown) {
+    // what is of another kind by its own word is no business of ours
+    if (thrown instanceof SheafError && mayBeBundle(referrer)) throw thrown;
+    if (thrown instanceof IntegrityError) return [];
+    throw thrown;
+  }
+  const [layer] = manifest.layers;
+  if (layer === undefined || manifest.layers.length !== 1 || !layer.mediaType.startsWith(anyBundleType)) return [];
+  return [{ kind: 'bundle', bundle: await readSmallBlob(repository, layer, maxSignatureBytes) }];
+}
+
+function mayBeBundle({ artifactType }: Descriptor): boolean {
+  return artifactType === undefined || artifactType === mediaTypes.ociEmpty || artifactType.startsWith(anyBundleType);
+}
+
+async function writeBundle(
+  repository: Repository,
+  session: Session,
+  subject: SignedManifest,
+  bundle: Uint8Array,
+): Promise<void> {
+  const { data: _, ...config } = emptyDescriptor;
+  const annotations = {
+    'dev.sigstore.bundle.content': 'dsse-envelope',
+    'dev.sigstore.bundle.predicateType': imageSignaturePredicate,
+    'org.opencontainers.image.created': new Date(session.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
+  const manifest = encodeImageManifest({
+    mediaType: mediaTypes.ociManifest,
+    artifactType: bundleType,
+    config,
+    layers: [{ mediaType: bundleType, digest: digestOf(bundle), size: bundle.byteLength }],
+    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    annotations,
+  });
+  await Promise.all([Buffer.from('{}'), bundle].map((blob) => writeSmallBlob(repository, blob)));
+  const { subject: linked } = await repository.putManifest(manifest.digest, manifest);
+  if (linked === subject.digest) return;
+  const { mediaType, digest, bytes } = manifest;
+  const entry = { mediaType, digest, size: bytes.byteLength, artifactType: bundleType, annotations };
+  await addToFallbackIndex(repository, session, subject.digest, entry);
+}
+
+function tooMany(repository: Repository, digest: string, limit: number): IntegrityError {
+  return new IntegrityError(`more than ${limit} manifests refer to ${repository.host}/${repository.name}@${digest}`, {
+    code: 'TOO_MANY_SIGNATURES',
+    hint: 'That is more than anybody would sign; remove those that are not needed.',
+  });
+}

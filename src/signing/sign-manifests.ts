@@ -1,0 +1,133 @@
+/**
+ * Signs manifests and keeps the signatures: what `sign` does with an image that stands, and what a push does before the tag
+ * moves.
+ *
+ * Everything goes on side by side; the limiter of the registries says how much at once. What is signed already by the same
+ * signer is not signed again, so that a run that was stopped can be run again.
+ */
+import { asError, BugError, UsageError } from '../foundation/errors.ts';
+import type { Session } from '../foundation/session.ts';
+import type { ImageSignature, SigningClaim } from './signature.ts';
+import type { KeptSignatures, SignatureStore, SignedManifest } from './signature-store.ts';
+import type { ImageSigner } from './signer.ts';
+
+export interface SignRequest {
+  /** All of one image: its instances, and the index. */
+  readonly manifests: readonly SignedManifest[];
+  /** The name that all of them are signed under, in full form with tag or digest: that of the list. */
+  readonly identity: string;
+  readonly signers: readonly ImageSigner[];
+  readonly stores: readonly SignatureStore[];
+}
+
+export interface SignReport {
+  /** Signatures that were made and kept. */
+  readonly added: number;
+  /** Signatures that were there already. */
+  readonly kept: number;
+  readonly manifests: ReadonlyArray<{
+    readonly digest: SignedManifest['digest'];
+    readonly added: number;
+    readonly kept: number;
+  }>;
+}
+
+/**
+ * When it returns, every manifest has a signature of every signer, in every store that keeps its kind. A manifest need not be
+ * in the registry yet: its digest is all that is signed.
+ *
+ * @throws UsageError NO_SIGNATURE_STORE when a signer makes what no store keeps, before anything is signed; what signers and
+ * stores throw, after everything that was under way has ended: the first failure by the order of the manifests
+ */
+export async function signManifests(session: Session, request: SignRequest): Promise<SignReport> {
+  checkStores(request);
+  const timestamp = Math.trunc(session.clock.now() / 1000);
+  const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
+  let failed = false;
+  const manifests = await all(
+    unique.map(async (manifest) => {
+      try {
+        const claim = { digest: manifest.digest, identity: request.identity, timestamp };
+        return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, () => failed)) };
+      } catch (thrown) {
+        failed = true;
+        throw thrown;
+      }
+    }),
+  );
+  const sum = (key: 'added' | 'kept'): number => manifests.reduce((total, one) => total + one[key], 0);
+  return { added: sum('added'), kept: sum('kept'), manifests };
+}
+
+async function signOne(
+  session: Session,
+  { signers, stores }: SignRequest,
+  manifest: SignedManifest,
+  claim: SigningClaim,
+  stopped: () => boolean,
+): Promise<{ added: number; kept: number }> {
+  const places = await all(stores.map(async (store) => ({ store, content: await store.open(manifest) })));
+  const turns = await all(
+    signers.map(async (signer) => {
+      const missing = await all(places.map((place) => missingKinds(place, signer, claim)));
+      const kept = missing.filter(({ found }) => found).length;
+      if (missing.every(({ kinds }) => kinds.size === 0) || stopped()) return { kept, made: [], missing };
+      return { kept, made: await signer.sign(session, claim), missing };
+    }),
+  );
+  const kept = turns.reduce((total, turn) => total + turn.kept, 0);
+  // a failure of one stops what the others have not begun: half of the signatures are of no use
+  if (stopped()) return { added: 0, kept };
+  const added = await all(
+    places.map(({ content }, at) => {
+      const fresh = turns.flatMap(({ made, missing }) => made.filter(({ kind }) => missing[at]?.kinds.has(kind)));
+      return fresh.length === 0 ? Promise.resolve(0) : content.add(fresh);
+    }),
+  );
+  return { added: added.reduce((total, one) => total + one, 0), kept };
+}
+
+/** Like `Promise.all`, but nothing goes on behind its back when it fails. */
+async function all<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
+  const outcomes = await Promise.allSettled(work);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw asError(outcome.reason);
+    return outcome.value;
+  });
+}
+
+interface Missing {
+  /** Of what the signer makes, what this place keeps and does not have yet. */
+  kinds: ReadonlySet<ImageSignature['kind']>;
+  /** Whether something of this signer's was there. */
+  found: boolean;
+}
+
+async function missingKinds(
+  { store, content }: { store: SignatureStore; content: KeptSignatures },
+  signer: ImageSigner,
+  claim: SigningClaim,
+): Promise<Missing> {
+  const candidates = content.signatures.filter(({ kind }) => signer.makes?.includes(kind) ?? true);
+  const mine = await Promise.all(candidates.map((existing) => signer.isMine(existing, claim)));
+  const there = new Set(candidates.filter((_, at) => mine[at]).map(({ kind }) => kind));
+  if (signer.makes === undefined && there.size > 0) return { kinds: new Set(), found: true };
+  const wanted = [...store.keeps].filter((kind) => (signer.makes?.includes(kind) ?? true) && !there.has(kind));
+  return { kinds: new Set(wanted), found: there.size > 0 };
+}
+
+function checkStores({ signers, stores, identity }: SignRequest): void {
+  if (identity === '') throw new BugError('signing without an identity');
+  const kept = new Set(stores.flatMap(({ keeps }) => [...keeps]));
+  for (const signer of signers) {
+    const homeless = signer.makes?.find((kind) => !kept.has(kind));
+    if (homeless === undefined) continue;
+    throw new UsageError(`no place was chosen that keeps what the ${signer.describe()} makes`, {
+      code: 'NO_SIGNATURE_STORE',
+      hint:
+        homeless === 'simple'
+          ? 'GPG signatures go to a lookaside: leave --signature-store away or add --signature-store lookaside.'
+          : `Add --signature-store ${homeless}, or leave it away.`,
+    });
+  }
+}

@@ -1,0 +1,52 @@
+/** Small blobs of a repository, whole in memory: payloads, bundles and configs of signatures. */
+import { Readable } from 'node:stream';
+import type { Repository } from '../distribution/registry-client.ts';
+import { IntegrityError } from '../foundation/errors.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
+
+/** Throws NotFoundError, and IntegrityError when it is larger than `maxBytes` or not what the descriptor says. */
+export async function readSmallBlob(
+  repository: Repository,
+  blob: Pick<Descriptor, 'digest' | 'size'>,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  if (blob.size > maxBytes) throw tooLarge(repository, blob.digest, maxBytes);
+  const { body } = await repository.openBlob(blob.digest);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    const chunk = piece as Uint8Array;
+    size += chunk.byteLength;
+    // leaving the loop ends the connection
+    if (size > blob.size) break;
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  if (size !== blob.size || digestOf(bytes, algorithmOf(blob.digest)) !== blob.digest) {
+    throw new IntegrityError(
+      `the blob ${blob.digest} of ${repository.host}/${repository.name} is not what it should be`,
+      {
+        code: 'DIGEST_MISMATCH',
+        hint: 'The registry, or something on the way to it, is damaged or lies.',
+      },
+    );
+  }
+  return bytes;
+}
+
+export async function writeSmallBlob(repository: Repository, bytes: Uint8Array): Promise<Digest> {
+  const digest = digestOf(bytes);
+  await repository.uploadBlob({
+    descriptor: { digest, size: bytes.byteLength },
+    open: async (offset = 0) => Readable.from([bytes.subarray(offset)], { objectMode: false }),
+  });
+  return digest;
+}
+
+function tooLarge(repository: Repository, digest: Digest, maxBytes: number): IntegrityError {
+  return new IntegrityError(
+    `the blob ${digest} of ${repository.host}/${repository.name} is larger than ${maxBytes >> 20} MiB`,
+    { code: 'SIGNATURE_TOO_LARGE', hint: 'No signature is that large.' },
+  );
+}
