@@ -1,0 +1,54 @@
+/** Finds policy.json. There is no built-in policy: where there is no file, nobody has decided anything. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { asError, NotFoundError, StorageError, systemCode } from '../../foundation/errors.ts';
+import { type ConfigPlaces, userConfigDir } from '../../registry-config/load-registries-conf.ts';
+import { parsePolicy } from './parse-policy.ts';
+import type { Policy } from './policy.ts';
+
+export interface PolicyPlaces extends ConfigPlaces {
+  /** From `--policy`. */
+  file?: string | undefined;
+  /** In place of `/usr/share`, for tests. */
+  shareDir?: string;
+}
+
+/**
+ * The policy of the file that was asked for, else of the one that `CONTAINERS_POLICY_JSON` names, else of the first that is
+ * there: the user's own (`~/.config/containers/policy.json`), `/etc/containers`, `/usr/share/containers`. `undefined` where there
+ * is none.
+ *
+ * @throws NotFoundError POLICY_NOT_FOUND for a file that was named; UsageError POLICY_INVALID; StorageError POLICY_UNREADABLE
+ */
+export async function loadPolicy(places: PolicyPlaces): Promise<Policy | undefined> {
+  const named = places.file ?? (places.env['CONTAINERS_POLICY_JSON'] || undefined);
+  const candidates =
+    named === undefined
+      ? [
+          userConfigDir(places),
+          join(places.systemDir ?? '/etc', 'containers'),
+          join(places.shareDir ?? '/usr/share', 'containers'),
+        ].map((folder) => join(folder, 'policy.json'))
+      : [named];
+  for (const path of candidates) {
+    const bytes = await read(path);
+    if (bytes !== undefined) return parsePolicy(bytes, path);
+  }
+  if (named === undefined) return undefined;
+  throw new NotFoundError(`the policy ${named} is not there`, {
+    code: 'POLICY_NOT_FOUND',
+    hint: 'Check the path given with --policy or in CONTAINERS_POLICY_JSON.',
+  });
+}
+
+async function read(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
+    throw new StorageError(`cannot read the policy ${path}: ${asError(thrown).message}`, {
+      code: 'POLICY_UNREADABLE',
+      cause: thrown,
+    });
+  }
+}
