@@ -159,6 +159,8 @@ export class BlobMover implements AsyncDisposable {
 
   #track(stream: Readable): Readable {
     this.#streams.add(stream);
+    // it may be stopped before whoever reads it has begun to
+    stream.on('error', () => {});
     stream.once('close', () => this.#streams.delete(stream));
     return stream;
   }

@@ -61,8 +61,11 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
         blob.data === undefined
           ? await blaming(source.openBlob(blob))
           : Readable.from([Buffer.from(blob.data, 'base64')]);
-      const bytes = handOut(checked(raw, blob, name), options);
-      return Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 });
+      const bytes = handOut(checked(new ChunkReader(raw), blob, name), options);
+      const stream = Readable.from(bytes, { objectMode: false, highWaterMark: 1 << 20 });
+      // also where it is destroyed before anybody has read from it: the generators have not begun then
+      stream.once('close', () => raw.destroy());
+      return stream;
     },
     origins: (instance) => source.origins?.(instance) ?? [location],
     async readBlob(blob, maxBytes) {
@@ -102,11 +105,10 @@ export function parsed<T>(source: VerifiedSource, parse: () => T): T {
   }
 }
 
-async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
+async function* checked(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
   const digester = createDigester(algorithmOf(blob.digest));
   let size = 0;
   let held: Uint8Array | undefined;
-  const reader = new ChunkReader(raw);
   try {
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       size += chunk.byteLength;
@@ -117,8 +119,6 @@ async function* checked(raw: Readable, blob: Descriptor, name: string): AsyncGen
     }
   } catch (thrown) {
     throw blame(thrown);
-  } finally {
-    raw.destroy();
   }
   if (size !== blob.size) {
     const how = size > blob.size ? 'is longer than' : `ended after ${size} of`;
