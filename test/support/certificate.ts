@@ -59,25 +59,25 @@ function certificate(commonName: string, more: readonly string[], issuer?: { nam
   };
 }
 
-function der(tag: number, content: Buffer): Buffer {
+export function der(tag: number, content: Buffer): Buffer {
   const length = content.byteLength;
   const head = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from([tag, ...head]), content]);
 }
 
-function sequence(...parts: readonly Buffer[]): Buffer {
+export function sequence(...parts: readonly Buffer[]): Buffer {
   return der(0x30, Buffer.concat(parts));
 }
 
-function set(...parts: readonly Buffer[]): Buffer {
+export function set(...parts: readonly Buffer[]): Buffer {
   return der(0x31, Buffer.concat(parts));
 }
 
-function integer(bytes: Buffer): Buffer {
+export function integer(bytes: Buffer): Buffer {
   return der(0x02, bytes);
 }
 
-function oid(text: string): Buffer {
+export function oid(text: string): Buffer {
   const [first = 0, second = 0, ...rest] = text.split('.').map(Number);
   const bytes = [first * 40 + second];
   for (const part of rest) {
@@ -88,12 +88,12 @@ function oid(text: string): Buffer {
   return der(0x06, Buffer.from(bytes));
 }
 
-function time(at: number): Buffer {
+export function time(at: number): Buffer {
   const text = new Date(at).toISOString().replace(/[-:T]/g, '').slice(2, 14);
   return der(0x17, Buffer.from(`${text}Z`));
 }
 
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
+export function extension(id: string, critical: boolean, value: Buffer): Buffer {
   const flag = critical ? [der(0x01, Buffer.from([0xff]))] : [];
   return sequence(oid(id), ...flag, der(0x04, value));
 }

@@ -131,7 +131,7 @@ async function verifyByIdentity(parts: Parts, trust: TrustOf<'identity'>): Promi
   } catch (cause) {
     throw rejected('the timestamp of the signature is malformed', cause);
   }
-  const witness = await verifyEntity(entity, { root, certificateLogs: 1, logs: 1, clocks: 1 });
+  const witness = await verifyEntity(entity, { root });
   checkLoggedBody(entry.body, {
     payload: parts.payload,
     signature: parts.signatureText,

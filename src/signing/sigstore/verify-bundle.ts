@@ -11,10 +11,11 @@ import type { Digest } from '../../oci/digest.ts';
 import { parseJson } from '../../oci/json.ts';
 import type { SignedBy, SigstoreTrust } from '../policy/attachment-verifier.ts';
 import type { BundleSignature } from '../signature.ts';
+import { parseCertificate, parseTrusted, verifyChain } from './certificate.ts';
 import { nameOfKey, parsePublicKeys, verifyBytes } from './keys.ts';
 import { asRejection, rejected } from './rejection.ts';
 import { checkStatement, preAuthEncoding, statementMediaType } from './statement.ts';
-import { checkIdentity, type IdentityRule, parseTrustedRoot, trustedRootOf, verifyEntity } from './verify-identity.ts';
+import { checkIdentity, parseTrustedRoot, verifyEntity } from './verify-identity.ts';
 
 type TrustOf<Kind extends SigstoreTrust['kind']> = Extract<SigstoreTrust, { kind: Kind }>;
 
@@ -44,15 +45,10 @@ async function verifySigner(bundle: BundleWithDsseEnvelope, trust: SigstoreTrust
   switch (trust.kind) {
     case 'keys':
       return await verifyByKeys(bundle, trust);
-    case 'identity': {
-      const root = await parseTrustedRoot(trust.trustedRoot);
-      return await verifyByCertificate(bundle, trust, root, false);
-    }
-    case 'fulcio': {
-      const logs = trust.rekorKeys.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
-      const rule = { subject: { exact: trust.subjectEmail }, issuer: { exact: trust.oidcIssuer } };
-      return await verifyByCertificate(bundle, rule, await trustedRootOf(trust.authorities, logs), true);
-    }
+    case 'identity':
+      return await verifyByIdentity(bundle, trust);
+    case 'fulcio':
+      return await verifyByFulcio(bundle, trust);
     case 'pki':
       throw rejected('bundles are not accepted under a certificate authority without a log');
   }
@@ -95,47 +91,52 @@ async function verifyByKeys(bundle: BundleWithDsseEnvelope, { keys, rekorKeys }:
   const key = trusted.find((candidate) => verifyBytes(candidate, signed, signature));
   if (key === undefined) throw rejected('cryptographic signature verification failed: no accepted key made it');
   if (logs === undefined) return { signer: nameOfKey(key) };
-  const entity = await entityOf(bundle);
-  const witness = await verifyEntity(
-    // timestamps of authorities nobody named say nothing
-    {
-      ...entity,
-      timestamps: entity.timestamps.filter(({ $case }) => $case === 'transparency-log'),
-      signature: withKey(entity, signed),
-    },
-    { root: await trustedRootOf(undefined, logs), key, certificateLogs: 0, logs: 1, clocks: 0, namelessLogs: true },
-  );
-  return { signer: nameOfKey(key), ...witness };
+  return { signer: nameOfKey(key), ...(await verifyEntity(withKey(await entityOf(bundle), signed), { key, logs })) };
 }
 
 /** The verifier of sigstore hashes with SHA-256 for every key; ours knows the others. */
-function withKey({ signature }: SignedEntity, signed: Uint8Array): SignedEntity['signature'] {
+function withKey(entity: SignedEntity, signed: Uint8Array): SignedEntity {
+  const { signature, timestamps } = entity;
   return {
-    signature: signature.signature,
-    compareSignature: (other) => signature.compareSignature(other),
-    compareDigest: (other) => signature.compareDigest(other),
-    compareSignedDigest: (other) => signature.compareSignedDigest(other),
-    verifySignature: (key: KeyObject) => verifyBytes(key, signed, signature.signature),
+    ...entity,
+    key: { $case: 'public-key', hint: '' },
+    // timestamps of authorities that nobody named say nothing
+    timestamps: timestamps.filter(({ $case }) => $case === 'transparency-log'),
+    signature: {
+      signature: signature.signature,
+      compareSignature: (other) => signature.compareSignature(other),
+      compareDigest: (other) => signature.compareDigest(other),
+      compareSignedDigest: (other) => signature.compareSignedDigest(other),
+      verifySignature: (key: KeyObject) => verifyBytes(key, signed, signature.signature),
+    },
   };
 }
 
-async function verifyByCertificate(
-  bundle: BundleWithDsseEnvelope,
-  rule: IdentityRule,
-  root: Awaited<ReturnType<typeof parseTrustedRoot>>,
-  named: boolean,
-): Promise<SignedBy> {
-  const { content } = bundle.verificationMaterial;
+async function verifyByIdentity(bundle: BundleWithDsseEnvelope, trust: TrustOf<'identity'>): Promise<SignedBy> {
+  const der = certificateOf(bundle);
+  const root = await parseTrustedRoot(trust.trustedRoot);
+  const witness = await verifyEntity(await entityOf(bundle), { root });
+  return { signer: checkIdentity(der, trust), ...witness };
+}
+
+/** As for attachments: by authority and log alone, at the time of the log. */
+async function verifyByFulcio(bundle: BundleWithDsseEnvelope, trust: TrustOf<'fulcio'>): Promise<SignedBy> {
+  const authorities = parseTrusted(trust.authorities, 'the certificates of the authority');
+  const logs = trust.rekorKeys.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
+  const der = certificateOf(bundle);
+  const leaf = parseCertificate(der);
+  const { payloadType, payload } = bundle.content.dsseEnvelope;
+  const entity = withKey(await entityOf(bundle), preAuthEncoding(payloadType, payload));
+  const witness = await verifyEntity(entity, { key: leaf.x509.publicKey, logs });
+  if (witness.time === undefined) throw rejected('no log says when the bundle was signed');
+  verifyChain(leaf, { roots: authorities, intermediates: [], at: witness.time });
+  const rule = { subject: { exact: trust.subjectEmail }, issuer: { exact: trust.oidcIssuer } };
+  return { signer: checkIdentity(der, rule), ...witness };
+}
+
+function certificateOf({ verificationMaterial: { content } }: BundleWithDsseEnvelope): Uint8Array {
   if (content.$case !== 'certificate') throw rejected('the bundle has no certificate of its signer');
-  const witness = await verifyEntity(await entityOf(bundle), {
-    root,
-    // who names authority and log by file, as policy.json does, has no log of certificates to ask
-    certificateLogs: named ? 0 : 1,
-    logs: 1,
-    clocks: 1,
-    namelessLogs: named,
-  });
-  return { signer: checkIdentity(content.certificate.rawBytes, rule), ...witness };
+  return content.certificate.rawBytes;
 }
 
 async function entityOf(bundle: BundleWithDsseEnvelope): Promise<SignedEntity> {

@@ -6,11 +6,11 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { TrustedRoot } from '@sigstore/protobuf-specs';
-import type { SignedEntity } from '@sigstore/verify';
+import type { SignedEntity, TrustMaterial } from '@sigstore/verify';
 import { UsageError } from '../../foundation/errors.ts';
 import { parseJson } from '../../oci/json.ts';
 import type { SignedBy, TextRule } from '../policy/attachment-verifier.ts';
-import { isForCodeSigning, namesOf, oidcIssuerOf, parseCertificate, parseTrusted } from './certificate.ts';
+import { isForCodeSigning, namesOf, oidcIssuerOf, parseCertificate } from './certificate.ts';
 import { keyId, spkiOf } from './keys.ts';
 import { asRejection, rejected } from './rejection.ts';
 
@@ -33,29 +33,27 @@ export async function parseTrustedRoot(json: Uint8Array): Promise<TrustedRoot> {
     }
     return parsed;
   } catch (cause) {
-    throw new UsageError('cannot read the trusted root', {
-      code: 'BAD_TRUSTED_ROOT',
-      hint: 'Give a file in the JSON form of sigstore trusted roots, as "cosign trusted-root create" writes it.',
-      cause,
-    });
+    throw badTrustedRoot(cause);
   }
 }
 
-/** A trusted root of authorities and logs alone, for whoever names these without one. Throws UsageError BAD_CERTIFICATE. */
-export async function trustedRootOf(
-  authorities: Uint8Array | undefined,
-  logs: readonly KeyObject[],
-): Promise<TrustedRoot> {
+function badTrustedRoot(cause: unknown): UsageError {
+  return new UsageError('cannot read the trusted root', {
+    code: 'BAD_TRUSTED_ROOT',
+    hint: 'Give a file in the JSON form of sigstore trusted roots, as "cosign trusted-root create" writes it.',
+    cause,
+  });
+}
+
+/** A trusted root of these logs alone. */
+async function trustedRootOf(logs: readonly KeyObject[]): Promise<TrustedRoot> {
   const { TrustedRoot: root } = await import('@sigstore/protobuf-specs');
-  const certificates = authorities === undefined ? [] : parseTrusted(authorities, 'the certificates of the authority');
-  const chain = certificates.map(({ x509 }) => ({ rawBytes: x509.raw.toString('base64') }));
   return root.fromJSON({
     tlogs: logs.map((key) => ({
       hashAlgorithm: 'SHA2_256',
       logId: { keyId: base64(keyId(key)) },
       publicKey: { rawBytes: base64(spkiOf(key)), keyDetails: 'PKIX_ECDSA_P256_SHA_256' },
     })),
-    certificateAuthorities: chain.length === 0 ? [] : [{ certChain: { certificates: chain } }],
   });
 }
 
@@ -63,18 +61,11 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
-export interface EntityRules {
-  readonly root: TrustedRoot;
-  /** The key of a signature without a certificate. */
-  readonly key?: KeyObject;
-  /** How many logs of certificates must have seen the certificate. */
-  readonly certificateLogs: number;
-  /** How many logs must have seen the signature, and how many clocks vouch for its time. */
-  readonly logs: number;
-  readonly clocks: number;
-  /** The logs are known by their keys alone, without the names that they go by. */
-  readonly namelessLogs?: boolean;
-}
+export type EntityRules =
+  /** Signature by a certificate of the root, which a log of certificates has seen; in a log; and at a time somebody vouches for. */
+  | { readonly root: TrustedRoot }
+  /** Signature by this key, in one of these logs. */
+  | { readonly key: KeyObject; readonly logs: readonly KeyObject[] };
 
 /**
  * Signature, certificate, log entries and timestamps.
@@ -82,30 +73,39 @@ export interface EntityRules {
  * @throws IntegrityError SIGNATURE_REJECTED
  */
 export async function verifyEntity(entity: SignedEntity, rules: EntityRules): Promise<Pick<SignedBy, 'time' | 'log'>> {
-  const { toTrustMaterial, Verifier } = await import('@sigstore/verify');
+  const { Verifier } = await import('@sigstore/verify');
+  const byKey = 'key' in rules;
+  const material = byKey ? await keyMaterial(entity, rules.key, rules.logs) : await rootMaterial(rules.root);
   try {
-    const { key } = rules;
-    const material = toTrustMaterial(rules.root, () => {
-      if (key === undefined) throw rejected('the bundle has no certificate');
-      return { publicKey: key, validFor: () => true };
-    });
-    if (rules.namelessLogs === true) {
-      // the verifier looks for the name of the log, which a signature may choose freely, in the address of a trusted log;
-      // here the key alone says which log it is
-      const names = entity.tlogEntries
-        .map(({ inclusionProof }) => inclusionProof?.checkpoint?.envelope ?? '')
-        .join('\n');
-      material.tlogs = material.tlogs.map((log) => ({ ...log, baseURL: names }));
-    }
     new Verifier(material, {
-      ctlogThreshold: rules.certificateLogs,
-      tlogThreshold: rules.logs,
-      timestampThreshold: rules.clocks,
+      tlogThreshold: 1,
+      ctlogThreshold: byKey ? 0 : 1,
+      timestampThreshold: byKey ? 0 : 1,
     }).verify(entity);
   } catch (thrown) {
     throw asRejection(thrown, 'cryptographic signature verification failed');
   }
   return witnessed(entity);
+}
+
+async function rootMaterial(root: TrustedRoot): Promise<TrustMaterial> {
+  const { toTrustMaterial } = await import('@sigstore/verify');
+  try {
+    return toTrustMaterial(root, () => {
+      throw rejected('the bundle has no certificate');
+    });
+  } catch (thrown) {
+    throw badTrustedRoot(thrown);
+  }
+}
+
+async function keyMaterial(entity: SignedEntity, key: KeyObject, logs: readonly KeyObject[]): Promise<TrustMaterial> {
+  const { toTrustMaterial } = await import('@sigstore/verify');
+  const material = toTrustMaterial(await trustedRootOf(logs), () => ({ publicKey: key, validFor: () => true }));
+  // the verifier looks for the name under which a log signs, which whoever made the bundle may choose, in the address of a trusted
+  // log; here the logs have keys and no addresses
+  const names = entity.tlogEntries.map(({ inclusionProof }) => inclusionProof?.checkpoint?.envelope ?? '').join('\n');
+  return { ...material, tlogs: material.tlogs.map((log) => ({ ...log, baseURL: names })) };
 }
 
 /** What an entity that is verified says of when and where. */
