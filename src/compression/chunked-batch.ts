@@ -16,7 +16,7 @@ export interface CompressedBatch {
 }
 
 /** Memory of the compressor of a batch, with the batch. */
-export const batchBytes = 4 << 20;
+export const batchBytes = 8 << 20;
 
 export class Batch {
   readonly marks: Mark[] = [];
