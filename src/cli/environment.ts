@@ -2,6 +2,7 @@
  * The composition root: here, and only here, the parts of sheaf are put together for a run. Everything heavy is imported
  * on first use, so that a command that needs no registry does not load an HTTP client.
  */
+import { isatty } from 'node:tty';
 import type { RegistryPool } from '../distribution/registry-pool.ts';
 import { createSession, type Session } from '../foundation/session.ts';
 import type { Env } from '../operations/environment.ts';
@@ -75,7 +76,9 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
   };
   let routes: Promise<RegistryRoutes> | undefined;
   const machineRoutes = (): Promise<RegistryRoutes> => {
-    routes ??= import('./registry-wiring.ts').then(({ registryRoutes }) => registryRoutes(machineConfig));
+    routes ??= import('./registry-wiring.ts').then(({ registryRoutes }) =>
+      registryRoutes(machineConfig, { env, session, canAsk: canAsk(options) }),
+    );
     return routes;
   };
   const operationsOf = async (side: RegistrySideSettings): Promise<Env> => {
@@ -118,6 +121,11 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       signals[Symbol.dispose]();
     },
   };
+}
+
+/** Whether there is somebody to ask: who sees the question and can type the answer, and did not want it quiet. */
+function canAsk({ settings, stderr }: EnvironmentOptions): boolean {
+  return isatty(0) && stderr.isTTY && !settings.quiet && !settings.json;
 }
 
 async function openPool(

@@ -30,6 +30,22 @@ export async function askLine(terminal: Terminal, question: string, missing: str
   }
 }
 
+/**
+ * One of `choices`, by its number or its text; asked again until it is one of them.
+ *
+ * @throws as {@link askLine}
+ */
+export async function askChoice(terminal: Terminal, question: string, choices: readonly string[]): Promise<string> {
+  requireTerminal(terminal, 'one of several has to be chosen', 'Name the one that you mean in full.');
+  const lines = choices.map((choice, at) => `  ${at + 1}  ${choice}\n`);
+  terminal.stderr.write(`${question}\n${lines.join('')}`);
+  for (;;) {
+    const answer = await askLine(terminal, `Number (1 to ${choices.length}): `, 'one of several has to be chosen');
+    const chosen = choices.find((choice, at) => answer === String(at + 1) || answer === choice);
+    if (chosen !== undefined) return chosen;
+  }
+}
+
 /** As {@link askLine}, but what is typed is not shown. */
 export function askSecret(terminal: Terminal, question: string, missing: string): Promise<string> {
   requireTerminal(terminal, missing);
@@ -71,10 +87,10 @@ export function askSecret(terminal: Terminal, question: string, missing: string)
   });
 }
 
-function requireTerminal({ stdin }: Terminal, missing: string): void {
+function requireTerminal({ stdin }: Terminal, missing: string, hint?: string): void {
   if (stdin.isTTY) return;
   throw new UsageError(`${missing}, and there is no terminal on which to ask for it`, {
     code: 'NO_TERMINAL',
-    hint: 'Give --username, and the password with --password-stdin.',
+    hint: hint ?? 'Give --username, and the password with --password-stdin.',
   });
 }

@@ -34,10 +34,31 @@ export function lazyRegistriesConfig(env: NodeJS.ProcessEnv, session: Session): 
   };
 }
 
-/** {@link RegistryRoutes} over a configuration that is read when a registry is first used. */
-export async function registryRoutes(config: () => Promise<RegistriesConfig>): Promise<RegistryRoutes> {
-  const { createRegistryRoutes } = await import('../registry-config/registry-routes.ts');
-  return createRegistryRoutes(config);
+/**
+ * {@link RegistryRoutes} over a configuration that is read when a registry is first used. Who sits at a terminal is asked
+ * which of several registries a short name means.
+ */
+export async function registryRoutes(
+  config: () => Promise<RegistriesConfig>,
+  { env, session, canAsk }: { env: NodeJS.ProcessEnv; session: Session; canAsk: boolean },
+): Promise<RegistryRoutes> {
+  const [{ createRegistryRoutes }, files] = await Promise.all([
+    import('../registry-config/registry-routes.ts'),
+    import('../registry-config/short-name-aliases.ts'),
+  ]);
+  const path = files.shortNameAliasesPath({ env, homeDir: homeOf(env) });
+  return createRegistryRoutes(config, {
+    aliases: () => files.readShortNameAliases(path),
+    record: (name, full) => files.recordShortNameAlias(path, name, full, session),
+    ...(canAsk
+      ? {
+          choose: async (name, candidates) => {
+            const { askChoice, terminalOf } = await import('./prompt.ts');
+            return askChoice(terminalOf(session.signal), `Which image is meant by "${name}"?`, candidates);
+          },
+        }
+      : {}),
+  });
 }
 
 /** Settings of a pool: what flags and variables say, and certificates where the machine has them for a registry. */

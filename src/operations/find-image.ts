@@ -31,7 +31,14 @@ async function remoteLocation(env: Env, text: string): Promise<ImageLocation> {
   if (resolution === undefined) return plain;
   const candidates = resolution.candidates.map(namedLocation);
   const [only] = candidates;
-  if (only !== undefined && candidates.length === 1) return only;
+  if (only !== undefined && candidates.length === 1) {
+    if (resolution.record === undefined) return only;
+    // what somebody chose is written down once it has proved to be there
+    await using source = await openVerifiedSource(only, env);
+    await source.getManifest();
+    await resolution.record();
+    return only;
+  }
   const failures: unknown[] = [];
   for (const candidate of candidates) {
     try {

@@ -1,7 +1,7 @@
 /** The way to an image as the configuration of registries has it, which is read when the first one is asked for. */
 import type { RegistriesConfig } from './registries-config.ts';
 import { isInsecure, type PullSource, pullSources, refuseBlocked } from './resolve-registry.ts';
-import { isShortName, resolveShortName, type ShortNameResolution } from './short-names.ts';
+import { isShortName, resolveShortName, type ShortNameResolution, splitName } from './short-names.ts';
 
 /** All methods throw what loading the configuration throws. References are in full form (`docker.io/library/busybox:1`). */
 export interface RegistryRoutes {
@@ -18,16 +18,26 @@ export interface RegistryRoutes {
    */
   push(reference: string): Promise<{ insecure: boolean }>;
   /**
-   * Full names for one without a registry; undefined for other names, and where nothing is configured for them.
+   * Full names for one without a registry; undefined for other names, and where nothing is configured for them. Where there
+   * are several and somebody can be asked, the one that was chosen.
    *
-   * @throws UsageError SHORT_NAME_AMBIGUOUS: nobody is ever asked
+   * @throws UsageError SHORT_NAME_AMBIGUOUS where several are not allowed and nobody can be asked; what asking throws
    */
   shortName(name: string): Promise<ShortNameResolution | undefined>;
   /** A mirror that could not be reached is not tried again in this run. */
   avoid(mirror: PullSource): void;
 }
 
-export function createRegistryRoutes(load: () => Promise<RegistriesConfig>): RegistryRoutes {
+/** What was chosen for short names before, and how somebody is asked. */
+export interface ShortNameMemory {
+  /** Full repository name by short name; an empty one takes an alias of the configuration away. */
+  aliases(): Promise<ReadonlyMap<string, string>>;
+  record(name: string, full: string): Promise<void>;
+  /** Gives one of `candidates`; left away where nobody can be asked. */
+  choose?: (name: string, candidates: readonly string[]) => Promise<string>;
+}
+
+export function createRegistryRoutes(load: () => Promise<RegistriesConfig>, memory?: ShortNameMemory): RegistryRoutes {
   const avoided = new Set<string>();
   return {
     async pull(reference) {
@@ -40,7 +50,20 @@ export function createRegistryRoutes(load: () => Promise<RegistriesConfig>): Reg
       return { insecure: isInsecure(config, reference) };
     },
     async shortName(name) {
-      return isShortName(name) ? resolveShortName(await load(), name) : undefined;
+      if (!isShortName(name)) return undefined;
+      const config = await load();
+      const known = new Map([...config.aliases, ...((await memory?.aliases()) ?? [])]);
+      const aliases = new Map([...known].filter(([, full]) => full !== ''));
+      const choose = config.shortNameMode === 'disabled' ? undefined : memory?.choose;
+      const resolution = resolveShortName({ ...config, aliases }, name, { interactive: choose !== undefined });
+      if (memory === undefined || choose === undefined || resolution === undefined) return resolution;
+      if (resolution.candidates.length < 2) return resolution;
+      const chosen = await choose(name, resolution.candidates);
+      return {
+        candidates: [chosen],
+        reason: 'chosen',
+        record: () => memory.record(splitName(name).repository, splitName(chosen).repository),
+      };
     },
     avoid(mirror) {
       avoided.add(hostOf(mirror));

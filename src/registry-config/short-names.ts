@@ -11,6 +11,8 @@ export interface ShortNameResolution {
   candidates: string[];
   /** Why these: for a message. */
   reason: string;
+  /** Writes down what a person chose, once it has proved right; only where one was asked. */
+  record?: () => Promise<void>;
 }
 
 /** Whether `name` (with or without tag and digest) has no registry in front. */
@@ -51,7 +53,8 @@ function inRegistry(registry: string, repository: string): string {
   return registry === 'docker.io' && !repository.includes('/') ? `library/${repository}` : repository;
 }
 
-function splitName(name: string): { repository: string; rest: string } {
+/** A name without tag and digest, and these. */
+export function splitName(name: string): { repository: string; rest: string } {
   const digestAt = name.indexOf('@');
   const named = digestAt < 0 ? name : name.slice(0, digestAt);
   const tagAt = named.indexOf(':', named.lastIndexOf('/') + 1);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { askLine, askSecret, type Terminal } from '../../src/cli/prompt.ts';
+import { askChoice, askLine, askSecret, type Terminal } from '../../src/cli/prompt.ts';
 import { CancelledError, UsageError } from '../../src/foundation/errors.ts';
 
 /** A terminal of two pipes. */
@@ -77,4 +77,20 @@ test('without a terminal nobody is asked', async () => {
   };
   await assert.rejects(async () => askSecret(made, '?', 'no password is given'), expected);
   await assert.rejects(askLine(made, '?', 'no password is given'), UsageError);
+});
+
+test('a choice: by number or by text, asked again until it is one', async () => {
+  for (const [typed, expected] of [
+    ['2', 'b.test/app'],
+    ['a.test/app', 'a.test/app'],
+  ] as const) {
+    const { made, stdin, shown } = terminal();
+    const asked = askChoice(made, 'Which?', ['a.test/app', 'b.test/app']);
+    stdin.write('3\n');
+    await new Promise(setImmediate);
+    stdin.write(`${typed}\n`);
+    assert.equal(await asked, expected);
+    assert.match(shown(), /^Which\?\n {2}1 {2}a\.test\/app\n {2}2 {2}b\.test\/app\nNumber \(1 to 2\): /);
+  }
+  await assert.rejects(askChoice(terminal(false).made, 'Which?', ['a', 'b']), { code: 'NO_TERMINAL' });
 });
