@@ -89,6 +89,8 @@ export async function indexTar(
     if (entry.name !== '') entries.set(entry.name, entry);
     at = start + padded(dataSize(header));
   }
+  // some writers leave out the zero blocks of the end, but nobody the end of a block
+  if (at > size) throw damaged('it ends in the middle of a block', size);
   if (!extensions.isEmpty) throw damaged('it ends after an extension header', size);
   return entries;
 }

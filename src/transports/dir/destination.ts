@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
-import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import { namedBy } from '../named-content.ts';
@@ -30,11 +30,8 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
   return {
     traits: { manifestTypes: undefined, sparseIndex: true, manifestsComplete: false },
     hasBlob: async (blob) => (await sizeOfFile(join(folder, blobName(blob.digest)))) === blob.size,
-    async hasManifest(digest) {
-      if ((await sizeOfFile(join(folder, instanceName(digest)))) !== undefined) return true;
-      const top = await readTop();
-      return top !== undefined && digestOf(top, algorithmOf(digest)) === digest;
-    },
+    // the manifest of the folder itself does not count: as an instance it would need a file of its own
+    hasManifest: async (digest) => (await sizeOfFile(join(folder, instanceName(digest)))) !== undefined,
     async currentRoot() {
       const top = await readTop();
       return top && digestOf(top);
