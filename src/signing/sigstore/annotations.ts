@@ -1,6 +1,4 @@
 /** Annotations of the layers of `.sig` attachments. Source: cosign specs/SIGNATURE_SPEC.md; containers/image internal/signature. */
-export const simpleSigningMediaType = 'application/vnd.dev.cosign.simplesigning.v1+json';
-
 export const signatureAnnotations = {
   signature: 'dev.cosignproject.cosign/signature',
   certificate: 'dev.sigstore.cosign/certificate',

@@ -35,6 +35,7 @@ export function createSigstoreKeySigner(options: SigstoreKeySignerOptions): Imag
     annotations: {},
   };
   return {
+    makes: produce,
     describe: () => `sigstore ${nameOfKey(publicKey)} (${kind})`,
     sign: (session, claim) => produceSignatures(session, signer, claim, options),
     async isMine(existing, claim) {

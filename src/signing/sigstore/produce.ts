@@ -6,9 +6,10 @@
 import { createHash } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
 import type { Session } from '../../foundation/session.ts';
+import { simpleSigningType } from '../attachments/attachment-store.ts';
 import { encodeClaim } from '../claim.ts';
 import type { AttachmentSignature, BundleSignature, ImageSignature, SigningClaim } from '../signature.ts';
-import { signatureAnnotations, simpleSigningMediaType } from './annotations.ts';
+import { signatureAnnotations } from './annotations.ts';
 import type { HashRule } from './keys.ts';
 import { logAnnotationOf, testify, type WitnessOptions } from './services.ts';
 import { encodeStatement, preAuthEncoding, statementMediaType } from './statement.ts';
@@ -55,7 +56,7 @@ async function produceAttachment(
   claim: SigningClaim,
   options: ProduceOptions,
 ): Promise<AttachmentSignature> {
-  const remarks = { creator: options.creator, timestamp: Math.floor(session.clock.now() / 1000) };
+  const remarks = { creator: options.creator, timestamp: claim.timestamp ?? session.clock.now() / 1000 };
   const payload = encodeClaim('sigstore', claim, remarks);
   const signature = Buffer.from(signer.sign(payload, 'sha256'));
   const { logEntries, timestamps } = await testify(
@@ -69,7 +70,7 @@ async function produceAttachment(
   const stamp = timestamp && JSON.stringify({ SignedRFC3161Timestamp: timestamp.signedTimestamp.toString('base64') });
   return {
     kind: 'attachment',
-    mediaType: simpleSigningMediaType,
+    mediaType: simpleSigningType,
     payload,
     annotations: {
       [signatureAnnotations.signature]: signature.toString('base64'),

@@ -6,9 +6,10 @@
  */
 import { createHash, type KeyObject } from 'node:crypto';
 import type { Bundle } from '@sigstore/bundle';
+import { simpleSigningType } from '../attachments/attachment-store.ts';
 import type { SignedBy, SigstoreTrust } from '../policy/attachment-verifier.ts';
 import type { AttachmentSignature } from '../signature.ts';
-import { signatureAnnotations, simpleSigningMediaType } from './annotations.ts';
+import { signatureAnnotations } from './annotations.ts';
 import {
   type Certificate,
   namesOf,
@@ -58,7 +59,7 @@ export async function verifyAttachment(
 }
 
 function partsOf({ mediaType, payload, annotations }: AttachmentSignature): Parts {
-  if (mediaType !== simpleSigningMediaType) {
+  if (mediaType !== simpleSigningType) {
     throw rejected(`the attachment is of type ${JSON.stringify(mediaType.slice(0, 100))} and no signature`);
   }
   if (payload.byteLength > maxPayload) throw rejected(`the payload has more than ${maxPayload} bytes`);
