@@ -49,6 +49,7 @@ export function afterTries(tries: number): string {
 }
 
 const checkName = 'Check the name of the registry, the network and the proxy settings.';
+const giveCertificate = 'put X.cert and X.key into a folder and name it with --cert-dir';
 const tryAgain = 'Try again later; --retry and --retry-delay make it try longer.';
 
 function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: FailureContext): Diagnosis {
@@ -101,7 +102,7 @@ function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: Fa
       code: 'TLS_FAILED',
       text: `TLS with ${host} failed (${text})`,
       hint: client
-        ? 'The registry may want a client certificate: put X.cert and X.key into a folder and name it with --cert-dir.'
+        ? `The registry may want a client certificate: ${giveCertificate}.`
         : 'Check that the port is that of the registry and that both sides share a TLS version.',
     };
   }
@@ -148,7 +149,11 @@ function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: Fa
   return {
     code: 'CONNECTION_CUT',
     text: `the connection to ${host} was cut ${phaseTexts[phase]}${text === '' ? '' : ` (${text})`}`,
-    hint: tryAgain,
+    // TLS 1.3: a server asks for a certificate, and refuses the lack of one, after the client holds the connection for made
+    hint:
+      url.protocol === 'https:' && (phase === 'send' || phase === 'wait')
+        ? `Try again later, with a larger --retry; if the registry wants a client certificate, ${giveCertificate}.`
+        : tryAgain,
     transient: true,
     wrongScheme: phase !== 'body',
   };

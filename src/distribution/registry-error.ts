@@ -141,8 +141,9 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
       hint: 'The registry does not do this; perhaps it is switched off there.',
     });
   }
-  const hint =
-    status >= 500
+  const hint = /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(answered)
+    ? 'The registry speaks TLS, but not with us: name its certificates with --cert-dir, those of a client (X.cert, X.key) too if it asks for them.'
+    : status >= 500
       ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
       : 'The registry does not accept this; its own words say why.';
   return new RegistryError(answered, { ...options, hint });

@@ -327,6 +327,28 @@ test('a client certificate is shown to the registry, and to nobody else', async 
   assert.deepEqual(seen, ['client', undefined]);
 });
 
+test('a registry that wants a client certificate: the hint says how to give one, in TLS 1.3 too', async (t) => {
+  const server = selfSignedCertificate();
+  const certDir = await folderWith(t, { 'ca.crt': server.cert });
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const tls = createTlsServer(
+      {
+        ...server,
+        requestCert: true,
+        ca: [selfSignedCertificate('client').cert],
+        rejectUnauthorized: true,
+        maxVersion,
+      },
+      (socket) => socket.on('error', () => {}),
+    );
+    await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+    t.after(() => tls.close());
+    const error = await failureOf(t, `127.0.0.1:${(tls.address() as AddressInfo).port}`, { tlsVerify: true, certDir });
+    assert.equal(error.code, maxVersion === 'TLSv1.2' ? 'TLS_FAILED' : 'CONNECTION_CUT');
+    assert.match(error.hint ?? '', /client certificate.*put X\.cert and X\.key into a folder.*--cert-dir/);
+  }
+});
+
 test('a folder of certificates that cannot be used', async (t) => {
   const { cert, key } = selfSignedCertificate();
   for (const [files, pattern] of [

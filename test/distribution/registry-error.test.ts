@@ -64,3 +64,9 @@ test('a refusal by another host, to which the registry had sent us, is no matter
   const error = refusal(body(''), { ...context, host: 'cdn.test', status: 403, foreign: true });
   assert.ok(error instanceof RegistryError);
 });
+
+test('plain HTTP that a registry with TLS refuses: the hint speaks of certificates', () => {
+  const answered = body('Client sent an HTTP request to an HTTPS server.\n', 'text/plain');
+  const { hint } = refusal(answered, { ...context, status: 400 });
+  assert.match(hint ?? '', /speaks TLS.*--cert-dir/);
+});
