@@ -2,7 +2,8 @@
 import { asError, SheafError, systemCode } from '../foundation/errors.ts';
 import { keysMeaning, withoutEntry } from './auth-file.ts';
 import { updateAuthFile } from './auth-file-store.ts';
-import { eraseFromHelper, getFromHelper } from './helper-client.ts';
+import { authFilesHelper } from './credential-provider.ts';
+import { eraseFromHelper, getFromHelper, listHelper } from './helper-client.ts';
 import { removeJsonMember } from './json-text.ts';
 import { getLogin, notLoggedIn } from './login.ts';
 import {
@@ -22,7 +23,8 @@ export interface LogoutResult {
 }
 
 /**
- * Forgets a login wherever login keeps one: the file, the helper that it names, the keychain; or only in `store`.
+ * Forgets a login wherever one is kept: the file, the helper that it names, the `credential-helpers` of registries.conf, the
+ * keychain; or only in `store`. One of `credential-helpers` that fails gives a note.
  *
  * @throws NotFoundError NOT_LOGGED_IN if there was nothing; UsageError INVALID_REGISTRY; AuthError, StorageError from the stores
  */
@@ -46,6 +48,14 @@ export async function logoutFrom(
   if (helper?.kind === 'helper' && !key.includes('/') && (await eraseAll(helper.name, key, environment))) {
     removedFrom.push(`docker-credential-${helper.name}`);
   }
+  for (const name of store === undefined ? await configuredHelpers(environment) : []) {
+    if (key.includes('/') || (helper?.kind === 'helper' && helper.name === name)) continue;
+    try {
+      if (await eraseAll(name, key, environment)) removedFrom.push(`docker-credential-${name}`);
+    } catch (thrown) {
+      notes.push(asError(thrown).message);
+    }
+  }
   if (store?.kind === 'keychain' || (store === undefined && environment.compatAuthFile === undefined)) {
     const erased = await eraseFromKeychain(key, store !== undefined, environment);
     if (erased === true) removedFrom.push('the keychain of the operating system');
@@ -60,7 +70,8 @@ export async function logoutFrom(
 
 /**
  * Forgets all logins: every entry of the file, what its `credHelpers` hold for the registries named there, what its `credsStore`
- * holds for the registries that the file lists, and every entry of sheaf in the keychain.
+ * holds for the registries that the file lists, all that the `credential-helpers` of registries.conf hold (as podman does it),
+ * and every entry of sheaf in the keychain.
  */
 export async function logoutFromAll(environment: LoginEnvironment): Promise<LogoutResult> {
   const file = await loginFile(environment);
@@ -81,6 +92,14 @@ export async function logoutFromAll(environment: LoginEnvironment): Promise<Logo
     const name = content.credsStore ?? '';
     await attempt(`docker-credential-${name}`, () => eraseAll(name, hostOfKey(key), environment));
   }
+  for (const name of await configuredHelpers(environment)) {
+    await attempt(`docker-credential-${name}`, async () => {
+      const options = { env: environment.env, signal: environment.session.signal };
+      const servers = [...(await listHelper(name, options)).keys()];
+      for (const server of servers) await eraseFromHelper(name, server, options);
+      return servers.length > 0;
+    });
+  }
   if (content.auths.size > 0) {
     await attempt(file.path, async () => {
       const without = (text: string): string => (text === '' ? text : removeJsonMember(text, ['auths']));
@@ -95,6 +114,13 @@ export async function logoutFromAll(environment: LoginEnvironment): Promise<Logo
     return servers.length > 0;
   });
   return { removedFrom, notes };
+}
+
+/** Programs among the `credential-helpers` of registries.conf; none where a file of docker's is meant, which knows nothing of them. */
+async function configuredHelpers({ helpers, compatAuthFile }: LoginEnvironment): Promise<readonly string[]> {
+  if (compatAuthFile !== undefined) return [];
+  const names = typeof helpers === 'function' ? await helpers() : helpers;
+  return (names ?? []).filter((name) => name !== authFilesHelper);
 }
 
 /** Erases what a helper holds for a registry under any of its names; helpers need not say whether there was something. */

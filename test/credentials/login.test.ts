@@ -229,6 +229,42 @@ test('logout --all empties the file, its helpers and the keychain, and keeps the
   });
 });
 
+test('logout takes a login out of the credential-helpers of registries.conf too', async (t) => {
+  const { made, homeDir } = await environment(t);
+  const bin = join(homeDir, 'bin');
+  const list = `[ "$1" = list ] && { [ -e '${bin}/kept' ] && echo '{"quay.io":"me"}' || echo '{}'; exit 0; }; `;
+  await putHelper(bin, 'kept', `${list}${fileHelper(bin)}`);
+  const env = { PATH: pathWith(bin) };
+  const kept = { ServerURL: 'quay.io', Username: 'me', Secret: 'pw' };
+  const helpers = async (): Promise<string[]> => ['containers-auth.json', 'kept'];
+  const withHelpers = { ...made, env, helpers };
+  await put(bin, 'kept', kept);
+  assert.equal((await getLogin('quay.io', withHelpers))?.username, 'me');
+  assert.deepEqual(await logoutFrom({ registry: 'quay.io' }, withHelpers), {
+    removedFrom: ['docker-credential-kept'],
+    notes: [],
+  });
+  await assert.rejects(stat(join(bin, 'kept')), { code: 'ENOENT' });
+
+  await put(bin, 'kept', kept);
+  assert.deepEqual((await logoutFromAll(withHelpers)).removedFrom, ['docker-credential-kept']);
+  await assert.rejects(stat(join(bin, 'kept')), { code: 'ENOENT' });
+  assert.deepEqual((await logoutFromAll(withHelpers)).removedFrom, []);
+
+  // one store alone, or a file of docker's: the helper keeps what it has
+  await put(bin, 'kept', kept);
+  await assert.rejects(logoutFrom({ registry: 'quay.io', store: { kind: 'keychain' } }, withHelpers));
+  const compat = { ...withHelpers, compatAuthFile: join(homeDir, 'docker.json') };
+  await put(homeDir, 'docker.json', { auths: { 'quay.io': { auth: authOf('a', 'b') } } });
+  await logoutFrom({ registry: 'quay.io' }, compat);
+  assert.deepEqual(await json(join(bin, 'kept')), kept);
+
+  // one that does not work hinders nothing
+  const broken = await logoutFrom({ registry: 'quay.io' }, { ...made, env, helpers: ['absent', 'kept'] });
+  assert.deepEqual(broken.removedFrom, ['docker-credential-kept']);
+  assert.match(broken.notes.join(), /docker-credential-absent/);
+});
+
 test('the file that login changes', async (t) => {
   const { made, homeDir, file } = await environment(t);
   const where = async (over: Partial<LoginEnvironment>): Promise<string> =>
