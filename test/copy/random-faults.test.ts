@@ -48,7 +48,7 @@ import type { Fault, Pattern } from '../support/faults.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
 const seed = Number(process.env['SHEAF_SEED'] ?? randomInt(2 ** 31));
-const runs = Number(process.env['SHEAF_FAULT_RUNS'] ?? 300);
+const runs = Number(process.env['SHEAF_FAULT_RUNS'] ?? (process.env['CI'] ? 300 : 60));
 /** Series that share two registries. */
 const series = 6;
 
@@ -240,7 +240,12 @@ async function oneRun(t: TestContext, setup: Setup, number: number): Promise<'wh
   await pushFixtureImage(to.url, name, old, 'latest');
   from.faults.reset();
   to.faults.reset();
-  const env = await testEnv(t, { registry: { uploads: { wholeBytes: 100_000, resumableBytes: 50_000 } } });
+  const env = await testEnv(t, {
+    registry: {
+      uploads: { wholeBytes: 100_000, resumableBytes: 50_000 },
+      timeouts: { headersMs: 3000, bodyMs: 3000, smallBodyMs: 3000 },
+    },
+  });
   const says: string[] = [];
   for (let count = random.below(3) + 1; count > 0; count -= 1) {
     const { pattern, fault, says: text } = randomFault(random);
