@@ -1,0 +1,35 @@
+/** The result of `verify` as a table: a row for each signature, and for each manifest that has none. */
+import type { ManifestVerdict, SignatureVerdict, VerifyImageResult } from '../../operations/verify-image.ts';
+import { renderTable } from './table.ts';
+
+export function renderVerification(result: VerifyImageResult): string[] {
+  const rows = result.manifests.flatMap((manifest) => rowsOf(manifest));
+  const table = renderTable(['MANIFEST', 'DIGEST', 'VERDICT', 'FORMAT', 'SIGNER', 'IDENTITY', 'LOG', 'TIME'], rows);
+  const reasons = result.manifests.flatMap(({ digest, signatures, problems }) => [
+    ...signatures.flatMap(({ verdict, reason, format }) =>
+      verdict === 'good' ? [] : [`${short(digest)}: ${format} signature: ${reason ?? verdict}`],
+    ),
+    ...problems.map((problem) => `${short(digest)}: ${problem}`),
+  ]);
+  return [
+    ...table,
+    ...reasons,
+    `${result.image} is ${result.verified ? 'verified' : 'NOT verified'}: ${result.digest}`,
+  ];
+}
+
+function rowsOf(manifest: ManifestVerdict): string[][] {
+  const { role, platform, digest, required, verdict } = manifest;
+  const name = [platform ?? role, short(digest), `${verdict}${required ? '' : ' (not required)'}`];
+  const good = manifest.signatures.filter((one) => one.verdict === 'good');
+  if (good.length === 0) return [[...name, '-', '-', '-', '-', '-']];
+  return good.map((signature) => [...name, ...cells(signature)]);
+}
+
+function cells({ format, signer = '-', identity = '-', log = '-', time }: SignatureVerdict): string[] {
+  return [format, signer, identity, log, time?.toISOString() ?? '-'];
+}
+
+function short(digest: string): string {
+  return digest.slice(0, digest.indexOf(':') + 13);
+}

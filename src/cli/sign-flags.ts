@@ -1,0 +1,60 @@
+/** Flags of commands that sign, and of those that look at signatures. */
+import * as Flags from '@oclif/core/flags';
+
+/** Where signatures are. */
+export const signatureStoreFlags = {
+  'signature-store': Flags.string({
+    summary: 'Where signatures are kept; may be given several times.',
+    description: 'Without it GPG signatures go to the lookaside, sigstore signatures to an attachment.',
+    options: ['lookaside', 'attachment', 'bundle'],
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: '<lookaside|attachment|bundle>',
+    helpGroup: 'SIGNATURES',
+  }),
+  'registries-d': Flags.string({
+    aliases: ['registries.d'],
+    summary: 'Folder that says where signatures are kept, in place of the registries.d of the machine.',
+    helpValue: 'DIR',
+    helpGroup: 'SIGNATURES',
+  }),
+};
+
+/** Who signs. */
+export const signFlags = {
+  'sign-by': Flags.string({
+    summary: 'Sign with this GPG key.',
+    helpValue: 'FINGERPRINT',
+    helpGroup: 'SIGNATURES',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'sign-key-file': Flags.string({
+    summary: 'File with the exported GPG key, in place of gpg-agent.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+  }),
+  'sign-by-sigstore-private-key': Flags.string({
+    summary: 'Sign with this sigstore key.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+    multiple: true,
+    multipleNonGreedy: true,
+  }),
+  'sign-by-sigstore': Flags.string({
+    summary: 'Sign as this parameter file says.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+  }),
+  'sign-passphrase-file': Flags.string({
+    summary: 'File whose first line is the passphrase of the key.',
+    description: 'Without it $SHEAF_SIGN_PASSPHRASE.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+  }),
+  'sign-identity': Flags.string({
+    summary: "Sign this name, in place of the image's own.",
+    helpValue: 'REFERENCE',
+    helpGroup: 'SIGNATURES',
+  }),
+};

@@ -1,0 +1,210 @@
+/** From flags, variables and files to those who sign, those who are trusted, and the places of signatures. */
+import { readFile } from 'node:fs/promises';
+import { asError, NotFoundError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import type { Session } from '../foundation/session.ts';
+import type { PolicyGuard } from '../operations/enforce-policy.ts';
+import type { RegistriesD } from '../registry-config/registries-d.ts';
+import type { SignatureStoreName } from '../signing/signature-store.ts';
+import type { ImageSigner } from '../signing/signer.ts';
+import { homeOf } from './registry-wiring.ts';
+
+/** What commands that sign have been given. */
+export interface SignFlagValues {
+  'sign-by'?: readonly string[] | undefined;
+  'sign-key-file'?: string | undefined;
+  'sign-by-sigstore-private-key'?: readonly string[] | undefined;
+  'sign-by-sigstore'?: string | undefined;
+  'sign-passphrase-file'?: string | undefined;
+  'signature-store'?: readonly string[] | undefined;
+}
+
+export interface SigningContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly session: Session;
+  /** `sheaf 1.2.3`, written into what is signed. */
+  readonly creator: string;
+}
+
+export interface ChosenSigners {
+  readonly signers: readonly ImageSigner[];
+  readonly stores: ReadonlySet<SignatureStoreName>;
+}
+
+/** Read only when a key is needed, and not kept. */
+interface Passphrase {
+  text(): Promise<string | undefined>;
+}
+
+/**
+ * Whom the flags ask to sign, and where signatures go; nobody where they ask for nobody.
+ *
+ * @throws UsageError, NotFoundError, AuthError for keys that cannot be used: before anything is written
+ */
+export async function chooseSigners(flags: SignFlagValues, context: SigningContext): Promise<ChosenSigners> {
+  const gpg = flags['sign-by'] ?? [];
+  const keyFiles = flags['sign-by-sigstore-private-key'] ?? [];
+  const consumers = Math.max(gpg.length, flags['sign-key-file'] === undefined ? 0 : 1) + keyFiles.length;
+  if (flags['sign-passphrase-file'] !== undefined && consumers > 1) {
+    throw new UsageError('one passphrase is given for several keys', {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Sign with one key a run, or name the sigstore key and its passphrase in a file for --sign-by-sigstore.',
+    });
+  }
+  const passphrase = passphraseOf(flags['sign-passphrase-file'], context.env);
+  const asked = flags['signature-store']?.map((name) => name as SignatureStoreName);
+  const forms = formsOf(asked);
+  const simple = await gpgSigners(flags, context, passphrase);
+  const sigstore = [
+    ...(await Promise.all(keyFiles.map((file) => keySigner(file, passphrase, forms, context)))),
+    ...(flags['sign-by-sigstore'] === undefined
+      ? []
+      : [await parameterSigner(flags['sign-by-sigstore'], forms, context)]),
+  ];
+  const usual: SignatureStoreName[] = [
+    ...(simple.length > 0 ? ['lookaside' as const] : []),
+    ...(sigstore.length > 0 ? ['attachment' as const] : []),
+  ];
+  return { signers: [...simple, ...sigstore], stores: new Set(asked ?? usual) };
+}
+
+type Form = 'attachment' | 'bundle';
+
+function formsOf(stores: readonly SignatureStoreName[] | undefined): readonly Form[] {
+  const forms = (stores ?? []).filter((name): name is Form => name === 'attachment' || name === 'bundle');
+  return forms.length === 0 ? ['attachment'] : [...new Set(forms)];
+}
+
+async function gpgSigners(
+  flags: SignFlagValues,
+  { env, session, creator }: SigningContext,
+  passphrase: Passphrase,
+): Promise<readonly ImageSigner[]> {
+  const names = flags['sign-by'] ?? [];
+  const file = flags['sign-key-file'];
+  if (file !== undefined) {
+    const { createGpgKeySigner } = await import('../signing/simple/key-signer.ts');
+    const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text()]);
+    const wanted = names.length === 0 ? [undefined] : names;
+    return Promise.all(
+      wanted.map((signBy) =>
+        createGpgKeySigner(
+          { key, what: file, creator, ...optional('signBy', signBy), ...optional('passphrase', secret) },
+          session,
+        ),
+      ),
+    );
+  }
+  return Promise.all(names.map((name) => namedGpgSigner(name, { env, session, creator }, passphrase)));
+}
+
+/** The key of the environment, if it is that one; else gpg is asked. */
+async function namedGpgSigner(
+  signBy: string,
+  { env, session, creator }: SigningContext,
+  passphrase: Passphrase,
+): Promise<ImageSigner> {
+  const secret = optional('passphrase', await passphrase.text());
+  const exported = env['SHEAF_SIGN_KEY'];
+  if (exported) {
+    const [{ createGpgKeySigner }, { isNamed, readSecretKeys }] = await Promise.all([
+      import('../signing/simple/key-signer.ts'),
+      import('../signing/simple/keyring.ts'),
+    ]);
+    const [key, what] = [Buffer.from(exported), '$SHEAF_SIGN_KEY'];
+    if ((await readSecretKeys(key, what)).some((one) => isNamed(one, signBy))) {
+      return createGpgKeySigner({ key, what, creator, signBy, ...secret }, session);
+    }
+  }
+  const { createGpgSigner } = await import('../signing/simple/gpg-signer.ts');
+  return createGpgSigner({ signBy, creator, env: withoutSecrets(env), ...secret }, session);
+}
+
+/** Other programs have no use for what is secret in our own variables. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { SHEAF_SIGN_KEY: _key, SHEAF_SIGN_PASSPHRASE: _passphrase, ...rest } = env;
+  return rest;
+}
+
+async function keySigner(
+  file: string,
+  passphrase: Passphrase,
+  produce: readonly Form[],
+  { creator }: SigningContext,
+): Promise<ImageSigner> {
+  const [{ readKeyFile, wipe }, { createSigstoreKeySigner }] = await Promise.all([
+    import('../signing/sigstore/key-file.ts'),
+    import('../signing/sigstore/key-signer.ts'),
+  ]);
+  const [bytes, secret] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.text()]);
+  const unlocking = secret === undefined ? undefined : Buffer.from(secret);
+  try {
+    const key = await readKeyFile(bytes, unlocking);
+    return { ...createSigstoreKeySigner({ key, produce, creator }), makes: produce };
+  } finally {
+    wipe(bytes);
+    wipe(unlocking);
+  }
+}
+
+/** The YAML file of `--sign-by-sigstore`. */
+async function parameterSigner(file: string, produce: readonly Form[], context: SigningContext): Promise<ImageSigner> {
+  throw new UsageError(`cannot sign as ${file} says`, { code: 'NOT_YET', hint: `${produce.length}${context.creator}` });
+}
+
+function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {
+  return {
+    async text() {
+      if (file === undefined) return env['SHEAF_SIGN_PASSPHRASE'];
+      const text = (await readInput(file, 'the passphrase')).toString('utf8');
+      return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+    },
+  };
+}
+
+/** Bytes of a file that the user named. Throws NotFoundError INPUT_NOT_FOUND, StorageError. */
+export async function readInput(path: string, what: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (thrown) {
+    const options = { code: 'INPUT_NOT_FOUND', hint: 'Check the path.', cause: thrown };
+    if (systemCode(thrown) === 'ENOENT') throw new NotFoundError(`${what} ${path} is not there`, options);
+    throw new StorageError(`cannot read ${what} ${path}: ${asError(thrown).message}`, { cause: thrown });
+  }
+}
+
+/** registries.d, read when it is first asked for. */
+export function lazyRegistriesD(directory: string | undefined, env: NodeJS.ProcessEnv): () => Promise<RegistriesD> {
+  let loaded: Promise<RegistriesD> | undefined;
+  const load = async (): Promise<RegistriesD> => {
+    const { loadRegistriesD } = await import('../registry-config/registries-d.ts');
+    return loadRegistriesD({ env, homeDir: homeOf(env), directory });
+  };
+  return () => {
+    loaded ??= load();
+    return loaded;
+  };
+}
+
+/** What `enforcePolicy` needs; nothing is read before a source is used. `policy`: the value of `--policy`. */
+export async function policyGuard(
+  flags: { policy?: string | undefined; 'registries-d'?: string | undefined },
+  { env, session }: Pick<SigningContext, 'env' | 'session'>,
+): Promise<PolicyGuard> {
+  const [{ loadPolicy }, { createSigstoreVerifier }] = await Promise.all([
+    import('../signing/policy/load-policy.ts'),
+    import('../signing/sigstore/verifier.ts'),
+  ]);
+  let policy: ReturnType<typeof loadPolicy> | undefined;
+  return {
+    policy: () => {
+      policy ??= loadPolicy({ env, homeDir: homeOf(env), file: flags.policy });
+      return policy;
+    },
+    registriesD: lazyRegistriesD(flags['registries-d'], env),
+    verifier: createSigstoreVerifier(session.clock),
+  };
+}
+
+function optional<K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]?: T });
+}

@@ -1,0 +1,56 @@
+import * as Args from '@oclif/core/args';
+import { BaseCommand } from '../cli/base-command.ts';
+import { dryRunFlag, registryFlags } from '../cli/flags.ts';
+import { signatureStoreFlags, signFlags } from '../cli/sign-flags.ts';
+import { UsageError } from '../foundation/errors.ts';
+
+export default class Sign extends BaseCommand<typeof Sign> {
+  static override summary = 'Sign an image that stands in a registry or a folder.';
+  static override description =
+    'Signs the image and, of an index, every instance, all under the name of the image: that is what podman, skopeo and cosign look for. What the same key has signed already is not signed again, and no signature of anybody is removed. Prints the digest.';
+  static override examples = [
+    '<%= config.bin %> <%= command.id %> --sign-by me@example.com quay.io/me/app:1.0',
+    '<%= config.bin %> <%= command.id %> --sign-by-sigstore-private-key cosign.key --sign-passphrase-file pw quay.io/me/app:1.0',
+    '<%= config.bin %> <%= command.id %> --sign-by-sigstore-private-key cosign.key --signature-store attachment --signature-store bundle quay.io/me/app:1.0',
+  ];
+  static override args = {
+    image: Args.string({ required: true, description: 'docker:// or dir:; a bare name means docker://.' }),
+  };
+  static override flags = { ...dryRunFlag, ...signFlags, ...signatureStoreFlags, ...registryFlags };
+
+  async run(): Promise<unknown> {
+    const { flags } = this;
+    const { chooseSigners, lazyRegistriesD } = await import('../cli/signing-wiring.ts');
+    const { parseDestination } = await import('../transports/image-names.ts');
+    const location = parseDestination(this.args.image);
+    const { session } = this.env;
+    const creator = `sheaf ${this.config.version}`;
+    const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator });
+    if (signers.length === 0) {
+      throw new UsageError('nobody was asked to sign', {
+        code: 'NO_SIGNER',
+        hint: 'Name a key with --sign-by, --sign-key-file, --sign-by-sigstore-private-key or --sign-by-sigstore.',
+      });
+    }
+    const { signImage } = await import('../operations/sign-image.ts');
+    const { manifests, report, ...result } = await signImage(await this.env.operations(), {
+      location,
+      signers,
+      stores,
+      identity: flags['sign-identity'],
+      registriesD: lazyRegistriesD(flags['registries-d'], process.env),
+      dryRun: flags['dry-run'],
+    });
+    if (report === undefined) {
+      for (const { role, digest, platform } of manifests) {
+        this.output.print(
+          `sign ${role} ${digest}${platform === undefined ? '' : ` (${platform})`} as ${result.identity}`,
+        );
+      }
+      return { ...result, manifests };
+    }
+    this.output.print(result.digest);
+    const { added, kept } = report;
+    return { ...result, added, kept, manifests: manifests.map((one, at) => ({ ...one, ...report.manifests[at] })) };
+  }
+}
