@@ -18,8 +18,8 @@ interface Levels {
 }
 
 /**
- * The standard levels give layers that are no larger than those that skopeo, podman and buildah make when nobody asks for a
- * level. For zstd that is the level of zstd itself, and theirs.
+ * The standard level of gzip gives layers that are no larger than those that skopeo, podman and buildah make when nobody asks
+ * for a level. That of zstd is the one of zstd itself, and theirs.
  */
 const levels: Readonly<Record<Exclude<CompressionFormat, 'none'>, Levels>> = {
   gzip: { lowest: 1, highest: 9, standard: 4 },
