@@ -14,9 +14,9 @@ async function memoryOf(mebibytes: number, to: string): Promise<number> {
 }
 
 for (const to of ['gzip', 'zstd']) {
-  test(`a layer of 160 MiB to ${to} takes no more memory than blocks and compressors do`, async () => {
+  test(`a layer of 96 MiB to ${to} takes no more memory than blocks and compressors do`, async () => {
     const base = await memoryOf(1, to);
-    const large = await memoryOf(160, to);
-    assert.ok(large < base + 90, `${large} MiB, ${base} MiB for a small layer`);
+    const large = await memoryOf(96, to);
+    assert.ok(large < base + 80, `${large} MiB, ${base} MiB for a small layer`);
   });
 }
