@@ -122,7 +122,7 @@ function bytesOf(view: ArrayBufferView): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
-const start = (): string => new Date(Date.now() - 60_000).toISOString();
+const start = (): string => new Date(Date.now() - 3_600_000).toISOString();
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
 function logOf(key: Uint8Array, baseUrl: string, id: Buffer): unknown {

@@ -30,12 +30,13 @@ export function checkStatement(payload: Uint8Array, digest: Digest): void {
   } catch (thrown) {
     throw asRejection(thrown, 'the statement in the bundle cannot be read');
   }
-  if (!isJsonObject(statement) || statement['_type'] !== statementType) {
-    throw rejected('what the bundle signs is no in-toto statement of version 1');
-  }
+  if (!isJsonObject(statement)) throw rejected('what the bundle signs is no in-toto statement');
   if (statement['predicateType'] !== signPredicate) {
     const said = JSON.stringify(statement['predicateType'] ?? null).slice(0, 120);
     throw rejected(`the bundle is an attestation (${said}) and no signature of the image`);
+  }
+  if (statement['_type'] !== statementType) {
+    throw rejected('what the bundle signs is no in-toto statement of version 1');
   }
   const subjects = statement['subject'];
   const [algorithm, hex] = [algorithmOf(digest), encodedOf(digest)];

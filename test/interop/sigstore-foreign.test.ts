@@ -1,0 +1,90 @@
+/** What cosign and skopeo sign in the sigstore family, sheaf accepts. */
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { readKeyFile } from '../../src/signing/sigstore/key-file.ts';
+import { createSigstoreKeySigner } from '../../src/signing/sigstore/key-signer.ts';
+import { skipWithout } from '../support/peers.ts';
+import {
+  creator,
+  keyFiles,
+  legacy,
+  offline,
+  prepare,
+  produce,
+  succeeds,
+  trustIn,
+  unlogged,
+  verified,
+  verifier,
+} from './signed-list.ts';
+
+describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') }, () => {
+  it('is accepted, as attachment and as bundle, with a key of cosign', async (t) => {
+    const prepared = await prepare(t);
+    const { cosign, peers, file, at, name, root, stores } = prepared;
+    await peers.ok('cosign', ['generate-key-pair', '--output-key-prefix', file('k')], {
+      env: { COSIGN_PASSWORD: 'secret' },
+    });
+    succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, legacy, at));
+    succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, at));
+    assert.deepEqual(await verified(prepared, 'attachment'), [name.replace(':1.0', '')]);
+    assert.deepEqual(await verified(prepared, 'bundle'), ['']);
+    // and we sign with it
+    const key = await readKeyFile(await readFile(file('k.key')), Buffer.from('secret'));
+    await assert.rejects(readKeyFile(await readFile(file('k.key')), Buffer.from('other')), {
+      code: 'WRONG_PASSPHRASE',
+    });
+    const own = createSigstoreKeySigner({ key, produce, creator });
+    const [bundle] = (await stores.bundle.open(root)).signatures;
+    assert.ok(bundle !== undefined && (await own.isMine(bundle, { digest: root.digest, identity: name })));
+    await prepared.sign(own);
+    succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
+  });
+
+  it('is not accepted when it is an attestation, which cosign itself takes for a signature', async (t) => {
+    const prepared = await prepare(t);
+    const { cosign, file, at, name, root, stores } = prepared;
+    await keyFiles(prepared);
+    await writeFile(file('predicate.json'), '{"a":1}');
+    const about = ['--predicate', file('predicate.json'), '--type', 'https://example.com/foo/v1'];
+    succeeds(await cosign('attest', '--key', file('k.key'), ...about, ...unlogged, at));
+    succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, name));
+    const { signatures } = await stores.bundle.open(root);
+    const trust = trustIn(await readFile(file('k.pub')));
+    assert.equal(signatures.length, 1);
+    for (const signature of signatures) {
+      assert.ok(signature.kind === 'bundle');
+      await assert.rejects(verifier.verifyBundle(signature, root.digest, trust), /is an attestation/);
+    }
+  });
+
+  it('is accepted, with a key of skopeo', async (t) => {
+    const prepared = await prepare(t);
+    const { peers, file, name } = prepared;
+    await writeFile(file('pw'), 'secret\n');
+    await peers.ok('skopeo', ['generate-sigstore-key', '--output-prefix', file('k'), '--passphrase-file', file('pw')]);
+    const into = ['--dest-tls-verify=false', '--src-tls-verify=false', `docker://${name}`, `docker://${name}`];
+    const by = ['--sign-by-sigstore-private-key', file('k.private'), '--sign-passphrase-file', file('pw')];
+    const global = ['--insecure-policy', '--registries.d', peers.folder];
+    await peers.ok('skopeo', [...global, 'copy', '-q', '--all', '--preserve-digests', ...by, ...into]);
+    assert.deepEqual(await verified(prepared, 'attachment'), [name]);
+    const key = await readKeyFile(await readFile(file('k.private')), Buffer.from('secret'));
+    await prepared.sign(createSigstoreKeySigner({ key, produce: ['attachment'], creator }));
+    assert.deepEqual(await verified(prepared, 'attachment'), [name]);
+  });
+
+  for (const [algorithm, form] of [
+    ['p384', legacy],
+    ['rsa-2048', legacy],
+    ['p384', undefined],
+  ] as const) {
+    it(`is accepted with ${algorithm} as ${form === undefined ? 'a bundle' : 'an attachment'}`, async (t) => {
+      const prepared = await prepare(t);
+      await keyFiles(prepared, algorithm);
+      const { cosign, file, at } = prepared;
+      succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, ...(form === undefined ? [] : [form]), at));
+      assert.equal((await verified(prepared, form === undefined ? 'bundle' : 'attachment')).length, 1);
+    });
+  }
+});
