@@ -1,9 +1,11 @@
 /** From the text of an image name to its location. The only place that knows which transports there are. */
 import { UnsupportedError, UsageError } from '../foundation/errors.ts';
 import { parseReference, withDefaultTag } from '../oci/reference.ts';
+import { containersStorageTransport } from './containers-storage/location.ts';
 import { dirTransport } from './dir/location.ts';
 import { dockerLocation, dockerTransport } from './docker/location.ts';
 import { dockerArchiveTransport } from './docker-archive/location.ts';
+import { dockerDaemonTransport } from './docker-daemon/location.ts';
 import { ociTransport } from './oci/location.ts';
 import { ociArchiveTransport } from './oci-archive/location.ts';
 import { storeTransport } from './store/location.ts';
@@ -15,11 +17,13 @@ const transports: readonly Transport[] = [
   ociArchiveTransport,
   dockerArchiveTransport,
   dirTransport,
+  dockerDaemonTransport,
+  containersStorageTransport,
   storeTransport,
 ];
 
 /** Transports that the peers have and sheaf does not speak yet. */
-const known = new Set(['docker-daemon', 'containers-storage', 'tarball', 'sif']);
+const known = new Set(['tarball', 'sif']);
 
 /** Parses `transport:rest`; `undefined` where the text names no transport. Throws UsageError, UnsupportedError. */
 export function parseLocation(text: string): ImageLocation | undefined {

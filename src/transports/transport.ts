@@ -13,7 +13,15 @@ import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 
 /** Names of transports, as they stand before the colon of an image name. */
-export type TransportName = 'dir' | 'docker' | 'docker-archive' | 'oci' | 'oci-archive' | 'store';
+export type TransportName =
+  | 'containers-storage'
+  | 'dir'
+  | 'docker'
+  | 'docker-archive'
+  | 'docker-daemon'
+  | 'oci'
+  | 'oci-archive'
+  | 'store';
 
 /** What a transport may use to reach its images. */
 export interface TransportEnv {

@@ -28,9 +28,13 @@ import { archivedFiles } from './source.ts';
 const fileMode = 0o644;
 const folderMode = 0o755;
 
-/** Throws IntegrityError where a file is there that is no such archive, StorageError. */
-export async function createOciArchiveDestination(place: LayoutPlace, env: TransportEnv): Promise<ImageDestination> {
-  return new OciArchiveDestination(place, env, await archiveOutput(place.path, env));
+/** With `output` the archive goes there. Throws IntegrityError where a file is there that is no such archive, StorageError. */
+export async function createOciArchiveDestination(
+  place: LayoutPlace,
+  env: TransportEnv,
+  output?: ArchiveOutput,
+): Promise<ImageDestination> {
+  return new OciArchiveDestination(place, env, output ?? (await archiveOutput(place.path, env)));
 }
 
 class OciArchiveDestination implements ImageDestination {
