@@ -2,7 +2,7 @@
  * Plans a copy: reads the source's manifests, asks the destination what it has, and decides for every blob and manifest of
  * the whole list at once. Only reads.
  */
-import { BugError, ConflictError } from '../foundation/errors.ts';
+import { BugError, ConflictError, UnsupportedError, UsageError } from '../foundation/errors.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
@@ -23,6 +23,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
     throw new BugError('layers cannot be compressed without a store');
   }
   const original = await request.source.getManifest();
+  refuseIndex(request, original);
   const current = await request.destination.currentRoot();
   const recipe = requestKey(request);
   // one question first: a destination that names the very root already, and keeps only whole manifests, has it all
@@ -148,9 +149,28 @@ async function tagSteps(
     needs,
   };
   const others = [...new Set(request.tags ?? [])].map(async (tag): Promise<CopyStep> => {
-    if (request.destination.tag === undefined) throw new BugError(`${request.location.format()} takes no tags`);
+    if (request.destination.tag === undefined) throw takesNoTags(request);
     const present = digest !== undefined && (await request.destination.currentRoot(tag)) === digest;
     return { id: `tag ${tag}`, kind: 'tag', manifest: root, tag, present, label: `tag ${tag}`, needs: ['root'] };
   });
   return [main, ...(await Promise.all(others))];
+}
+
+/** Before anything is read or written for nothing. */
+function refuseIndex({ source, location, destination }: CopyRequest, { mediaType }: RawManifest): void {
+  const { manifestTypes: takes } = destination.traits;
+  if (!isIndexType(mediaType) || takes === undefined || takes.some(isIndexType)) return;
+  throw new UnsupportedError(`${source.location.format()} is a list, and ${location.format()} holds single images`, {
+    code: 'INDEX_NOT_SUPPORTED',
+    side: 'destination',
+    hint: 'Choose one image of the list by platform, or write the whole list to a place that holds lists (oci-archive:).',
+  });
+}
+
+function takesNoTags({ location }: CopyRequest): UsageError {
+  return new UsageError(`${location.format()} has no tags to give`, {
+    code: 'NO_TAGS',
+    side: 'destination',
+    hint: 'Leave the tags away, or copy to a place that has them.',
+  });
 }
