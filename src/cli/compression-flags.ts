@@ -26,6 +26,7 @@ export const compressionFlags = {
 
 export const attestationsFlag = Flags.option({
   options: ['keep', 'drop', 'fail'] as const,
+  helpValue: '<keep|drop|fail>',
   summary: 'What becomes of attestations whose image changes: they follow it, go, or stop the command.',
 })();
 
