@@ -49,7 +49,7 @@ export async function createGpgKeySigner(options: KeySignerOptions, session: Ses
       const signed = await sign({ message, signingKeys: key, format: 'binary', date, config: strictness });
       return [{ kind: 'simple', message: signed as Uint8Array }];
     },
-    isMine: (existing, claim) => saysTheSame(existing, claim, [key.toPublic()], now),
+    isMine: (existing, claim) => saysTheSame(existing, claim, [key.toPublic()], new Date(session.clock.now())),
   };
 }
 
