@@ -139,7 +139,7 @@ async function keySigner(
   const unlocking = secret === undefined ? undefined : Buffer.from(secret);
   try {
     const key = await readKeyFile(bytes, unlocking);
-    return { ...createSigstoreKeySigner({ key, produce, creator }), makes: produce };
+    return createSigstoreKeySigner({ key, produce, creator });
   } finally {
     wipe(bytes);
     wipe(unlocking);
@@ -148,7 +148,18 @@ async function keySigner(
 
 /** The YAML file of `--sign-by-sigstore`. */
 async function parameterSigner(file: string, produce: readonly Form[], context: SigningContext): Promise<ImageSigner> {
-  throw new UsageError(`cannot sign as ${file} says`, { code: 'NOT_YET', hint: `${produce.length}${context.creator}` });
+  const [{ parseSigningParameters }, { createParameterSigner }] = await Promise.all([
+    import('../signing/sigstore/parameter-file.ts'),
+    import('../signing/sigstore/parameter-signer.ts'),
+  ]);
+  const parameters = await parseSigningParameters(await readInput(file, 'the parameter file'), file);
+  return createParameterSigner(parameters, {
+    produce,
+    creator: context.creator,
+    env: context.env,
+    readFile: readInput,
+    tell: (message) => process.stderr.write(`${message}\n`),
+  });
 }
 
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {
