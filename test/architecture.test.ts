@@ -34,6 +34,8 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   undici: ['distribution'],
   keytar: ['credentials'],
   'tar-stream': ['archive'],
+  openpgp: ['signing'],
+  yaml: ['signing', 'registry-config'],
 };
 
 /** What a module of the domain may take from Node.js: nothing that reads or writes. */

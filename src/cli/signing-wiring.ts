@@ -147,19 +147,25 @@ async function keySigner(
 }
 
 /** The YAML file of `--sign-by-sigstore`. */
-async function parameterSigner(file: string, produce: readonly Form[], context: SigningContext): Promise<ImageSigner> {
+async function parameterSigner(
+  file: string,
+  produce: readonly Form[],
+  { env, creator }: SigningContext,
+): Promise<ImageSigner> {
   const [{ parseSigningParameters }, { createParameterSigner }] = await Promise.all([
     import('../signing/sigstore/parameter-file.ts'),
     import('../signing/sigstore/parameter-signer.ts'),
   ]);
   const parameters = await parseSigningParameters(await readInput(file, 'the parameter file'), file);
-  return createParameterSigner(parameters, {
+  const signer = await createParameterSigner(parameters, {
     produce,
-    creator: context.creator,
-    env: context.env,
+    creator,
+    env,
     readFile: readInput,
-    tell: (message) => process.stderr.write(`${message}\n`),
+    // without it nobody could sign in, however quiet the run is to be
+    tell: (message) => void process.stderr.write(`${message}\n`),
   });
+  return { ...signer, makes: produce };
 }
 
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {

@@ -1,8 +1,8 @@
 /** Whom the flags of `verify` trust. */
-import type { PublicKey } from 'openpgp';
 import { UsageError } from '../foundation/errors.ts';
 import type { VerifyTrust } from '../operations/verify-image.ts';
 import type { SigstoreTrust, TextRule } from '../signing/policy/attachment-verifier.ts';
+import type { GpgPublicKey } from '../signing/simple/keyring.ts';
 import { homeOf } from './registry-wiring.ts';
 import { readInput } from './signing-wiring.ts';
 
@@ -58,8 +58,8 @@ async function policyTrust({ policy: file, identity }: TrustFlagValues, env: Nod
   return { kind: 'policy', policy };
 }
 
-async function sortedKeys(files: readonly string[]): Promise<{ gpgKeys: PublicKey[]; sigstoreKeys: Uint8Array[] }> {
-  const gpgKeys: PublicKey[] = [];
+async function sortedKeys(files: readonly string[]): Promise<{ gpgKeys: GpgPublicKey[]; sigstoreKeys: Uint8Array[] }> {
+  const gpgKeys: GpgPublicKey[] = [];
   const sigstoreKeys: Uint8Array[] = [];
   const { looksLikeKeyring, readKeyring } = await import('../signing/simple/keyring.ts');
   for (const file of files) {

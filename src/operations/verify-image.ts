@@ -1,5 +1,4 @@
 /** Verifies the signatures of an image: of itself and, of an index, of every instance. Nothing is taken for good in doubt. */
-import type { PublicKey } from 'openpgp';
 import { IntegrityError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
@@ -17,6 +16,7 @@ import { identityMatches } from '../signing/policy/identities.ts';
 import { type Policy, requirementsFor } from '../signing/policy/policy.ts';
 import type { ImageSignature } from '../signing/signature.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
+import type { GpgPublicKey } from '../signing/simple/keyring.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import { scopesOf } from './enforce-policy.ts';
@@ -28,7 +28,7 @@ import { type ManifestOfImage, signedManifests } from './signed-manifests.ts';
 export type VerifyTrust =
   | {
       readonly kind: 'keys';
-      readonly gpgKeys: readonly PublicKey[];
+      readonly gpgKeys: readonly GpgPublicKey[];
       readonly sigstore: readonly SigstoreTrust[];
       /** The name that must be signed, in place of the image's own; without tag and digest, any of the repository. */
       readonly identity?: string | undefined;

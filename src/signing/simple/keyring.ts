@@ -3,6 +3,9 @@ import type { Key, PrivateKey, PublicKey } from 'openpgp';
 import { asError, UsageError } from '../../foundation/errors.ts';
 import { openpgp, strictness } from './openpgp.ts';
 
+/** A public key with its subkeys. */
+export type GpgPublicKey = PublicKey;
+
 /** Bytes of a keyring; no file that people give to verify images is near that. */
 export const maxKeyringBytes = 16 << 20;
 
