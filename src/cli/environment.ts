@@ -9,6 +9,7 @@ import type { Env } from '../operations/environment.ts';
 import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
+import { takeStandardOutput } from './output.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RegistrySideSettings, RunSettings } from './settings.ts';
 import { type StopSignal, watchSignals } from './signals.ts';
@@ -97,7 +98,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       locate,
       host: hostPlatform(),
       standardInput: () => process.stdin,
-      standardOutput: () => process.stdout,
+      standardOutput: takeStandardOutput,
     };
   };
 

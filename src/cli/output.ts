@@ -1,5 +1,5 @@
 /** stdout: the result of a command and nothing else. */
-import { asError, StorageError, systemCode } from '../foundation/errors.ts';
+import { asError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
 
 export interface Output {
   /** One line of the text form of the result; silent with --json, where the JSON document takes its place. */
@@ -10,17 +10,32 @@ export interface Output {
   json(document: unknown): void;
 }
 
+/** Whether stdout holds an archive; the text of the result goes to stderr then, lest it end up in the archive. */
+let holdsArchive = false;
+
+/** stdout for an archive, which takes it for itself. Throws UsageError ARCHIVE_TO_TERMINAL. */
+export function takeStandardOutput(): NodeJS.WriteStream {
+  if (process.stdout.isTTY) {
+    throw new UsageError('an archive cannot be shown on a terminal', {
+      code: 'ARCHIVE_TO_TERMINAL',
+      hint: 'Redirect the output to a file or another program.',
+    });
+  }
+  holdsArchive = true;
+  return process.stdout;
+}
+
 export function createOutput(stream: NodeJS.WritableStream, jsonOnly: boolean): Output {
+  const write = (bytes: Uint8Array | string): void => {
+    const instead = holdsArchive && stream === process.stdout;
+    (instead ? process.stderr : stream).write(bytes);
+  };
   return {
     print: (line) => {
-      if (!jsonOnly) stream.write(`${line}\n`);
+      if (!jsonOnly) write(`${line}\n`);
     },
-    raw: (bytes) => {
-      stream.write(bytes);
-    },
-    json: (document) => {
-      stream.write(`${JSON.stringify(document, undefined, 2)}\n`);
-    },
+    raw: write,
+    json: (document) => write(`${JSON.stringify(document, undefined, 2)}\n`),
   };
 }
 

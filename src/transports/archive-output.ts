@@ -56,7 +56,13 @@ export function streamOutput(where: string, openStream: () => Writable): Archive
     where,
     workFolder: join(tmpdir(), `sheaf-archive-${randomUUID()}.tmp`),
     rewritable: false,
-    write: (write) => write(openStream()),
+    async write(write) {
+      try {
+        await write(openStream());
+      } catch (thrown) {
+        throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write to ${where}`);
+      }
+    },
   };
 }
 
