@@ -87,7 +87,8 @@ function credsOf(flags: FlagValues, prefix: Side): string | undefined {
   const [creds, username, password] = ['creds', 'username', 'password'].map(
     (name) => flags[`${prefix}${name}`],
   ) as Array<string | undefined>;
-  if (username === undefined && password === undefined) return creds;
+  // without a side these are login's, which asks for what is not given
+  if (prefix === '' || (username === undefined && password === undefined)) return creds;
   if (creds !== undefined) {
     throw new UsageError(`--${prefix}creds and --${prefix}username exclude each other`, {
       code: 'FLAG_CONFLICT',

@@ -74,6 +74,7 @@ describe('settingsOf', () => {
     const named = settingsOf({ 'dest-username': 'me', 'dest-password': 'a:b' });
     assert.equal(named.destination.creds, 'me:a:b');
     assert.equal(named.registry.creds, undefined);
+    assert.equal(settingsOf({ username: 'me' }).registry.creds, undefined, 'that is a flag of login');
   });
 
   it('refuses contradictions within a side, and names the flags', () => {
