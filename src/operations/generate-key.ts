@@ -1,0 +1,107 @@
+/** Makes a pair of keys for signing and writes it to two files. */
+import { access, open, rm } from 'node:fs/promises';
+import { storageError } from '../foundation/atomic-file.ts';
+import { ConflictError, systemCode, UsageError } from '../foundation/errors.ts';
+import type { KeyAlgorithm } from '../signing/sigstore/keys.ts';
+import type { GpgAlgorithm } from '../signing/simple/generate-key.ts';
+
+export type KindOfKey =
+  | { readonly type: 'sigstore'; readonly algorithm: KeyAlgorithm }
+  | { readonly type: 'gpg'; readonly algorithm: GpgAlgorithm; readonly name?: string; readonly email: string };
+
+export type GenerateKeyRequest = KindOfKey & {
+  /** Files are this with `.key` and `.pub` behind it. */
+  readonly prefix: string;
+  /** In UTF-8, may be empty; it stays the caller's, who is to wipe it. */
+  readonly passphrase: Uint8Array;
+};
+
+export interface GeneratedKey {
+  readonly privateKeyFile: string;
+  readonly publicKeyFile: string;
+  /** `sha256:` and the hash of a sigstore key; the fingerprint of a GPG key. */
+  readonly fingerprint: string;
+}
+
+/** Throws ConflictError KEY_EXISTS: nothing is ever overwritten; StorageError; UsageError INVALID_EMAIL. */
+export async function generateKey(request: GenerateKeyRequest): Promise<GeneratedKey> {
+  const [privateKeyFile, publicKeyFile] = [`${request.prefix}.key`, `${request.prefix}.pub`];
+  for (const path of [privateKeyFile, publicKeyFile]) await requireAbsent(path);
+  const { privateKey, publicKey, fingerprint } = await made(request);
+  try {
+    await writeNew(privateKeyFile, privateKey, 0o600);
+  } finally {
+    privateKey.fill(0);
+  }
+  try {
+    await writeNew(publicKeyFile, publicKey, 0o644);
+  } catch (thrown) {
+    await rm(privateKeyFile, { force: true });
+    throw thrown;
+  }
+  return { privateKeyFile, publicKeyFile, fingerprint };
+}
+
+interface Made {
+  readonly privateKey: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly fingerprint: string;
+}
+
+async function made(request: GenerateKeyRequest): Promise<Made> {
+  if (request.type === 'gpg') {
+    const { algorithm, name, email } = request;
+    if (!/^[^\s<>@]+@[^\s<>@]+$/.test(email)) {
+      throw new UsageError(`"${email}" is no mail address`, {
+        code: 'INVALID_EMAIL',
+        hint: 'Write it as me@example.com.',
+      });
+    }
+    const { generateGpgKey } = await import('../signing/simple/generate-key.ts');
+    const passphrase = Buffer.from(request.passphrase).toString('utf8');
+    const key = await generateGpgKey({ algorithm, email, passphrase, ...(name === undefined ? {} : { name }) });
+    return { ...key, privateKey: Buffer.from(key.privateKey), publicKey: Buffer.from(key.publicKey) };
+  }
+  const [{ encodeKeyFile }, { encodePublicKey, generateKeys, keyId }] = await Promise.all([
+    import('../signing/sigstore/key-file.ts'),
+    import('../signing/sigstore/keys.ts'),
+  ]);
+  const keys = await generateKeys(request.algorithm);
+  return {
+    privateKey: await encodeKeyFile(keys.privateKey, request.passphrase, 'cosign'),
+    publicKey: Buffer.from(encodePublicKey(keys.publicKey)),
+    fingerprint: `sha256:${Buffer.from(keyId(keys.publicKey)).toString('hex')}`,
+  };
+}
+
+async function requireAbsent(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT') return;
+    throw storageError(thrown, `cannot write ${path}`);
+  }
+  throw exists(path);
+}
+
+async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  try {
+    const file = await open(path, 'wx', mode);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (thrown) {
+    if (systemCode(thrown) === 'EEXIST') throw exists(path);
+    throw storageError(thrown, `cannot write ${path}`);
+  }
+}
+
+function exists(path: string): ConflictError {
+  return new ConflictError(`${path} is there already, and keys are not overwritten`, {
+    code: 'KEY_EXISTS',
+    hint: 'Choose another name with --output-key-prefix, or move the old key away.',
+  });
+}

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { type GenerateKeyRequest, generateKey } from '../../src/operations/generate-key.ts';
+import { readKeyFile } from '../../src/signing/sigstore/key-file.ts';
+import { keyId, parsePublicKeys, signBytes, verifyBytes } from '../../src/signing/sigstore/keys.ts';
+import { readSecretKeys } from '../../src/signing/simple/keyring.ts';
+import { testFolder } from '../support/folders.ts';
+
+const passphrase = (): Uint8Array => Buffer.from('secret');
+
+describe('generateKey', () => {
+  it('writes a key that only its owner can read, and its public half', async (t) => {
+    const prefix = join(await testFolder(t), 'k');
+    const made = await generateKey({ type: 'sigstore', algorithm: 'p256', prefix, passphrase: passphrase() });
+    assert.deepEqual([made.privateKeyFile, made.publicKeyFile], [`${prefix}.key`, `${prefix}.pub`]);
+    assert.equal((await stat(made.privateKeyFile)).mode & 0o777, 0o600);
+    const key = await readKeyFile(await readFile(made.privateKeyFile), passphrase());
+    const [publicKey] = parsePublicKeys(await readFile(made.publicKeyFile));
+    assert.ok(publicKey);
+    assert.ok(verifyBytes(publicKey, Buffer.from('x'), signBytes(key, Buffer.from('x'), 'sha256')));
+    assert.equal(made.fingerprint, `sha256:${Buffer.from(keyId(publicKey)).toString('hex')}`);
+  });
+
+  it('overwrites nothing, and leaves nothing behind when it cannot write both', async (t) => {
+    for (const name of ['k.key', 'k.pub']) {
+      const folder = await testFolder(t);
+      await writeFile(join(folder, name), 'mine');
+      const request = { type: 'sigstore', algorithm: 'p256', passphrase: passphrase() } as const;
+      await assert.rejects(generateKey({ ...request, prefix: join(folder, 'k') }), { code: 'KEY_EXISTS' });
+      assert.deepEqual(await readdir(folder), [name]);
+      assert.equal(await readFile(join(folder, name), 'utf8'), 'mine');
+      await assert.rejects(generateKey({ ...request, prefix: join(folder, 'no', 'k') }), { kind: 'storage' });
+    }
+  });
+
+  it('writes GPG keys, locked with the passphrase', async (t) => {
+    const folder = await testFolder(t);
+    const request: GenerateKeyRequest = {
+      type: 'gpg',
+      algorithm: 'ed25519',
+      name: 'Release Team',
+      email: 'release@example.com',
+      prefix: join(folder, 'k'),
+      passphrase: passphrase(),
+    };
+    const made = await generateKey(request);
+    assert.match(made.fingerprint, /^[0-9A-F]{40}$/);
+    assert.match(await readFile(made.publicKeyFile, 'utf8'), /^-----BEGIN PGP PUBLIC KEY BLOCK-----/);
+    const [key] = await readSecretKeys(await readFile(made.privateKeyFile), 'k');
+    assert.equal(key?.isDecrypted(), false);
+    assert.deepEqual(key?.getUserIDs(), ['Release Team <release@example.com>']);
+    const open = await generateKey({ ...request, prefix: join(folder, 'open'), passphrase: Buffer.alloc(0) });
+    const [unlocked] = await readSecretKeys(await readFile(open.privateKeyFile), 'k');
+    assert.equal(unlocked?.isDecrypted(), true);
+    await assert.rejects(generateKey({ ...request, prefix: join(folder, 'bad'), email: 'nobody' }), {
+      code: 'INVALID_EMAIL',
+    });
+  });
+});
