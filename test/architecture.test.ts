@@ -34,6 +34,13 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   undici: ['distribution'],
   keytar: ['credentials'],
   'tar-stream': ['archive'],
+  '@noble/ciphers': ['signing'],
+  '@sigstore/bundle': ['signing'],
+  '@sigstore/protobuf-specs': ['signing'],
+  '@sigstore/sign': ['signing'],
+  '@sigstore/verify': ['signing'],
+  openpgp: ['signing'],
+  yaml: ['registry-config', 'signing'],
   openpgp: ['signing'],
   yaml: ['signing', 'registry-config'],
 };
