@@ -181,7 +181,7 @@ export class EngineClient {
   }
 }
 
-/** The body of a request as a plain stream, which goes down with the request. */
+/** The body of a request as a plain stream. It goes down with the request, not the other way round: an answer may be left. */
 function bodyOf(request: ClientRequest): Writable {
   const body = new Writable({
     highWaterMark: 1 << 20,
@@ -190,10 +190,6 @@ function bodyOf(request: ClientRequest): Writable {
       else request.once('drain', () => done());
     },
     final: (done) => void request.end(done),
-    destroy(error, done) {
-      if (error !== null) request.destroy();
-      done(error);
-    },
   });
   request.once('error', (error) => body.destroy(error));
   // an answer before the end is a refusal
