@@ -41,7 +41,8 @@ export { type DescribedImage, type DescribedIndex, describeImage } from './opera
 export { describeTree, type TreeNode } from './operations/describe-tree.ts';
 export type { Env } from './operations/environment.ts';
 export { inspectImage } from './operations/inspect-list.ts';
-export { type PushedList, type PushListRequest, pushList } from './operations/push-list.ts';
+export type { PlannedCopy } from './operations/plan-and-execute.ts';
+export { type PushListRequest, pushList } from './operations/push-list.ts';
 export { removeInstances } from './operations/remove-instances.ts';
 export { type Registry, type RegistryOptions, startRegistry } from './registry-server/server.ts';
 export type { ListRecord, ListStore } from './store/list-store.ts';

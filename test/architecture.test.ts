@@ -41,8 +41,6 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/verify': ['signing'],
   openpgp: ['signing'],
   yaml: ['registry-config', 'signing'],
-  openpgp: ['signing'],
-  yaml: ['signing', 'registry-config'],
 };
 
 /** What a module of the domain may take from Node.js: nothing that reads or writes. */

@@ -5,6 +5,7 @@
 import { isatty } from 'node:tty';
 import type { RegistryPool } from '../distribution/registry-pool.ts';
 import { createSession, type Session } from '../foundation/session.ts';
+import type { PolicyGuard, UsedSource } from '../operations/enforce-policy.ts';
 import type { Env } from '../operations/environment.ts';
 import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
@@ -82,6 +83,16 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     );
     return routes;
   };
+  let guard: Promise<PolicyGuard> | undefined;
+  const checkSource = async (operations: Env, source: UsedSource): Promise<void> => {
+    if (source.location.transport === 'store') return;
+    const [{ policyGuard }, { enforcePolicy }] = await Promise.all([
+      import('./signing-wiring.ts'),
+      import('../operations/enforce-policy.ts'),
+    ]);
+    guard ??= policyGuard({ policy: settings.policy, 'registries-d': settings.registriesD }, { env, session });
+    await enforcePolicy(operations, await guard, source);
+  };
   const operationsOf = async (side: RegistrySideSettings): Promise<Env> => {
     const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([
       storeOpener(),
@@ -90,7 +101,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       import('../transports/image-names.ts'),
       import('../oci/platform.ts'),
     ]);
-    return {
+    const operations: Env = {
       session,
       registries,
       routes: ways,
@@ -99,7 +110,9 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       host: hostPlatform(),
       standardInput: () => process.stdin,
       standardOutput: takeStandardOutput,
+      checkSource: (source) => checkSource(operations, source),
     };
+    return operations;
   };
 
   return {

@@ -14,6 +14,9 @@ export interface RunSettings {
   registry: RegistrySideSettings;
   /** The destination of a transfer; the same object as `registry` where both are reached in the same way. */
   destination: RegistrySideSettings;
+  /** policy.json and registries.d in place of those of the machine. */
+  policy: string | undefined;
+  registriesD: string | undefined;
   retry: { maxRetries: number; delayMs: number | undefined };
 }
 
@@ -46,6 +49,8 @@ export function settingsOf(flags: FlagValues): RunSettings {
     parallel: flags['parallel'] as number | undefined,
     registry: source,
     destination: isDeepStrictEqual(source, destination) ? source : destination,
+    policy: flags['policy'] as string | undefined,
+    registriesD: flags['registries-d'] as string | undefined,
     retry: {
       maxRetries: (flags['retry'] as number | undefined) ?? 3,
       delayMs: flags['retry-delay'] as number | undefined,

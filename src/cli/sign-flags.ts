@@ -58,3 +58,13 @@ export const signFlags = {
     helpGroup: 'SIGNATURES',
   }),
 };
+
+/** Of commands that read images from elsewhere. */
+export const policyFlag = {
+  policy: Flags.string({
+    aliases: ['signature-policy'],
+    summary: 'policy.json that sources must satisfy, in place of that of the machine.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+  }),
+};

@@ -33,6 +33,8 @@ export interface CopyRequest {
   readonly attestations?: AttestationPolicy;
   /** Refuse whatever changes a digest. */
   readonly preserveDigests?: boolean;
+  /** The root is to be read even where the destination is known to have what would become of it (to sign it). */
+  readonly needsRoot?: boolean;
   /** More tags for the root beside the location's own. */
   readonly tags?: readonly string[];
   readonly host: Platform;

@@ -36,17 +36,18 @@ export interface ExecuteOptions {
   /** For layers that are compressed, and for what is learned on the way. */
   readonly store?: Store;
   /**
-   * Runs when everything is at the destination but the root's name: the last moment to put something beside the manifests
-   * (signatures). What it throws leaves the name where it was.
+   * Puts something beside the manifests (signatures) before the root gets its name; what it throws leaves the name where it
+   * was. Runs beside the transfers where all digests are known from the beginning, else after them; also where the root has
+   * its name already.
    */
-  readonly beforeTag?: (manifests: ExecutedManifests) => Promise<void>;
+  readonly beforeTag?: (made: MadeManifests) => Promise<void>;
 }
 
-/** What the destination has now, by what the source called it. */
-export interface ExecutedManifests {
+/** What the destination has, or is about to have. */
+export interface MadeManifests {
   readonly root: RawManifest;
-  /** The instances below the root, nested ones too, each once. */
-  readonly instances: readonly Digest[];
+  /** A manifest below the root, by its digest at the destination. */
+  getManifest(digest: Digest): Promise<RawManifest>;
 }
 
 export async function executePlan(
@@ -121,19 +122,26 @@ export async function executePlan(
   const tag = async (step: TagStep): Promise<StepOutcome> => {
     const root = resolve(step.manifest);
     manifests.set(step.id, root);
-    if (step.tag === undefined && options.beforeTag !== undefined) {
-      const instances = new Set<Digest>();
-      for (const other of plan.steps) {
-        if (other.kind === 'put-manifest' || other.kind === 'put-index') instances.add(resolve(other.manifest).digest);
-      }
-      await options.beforeTag({ root, instances: [...instances] });
-    }
+    if (step.tag === undefined) await (beside ?? options.beforeTag?.(madeManifests(root)));
     if (step.present) return 'reused';
     if (step.tag === undefined) await destination.commit(root);
     else if (destination.tag === undefined) throw new BugError(`${plan.destination} takes no tags`);
     else await destination.tag(root, step.tag);
     return 'written';
   };
+
+  const madeManifests = (root: RawManifest): MadeManifests => ({
+    root,
+    async getManifest(digest) {
+      const known = [...manifests.values()].find((manifest) => manifest.digest === digest && manifest.bytes.length > 0);
+      return known ?? source.getManifest(digest);
+    },
+  });
+  for (const step of plan.steps) {
+    if ('manifest' in step && !isDraft(step.manifest)) manifests.set(step.id, step.manifest);
+  }
+  const beside = isDraft(plan.root) ? undefined : options.beforeTag?.(madeManifests(plan.root));
+  beside?.catch(stopAll);
 
   const done = new Map<string, Promise<void>>();
   const start = async (step: CopyStep): Promise<void> => {
@@ -160,7 +168,7 @@ export async function executePlan(
     });
     done.set(step.id, run);
   }
-  await Promise.allSettled(done.values());
+  await Promise.allSettled([...done.values(), beside]);
   if (failure !== undefined) throw failure;
   const root = results.manifest('root');
   mover.finished(plan, root);

@@ -67,7 +67,7 @@ function expectedRoot(request: CopyRequest, original: RawManifest, recipe: strin
     request.attestations === 'drop' ||
     targetFormat(request, original.mediaType) !== undefined;
   if (!changes && isWhole) return original;
-  if (request.preserveDigests === true) return undefined;
+  if (request.preserveDigests === true || request.needsRoot === true) return undefined;
   const known = request.store?.knowledge.conversion(original.digest, recipe);
   return known && { ...known, bytes: new Uint8Array() };
 }

@@ -1,19 +1,19 @@
 /** Pushes a list with everything it references: plan, execute, and only then the digest file and `--rm`. */
 
-import type { AttestationPolicy, ManifestFormat } from '../copy/copy-request.ts';
-import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
-import type { CopyPlan } from '../copy/plan.ts';
-import { planCopy } from '../copy/plan-copy.ts';
+import type { AttestationPolicy, CopyRequest, ManifestFormat } from '../copy/copy-request.ts';
 import type { CompressionRecipe } from '../copy/recipe.ts';
 import type { InstanceSelection } from '../copy/select-instances.ts';
 import { ConflictError } from '../foundation/errors.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { formatPlatform, type PlatformSpec, samePlatform } from '../oci/platform.ts';
+import type { ListRecord } from '../store/list-store.ts';
 import { listLocation } from '../transports/store/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
+import { type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
+import type { SigningRequest } from './sign-pushed.ts';
 
 export interface PushListRequest {
   /** Name or ID. */
@@ -28,26 +28,22 @@ export interface PushListRequest {
   readonly addCompression?: readonly CompressionRecipe[];
   /** What becomes of attestations whose images change; default `keep`. */
   readonly attestations?: AttestationPolicy;
+  /** Signs everything before the tag moves. */
+  readonly signing?: SigningRequest;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
   readonly dryRun: boolean;
 }
 
-export interface PushedList {
-  readonly plan: CopyPlan;
-  /** `undefined` after a dry run. */
-  readonly result?: CopyResult;
-}
-
-export async function pushList(env: Env, request: PushListRequest): Promise<PushedList> {
+export async function pushList(env: Env, request: PushListRequest): Promise<PlannedCopy> {
   const record = env.store().lists.read(request.list);
   requirePlatforms(record.index, request.require);
+  await checkPlaces(env, record);
   await using source = await openVerifiedSource(listLocation(record.id), env);
   await using destination = await request.destination.openDestination(env);
-  const store = env.store();
-  const { select, unselected, tags, format, compression, addCompression, attestations } = request;
-  const plan = await planCopy({
+  const { select, unselected, tags, format, compression, addCompression, attestations, signing } = request;
+  const copy: CopyRequest = {
     source,
     destination,
     location: request.destination,
@@ -55,14 +51,24 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Push
     unselected,
     tags,
     host: env.host,
-    store,
+    store: env.store(),
     ...(format === undefined ? {} : { format }),
     ...(compression === undefined ? {} : { compression }),
     ...(addCompression === undefined ? {} : { addCompression }),
     ...(attestations === undefined ? {} : { attestations }),
-  });
-  if (request.dryRun) return { plan };
-  return { plan, result: await executePlan(env.session, plan, source, destination, { store }) };
+  };
+  return planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+}
+
+/** Instances come from where they are now: the policy of this machine has its word there too. */
+async function checkPlaces(env: Env, { index, locations }: ListRecord): Promise<void> {
+  await Promise.all(
+    index.manifests.map(async (entry) => {
+      const [place] = locations[entry.digest] ?? [];
+      if (place === undefined) return;
+      await env.checkSource?.({ location: env.locate(place), root: entry, used: [entry] });
+    }),
+  );
 }
 
 /** Throws ConflictError REQUIRED_PLATFORMS unless each required platform stands on the list exactly once. */

@@ -39,7 +39,9 @@ const maxConfigBytes = 4 << 20;
 export async function readImage(env: Env, location: ImageLocation, taking: Taking): Promise<ReadImage> {
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
-  return isIndexType(root.mediaType) ? readIndex(env, source, root, taking) : readSingle(source, root);
+  if (isIndexType(root.mediaType)) return readIndex(env, source, root, taking);
+  await env.checkSource?.({ location, root: descriptorOf(root), used: [descriptorOf(root)] });
+  return readSingle(source, root);
 }
 
 async function readIndex(env: Env, source: VerifiedSource, root: RawManifest, taking: Taking): Promise<ReadImage> {
@@ -48,6 +50,7 @@ async function readIndex(env: Env, source: VerifiedSource, root: RawManifest, ta
     typeof taking === 'object' && 'one' in taking
       ? [chooseInstance(index, taking.one, env.host)]
       : selectInstances(index, taking, env.host);
+  await env.checkSource?.({ location: source.location, root: descriptorOf(root), used: chosen });
   const content: KeptBlob[] = [];
   const entries = await Promise.all(chosen.map((entry) => withPlatform(source, entry, content)));
   const locations = new Map<Digest, readonly string[]>();

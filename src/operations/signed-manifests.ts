@@ -13,11 +13,14 @@ export interface ManifestOfImage extends SignedManifest {
   readonly platform?: string;
 }
 
+/** Where manifests below a root are read. */
+export type ManifestReader = Pick<VerifiedSource, 'location' | 'getManifest'>;
+
 /** An index names other indexes this deep at most. */
 const maxDepth = 8;
 
 /** The root first, each manifest once, indexes in indexes with what they name. Instances are not read: their digests say all. */
-export async function signedManifests(source: VerifiedSource, root: RawManifest): Promise<readonly ManifestOfImage[]> {
+export async function signedManifests(source: ManifestReader, root: RawManifest): Promise<readonly ManifestOfImage[]> {
   if (!isIndexType(root.mediaType)) return [entryOf(root, 'image')];
   const found = new Map<Digest, ManifestOfImage>([[root.digest, entryOf(root, 'index')]]);
   await collect(source, root, found, 0);
@@ -29,7 +32,7 @@ function entryOf({ mediaType, digest, bytes }: RawManifest, role: ManifestOfImag
 }
 
 async function collect(
-  source: VerifiedSource,
+  source: ManifestReader,
   raw: RawManifest,
   found: Map<Digest, ManifestOfImage>,
   depth: number,

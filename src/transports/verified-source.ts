@@ -91,7 +91,7 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
  * Parses what came from `source`: a document that is malformed is told with the place that it came from. Passes on what
  * `parse` throws.
  */
-export function parsed<T>(source: VerifiedSource, parse: () => T): T {
+export function parsed<T>(source: Pick<VerifiedSource, 'location'>, parse: () => T): T {
   try {
     return parse();
   } catch (thrown) {

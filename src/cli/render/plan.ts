@@ -5,15 +5,24 @@ import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
 import { formatBytes } from './texts.ts';
 
+/** Who signs what is pushed, before the tag moves. */
+export interface Signed {
+  readonly signers: readonly string[];
+  readonly identity: string;
+}
+
 /** Lines that say what would be done, in the order in which it would be. */
-export function renderPlan(plan: CopyPlan): string[] {
+export function renderPlan(plan: CopyPlan, signed?: Signed): string[] {
   const head = [`Plan: ${plan.source} -> ${plan.destination}`];
   const steps = plan.steps.map((step) => `  ${describeStep(step)}`);
   const notes = [...plan.notes, ...plan.changes].map((note) => `  note: ${note}`);
   const total = isNothingToDo(plan)
     ? 'Nothing to do: everything is there already.'
     : `${plan.steps.length} steps, at most ${formatBytes(plan.bytes)} to send, root ${nameOf(plan.root)}`;
-  return [...head, ...steps, ...notes, total];
+  const signers = (signed?.signers ?? []).map(
+    (signer) => `  sign          every manifest as ${signed?.identity}, by ${signer}`,
+  );
+  return [...head, ...steps, ...signers, ...notes, total];
 }
 
 function describeStep(step: CopyStep): string {
@@ -40,7 +49,7 @@ function nameOf(document: RawManifest | ManifestDraft): string {
 }
 
 /** The plan as data, without the bytes of documents. */
-export function planDocument(plan: CopyPlan): unknown {
+export function planDocument(plan: CopyPlan, signed?: Signed): unknown {
   return {
     source: plan.source,
     destination: plan.destination,
@@ -48,6 +57,7 @@ export function planDocument(plan: CopyPlan): unknown {
     mediaType: plan.root.mediaType,
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
+    ...(signed === undefined ? {} : { signed }),
     notes: plan.notes,
     changes: plan.changes,
     steps: plan.steps.map((step) => {

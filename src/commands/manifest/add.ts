@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf, entryChanges, entryFlags } from '../../cli/manifest-flags.ts';
+import { policyFlag } from '../../cli/sign-flags.ts';
 import { takingOf } from '../../cli/taking.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { AddedInstances } from '../../operations/add-instances.ts';
@@ -64,6 +65,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     ...entryFlags,
     artifact: Flags.boolean({ summary: 'The arguments are files: make an artifact of them.', helpGroup: 'ARTIFACT' }),
     ...artifactFlags,
+    ...policyFlag,
     ...registryFlags,
   };
 

@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf } from '../../cli/manifest-flags.ts';
+import { policyFlag } from '../../cli/sign-flags.ts';
 import { takingOf } from '../../cli/taking.ts';
 
 export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
@@ -38,6 +39,7 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
       hidden: true,
       aliases: ['override-arch'],
     }),
+    ...policyFlag,
     ...registryFlags,
   };
 

@@ -4,25 +4,17 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, compressionFlags, compressionRequest } from '../../cli/compression-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
+import { pushSigning } from '../../cli/push-signing.ts';
+import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 import type { ManifestFormat } from '../../copy/copy-request.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { ListRecord } from '../../store/list-store.ts';
 
-/** Flags of the peers that wait for the part of sheaf that signs. */
-const waiting = {
-  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures.' }),
-  'sign-by': Flags.string({ summary: 'Sign with this GPG key.', helpValue: 'FINGERPRINT' }),
-  'sign-by-sigstore': Flags.string({ summary: 'Sign as this parameter file says.', helpValue: 'FILE' }),
-  'sign-by-sigstore-private-key': Flags.string({ summary: 'Sign with this sigstore key.', helpValue: 'FILE' }),
-  'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', helpValue: 'FINGERPRINT' }),
-  'sign-passphrase-file': Flags.string({ summary: 'File with the passphrase of the key.', helpValue: 'FILE' }),
-  'signature-policy': Flags.string({ summary: 'Policy file for the source.', helpValue: 'FILE', aliases: ['policy'] }),
-  'signature-store': repeatable({ summary: 'Where signatures go.', helpValue: 'PLACE' }),
+/** What the peers can be told and sheaf does in any case, or cannot do. */
+const hidden = {
+  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (never done).', hidden: true }),
+  'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', hidden: true }),
 };
-
-const hidden = Object.fromEntries(
-  Object.entries(waiting).map(([name, flag]) => [name, { ...flag, hidden: true }]),
-) as typeof waiting;
 
 const formats: ReadonlyMap<string, ManifestFormat> = new Map([
   ['oci', 'oci'],
@@ -60,6 +52,9 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
     rm: Flags.boolean({ summary: 'Remove the list after success.', aliases: ['purge'], charAliases: ['p'] }),
     ...dryRunFlag,
+    ...signFlags,
+    ...signatureStoreFlags,
+    ...policyFlag,
     ...hidden,
     ...progressFlags,
     ...registryFlags,
@@ -67,10 +62,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
 
   async run(): Promise<unknown> {
     const { flags } = this;
-    for (const name of Object.keys(waiting)) {
-      if (flags[name as keyof typeof waiting] !== undefined && flags[name as keyof typeof waiting] !== false)
-        throw notYet(name);
-    }
+    if (flags['sign-by-sq-fingerprint'] !== undefined) throw notYet('sign-by-sq-fingerprint');
     const { pushList } = await import('../../operations/push-list.ts');
     const { parseDestination } = await import('../../transports/image-names.ts');
     const { parsePlatform } = await import('../../oci/platform.ts');
@@ -84,9 +76,10 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     const platforms = flags.platform?.map(parsePlatform);
     const require = (flags.require ?? []).map(parsePlatform);
+    const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
-    const { plan, result } = await pushList(env, {
+    const { plan, result, signed } = await pushList(env, {
       list: record.id,
       destination: parseDestination(this.args.destination ?? ownName(record, this.args.list)),
       select: platforms === undefined ? (flags.all === false ? 'none' : 'all') : { platforms },
@@ -96,11 +89,12 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       dryRun: flags['dry-run'],
       ...(format === undefined ? {} : { format }),
       ...compression,
+      ...signing,
     });
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
-      for (const line of renderPlan(plan)) this.output.print(line);
-      return planDocument(plan);
+      for (const line of renderPlan(plan, signed)) this.output.print(line);
+      return planDocument(plan, signed);
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
@@ -110,7 +104,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(root.digest);
-    return { digest: root.digest, mediaType: root.mediaType, destination: plan.destination, ...counts };
+    return { digest: root.digest, mediaType: root.mediaType, destination: plan.destination, ...counts, ...signed };
   }
 
   #format(): ManifestFormat | undefined {

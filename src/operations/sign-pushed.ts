@@ -1,0 +1,68 @@
+/** Signs what a push or a copy brings to its destination, before the tag moves: nobody sees a tag of something unsigned. */
+import type { MadeManifests } from '../copy/execute-plan.ts';
+import type { RawManifest } from '../oci/descriptor.ts';
+import type { RegistriesD } from '../registry-config/registries-d.ts';
+import { signManifests } from '../signing/sign-manifests.ts';
+import type { SignatureStoreName } from '../signing/signature-store.ts';
+import type { ImageSigner } from '../signing/signer.ts';
+import type { ImageLocation } from '../transports/transport.ts';
+import type { Env } from './environment.ts';
+import { signIdentity } from './sign-image.ts';
+import { signatureStores } from './signature-stores.ts';
+import { signedManifests } from './signed-manifests.ts';
+
+/** Who signs, and where signatures go. */
+export interface SigningRequest {
+  /** At least one. */
+  readonly signers: readonly ImageSigner[];
+  readonly stores: ReadonlySet<SignatureStoreName>;
+  /** The name to sign, in place of the destination's. */
+  readonly identity?: string | undefined;
+  registriesD(): Promise<RegistriesD>;
+}
+
+/** The two moments at which signatures may be written. */
+export interface PushSigning {
+  /** For {@link executePlan}. */
+  readonly beforeTag?: (made: MadeManifests) => Promise<void>;
+  /** After it, with what it has pushed: for places that hold signatures only beside an image that stands. */
+  afterwards(root: RawManifest): Promise<void>;
+  readonly signers: readonly string[];
+  readonly identity: string;
+}
+
+/**
+ * Checks what can be checked before anything is sent.
+ *
+ * @throws UsageError NO_IDENTITY, BAD_IDENTITY; UnsupportedError NO_SIGNATURES
+ */
+export async function signPushed(
+  env: Env,
+  location: ImageLocation,
+  request: SigningRequest,
+  original: RawManifest,
+): Promise<PushSigning> {
+  const { signers, registriesD } = request;
+  const identity = signIdentity(location, request.identity);
+  const options = { only: request.stores, registriesD, reading: false } as const;
+  await signatureStores(env, location, original.digest, options);
+  const sign = async ({ root, getManifest }: MadeManifests): Promise<void> => {
+    const reader = {
+      location,
+      getManifest: (digest?: typeof root.digest) =>
+        digest === undefined ? Promise.resolve(root) : getManifest(digest),
+    };
+    const manifests = await signedManifests(reader, root);
+    const stores = await signatureStores(env, location, root.digest, options);
+    await signManifests(env.session, { manifests, identity, signers, stores });
+  };
+  const described = { signers: signers.map((signer) => signer.describe()), identity };
+  if (location.transport === 'docker') return { ...described, beforeTag: sign, afterwards: async () => {} };
+  return {
+    ...described,
+    async afterwards(root) {
+      await using source = await location.openSource(env);
+      await sign({ root, getManifest: (digest) => source.getManifest(digest) });
+    },
+  };
+}
