@@ -1,0 +1,86 @@
+/** Images that podman and buildah built or pulled are read as podman and skopeo read them. */
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Digest } from '../../src/oci/digest.ts';
+import { leasePort } from '../support/ports.ts';
+import { withRegistry } from '../support/registry.ts';
+import { filesIn, layersIn, skip, world } from './local-storage.ts';
+
+for (const driver of ['vfs', 'overlay'] as const) {
+  test(`a list that podman built (${driver}) has the digests that podman pushes`, { skip }, async (t) => {
+    const { folder, storage, sheaf, podman, skopeo } = await world(t, driver);
+    for (const [name, theirs] of [
+      ['localhost/built:amd64', () => skopeo('copy', `${storage}localhost/built:amd64`, `dir:${folder}/theirs`)],
+      ['localhost/list:1', () => podman('manifest', 'push', '--all', 'localhost/list:1', `dir:${folder}/theirs`)],
+    ] as const) {
+      await theirs();
+      await sheaf.ok('image', 'copy', '--all', `${storage}${name}`, `dir:${folder}/ours`);
+      const ours = await filesIn(join(folder, 'ours'));
+      assert.deepEqual(ours, await filesIn(join(folder, 'theirs')), name);
+      assert.ok(Object.keys(ours).length > 4);
+      await Promise.all(['ours', 'theirs'].map((one) => rm(join(folder, one), { recursive: true })));
+    }
+  });
+}
+
+test('a list of images that podman built goes to a registry with the layers that podman sends there', {
+  skip,
+}, async (t) => {
+  const { folder, storage, sheaf, podman, skopeo } = await world(t, 'vfs');
+  const registry = await withRegistry(t, { port: await leasePort(t) });
+  await podman('manifest', 'push', '--all', 'localhost/list:1', `docker://${registry.host}/theirs/list:1`);
+  await sheaf.ok('manifest', 'create', 'ours');
+  // podman may give the names to other images later, so that a list has to remember the IDs
+  await sheaf.ok('manifest', 'add', 'ours', `${storage}localhost/built:amd64`, `${storage}localhost/built:arm64`);
+  await podman('tag', 'localhost/built:amd64', 'localhost/built:kept');
+  await podman('tag', 'localhost/built:arm64', 'localhost/built:amd64');
+  await sheaf.ok('manifest', 'push', '--all', '--tls-verify=false', 'ours', `docker://${registry.host}/plain/list:1`);
+  await sheaf.ok(
+    'manifest',
+    'push',
+    '--all',
+    '--tls-verify=false',
+    '--compression-format',
+    'gzip',
+    'ours',
+    `docker://${registry.host}/gzip/list:1`,
+  );
+  for (const architecture of ['amd64', 'arm64']) {
+    const found = new Map<string, Array<{ diffId: Digest; digest: string }>>();
+    for (const name of ['theirs', 'plain', 'gzip']) {
+      const from = `docker://${registry.host}/${name}/list:1`;
+      await skopeo('--override-arch', architecture, 'copy', '--src-tls-verify=false', from, `dir:${folder}/${name}`);
+      found.set(name, await layersIn(join(folder, name)));
+    }
+    const diffIds = (name: string): Digest[] => (found.get(name) ?? []).map(({ diffId }) => diffId);
+    assert.equal(diffIds('theirs').length, 2);
+    assert.deepEqual(diffIds('plain'), diffIds('theirs'));
+    assert.deepEqual(diffIds('gzip'), diffIds('theirs'));
+    // as they are in the storage, layers need no compressor to agree with
+    assert.deepEqual(
+      found.get('plain')?.map(({ digest }) => digest),
+      diffIds('theirs'),
+    );
+  }
+});
+
+test('an image that was pulled is read as skopeo reads it, whatever its manifest and compression', {
+  skip,
+}, async (t) => {
+  const { folder, storage, sheaf, skopeo } = await world(t, 'vfs', ['amd64']);
+  await skopeo('copy', `${storage}localhost/built:amd64`, `oci:${folder}/layout:built`);
+  for (const [name, flags] of [
+    ['gzip', []],
+    ['zstd', ['--dest-compress-format', 'zstd']],
+    ['docker', ['--format', 'v2s2']],
+  ] as const) {
+    const layout = name === 'docker' ? `dir:${folder}/docker` : `oci:${folder}/layout:${name}`;
+    await skopeo('copy', ...flags, `oci:${folder}/layout:built`, layout);
+    await skopeo('copy', layout, `${storage}localhost/pulled:${name}`);
+    await skopeo('copy', `${storage}localhost/pulled:${name}`, `dir:${folder}/theirs`);
+    await sheaf.ok('image', 'copy', `${storage}localhost/pulled:${name}`, `dir:${folder}/ours`);
+    assert.deepEqual(await filesIn(join(folder, 'ours')), await filesIn(join(folder, 'theirs')), name);
+  }
+});
