@@ -121,6 +121,7 @@ function placesOf(source: VerifiedSource, instance: Digest): readonly string[] {
         `${origin.format()} cannot be kept as the place of ${instance}: it may name something else later`,
         {
           code: 'LOCATION_NOT_STABLE',
+          hint: 'Copy it to a file, a layout or a registry with `sheaf image copy` first, and add it from there.',
         },
       );
     }
