@@ -16,7 +16,7 @@ const maxLinks = 8;
 /** Headers stand close together in archives with small files: one read for several. */
 const windowBytes = 16 << 10;
 /** What a stream reads at once. */
-const chunkBytes = 256 << 10;
+const chunkBytes = 128 << 10;
 
 export class TarFile implements AsyncDisposable {
   /** The file, for messages. */

@@ -1,5 +1,5 @@
 /** Writes tar archives whose bytes depend on their contents alone: no times, no owners. */
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Pack, pack } from 'tar-stream';
 
@@ -29,7 +29,7 @@ export class TarPacker {
   }
 
   /** A file of exactly `size` bytes. Throws what reading or writing fails with, and where the size is another one. */
-  async stream(name: string, size: number, content: Readable, mode: number): Promise<void> {
+  async stream(name: string, size: number, content: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
     this.#check();
     const sink = this.#pack.entry({ name, mode, mtime: epoch, size });
     try {

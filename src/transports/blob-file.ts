@@ -5,10 +5,16 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { countYoungBytes } from '../compression/young-garbage.ts';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, SheafError } from '../foundation/errors.ts';
 import { algorithmOf, createDigester } from '../oci/digest.ts';
 import type { BlobContent, TransportEnv } from './transport.ts';
+
+export interface WriteBlobOptions {
+  /** Whether the file must outlast a crash of the machine; default true. What only waits in a work folder need not. */
+  durable?: boolean;
+}
 
 /**
  * Writes `content` to `path`; the file grows under another name in `folder`, which is on the same disk. Throws
@@ -19,6 +25,7 @@ export async function writeBlobFile(
   path: string,
   content: BlobContent,
   env: TransportEnv,
+  { durable = true }: WriteBlobOptions = {},
 ): Promise<void> {
   const { digest, size } = content.descriptor;
   const temporary = join(folder, `.blob-${randomUUID()}.tmp`);
@@ -29,6 +36,7 @@ export async function writeBlobFile(
     transform(chunk: Uint8Array, _encoding, done) {
       written += chunk.byteLength;
       digester.update(chunk);
+      countYoungBytes(chunk.byteLength);
       done(null, chunk);
     },
   });
@@ -44,16 +52,20 @@ export async function writeBlobFile(
         { code: 'DIGEST_MISMATCH' },
       );
     }
-    const file = await open(temporary, 'r+');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    if (durable) await sync(temporary);
     await rename(temporary, path);
   } catch (thrown) {
     await rm(temporary, { force: true }).catch(() => {});
     if (thrown instanceof SheafError) throw thrown;
     throw storageError(thrown, `cannot write the blob ${digest} to ${folder}`);
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }

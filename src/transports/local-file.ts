@@ -2,6 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { countYoungBytes } from '../compression/young-garbage.ts';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../foundation/errors.ts';
 import type { ByteRange } from './transport.ts';
@@ -40,6 +41,15 @@ export function openFile(path: string, range?: ByteRange): Readable {
     ...(range === undefined ? {} : { start: range.start }),
     ...(range?.end === undefined ? {} : { end: range.end }),
   });
+}
+
+/** The chunks of a stream, with their memory given back as they pass: to be used where whole layers go through. */
+export async function* passing(stream: Readable): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    const bytes = chunk as Uint8Array;
+    countYoungBytes(bytes.byteLength);
+    yield bytes;
+  }
 }
 
 function isAbsence(thrown: unknown): boolean {

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompress } from '../../compression/decompress.ts';
+import { countYoungBytes } from '../../compression/young-garbage.ts';
 import { storageError } from '../../foundation/atomic-file.ts';
 import {
   BugError,
@@ -174,6 +175,7 @@ class DockerArchiveDestination implements ImageDestination {
     const measured = async function* (): AsyncGenerator<Uint8Array> {
       for await (const chunk of decompress(checked(await content.open(), content.descriptor))) {
         unpacked.update(chunk);
+        countYoungBytes(chunk.byteLength);
         size += chunk.byteLength;
         yield chunk;
       }

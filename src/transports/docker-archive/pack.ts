@@ -7,6 +7,7 @@ import { TarPacker } from '../../archive/tar-packer.ts';
 import { type Digest, digestOf, encodedOf } from '../../oci/digest.ts';
 import { encodeGoJson, type JsonValue } from '../../oci/json.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
+import { passing } from '../local-file.ts';
 import { legacyLayers } from './legacy-layers.ts';
 
 /** A layer without compression. */
@@ -64,7 +65,7 @@ async function pack(packer: TarPacker, images: readonly PackedImage[]): Promise<
   for (const { config, layers, tags } of images) {
     for (const layer of layers) {
       const name = layerName(layer.diffId);
-      await once(name, () => packer.stream(name, layer.size, layer.open(), mode));
+      await once(name, () => packer.stream(name, layer.size, passing(layer.open()), mode));
     }
     const configName = `${encodedOf(digestOf(config))}.json`;
     await once(configName, () => packer.file(configName, config, mode));

@@ -15,7 +15,7 @@ import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
 import { writeBlobFile } from '../blob-file.ts';
-import { openFile, readSmallFile, sizeOfFile } from '../local-file.ts';
+import { openFile, passing, readSmallFile, sizeOfFile } from '../local-file.ts';
 import { namedBy } from '../named-content.ts';
 import { assertDigest, layoutTraits } from '../oci/destination.ts';
 import { blobName, headerBytes, headerName, indexName, readLayoutIndex } from '../oci/layout.ts';
@@ -74,7 +74,9 @@ class OciArchiveDestination implements ImageDestination {
 
   async putBlob(content: BlobContent): Promise<void> {
     await mkdir(this.#output.workFolder, { recursive: true });
-    await writeBlobFile(this.#output.workFolder, this.#waiting(content.descriptor.digest), content, this.#env);
+    const { workFolder } = this.#output;
+    const path = this.#waiting(content.descriptor.digest);
+    await writeBlobFile(workFolder, path, content, this.#env, { durable: false });
   }
 
   async putManifest(manifest: RawManifest, at: Digest): Promise<void> {
@@ -155,10 +157,10 @@ class OciArchiveDestination implements ImageDestination {
     const manifest = this.#manifests.get(digest);
     if (manifest !== undefined) return packer.file(name, manifest, fileMode);
     const size = await sizeOfFile(this.#waiting(digest));
-    if (size !== undefined) return packer.stream(name, size, openFile(this.#waiting(digest)), fileMode);
+    if (size !== undefined) return packer.stream(name, size, passing(openFile(this.#waiting(digest))), fileMode);
     const known = archive?.size(name);
     if (archive !== undefined && known !== undefined) {
-      return packer.stream(name, known, archive.open(name), fileMode);
+      return packer.stream(name, known, passing(archive.open(name)), fileMode);
     }
   }
 

@@ -8,8 +8,6 @@ import { UsageError } from '../../foundation/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseFilePlace, parsePosition } from '../place.ts';
 import type { ImageLocation, Transport, TransportName } from '../transport.ts';
-import { createLayoutDestination } from './destination.ts';
-import { openFolderSource } from './source.ts';
 
 /** Where in a layout: its folder or archive, and which of its images. */
 export interface LayoutPlace {
@@ -65,10 +63,10 @@ function layoutLocation(place: LayoutPlace): ImageLocation {
     transport: 'oci',
     format: () => text,
     pinned: (digest) => layoutLocation({ path: place.path, digest }),
-    openSource: () => openFolderSource(place, text),
+    openSource: async () => (await import('./source.ts')).openFolderSource(place, text),
     async openDestination(env) {
       assertWritable(place, text);
-      return createLayoutDestination(place, env);
+      return (await import('./destination.ts')).createLayoutDestination(place, env);
     },
   };
 }
