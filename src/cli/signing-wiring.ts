@@ -33,6 +33,8 @@ export interface ChosenSigners {
 /** Read only when a key is needed, and not kept. */
 interface Passphrase {
   text(): Promise<string | undefined>;
+  /** For sigstore keys, also from the variable of cosign; the caller is to wipe it. */
+  bytes(): Promise<Uint8Array | undefined>;
 }
 
 /**
@@ -135,8 +137,7 @@ async function keySigner(
     import('../signing/sigstore/key-file.ts'),
     import('../signing/sigstore/key-signer.ts'),
   ]);
-  const [bytes, secret] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.text()]);
-  const unlocking = secret === undefined ? undefined : Buffer.from(secret);
+  const [bytes, unlocking] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.bytes()]);
   try {
     const key = await readKeyFile(bytes, unlocking);
     return createSigstoreKeySigner({ key, produce, creator });
@@ -174,6 +175,14 @@ function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphr
       if (file === undefined) return env['SHEAF_SIGN_PASSPHRASE'];
       const text = (await readInput(file, 'the passphrase')).toString('utf8');
       return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
+    },
+    async bytes() {
+      if (file === undefined) {
+        const value = env['SHEAF_SIGN_PASSPHRASE'] ?? env['COSIGN_PASSWORD'];
+        return value === undefined ? undefined : Buffer.from(value);
+      }
+      const { firstLine } = await import('../signing/sigstore/parameter-signer.ts');
+      return firstLine(await readInput(file, 'the passphrase'));
     },
   };
 }

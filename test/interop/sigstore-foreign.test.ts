@@ -87,4 +87,22 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
       assert.equal((await verified(prepared, form === undefined ? 'bundle' : 'attachment')).length, 1);
     });
   }
+
+  it('is refused with Ed25519, of which cosign makes the variant that hashes first', async (t) => {
+    const prepared = await prepare(t);
+    await keyFiles(prepared, 'ed25519');
+    const { cosign, file, at, root, stores } = prepared;
+    succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, legacy, at));
+    succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, at));
+    const trust = trustIn(await readFile(file('k.pub')));
+    for (const store of Object.values(stores)) {
+      const [signature] = (await store.open(root)).signatures;
+      assert.ok(signature !== undefined && signature.kind !== 'simple');
+      const checked =
+        signature.kind === 'attachment'
+          ? verifier.verifyAttachment(signature, trust)
+          : verifier.verifyBundle(signature, root.digest, trust);
+      await assert.rejects(checked, { code: 'SIGNATURE_REJECTED' });
+    }
+  });
 });

@@ -45,6 +45,7 @@ describe('what sheaf signs with a key', { skip: skipWithout('cosign', 'skopeo') 
       // cosign signs with the hash that the curve asks for, but takes SHA-256 for what it verifies unless told
       const hash = algorithm === 'p384' ? ['--signature-digest-algorithm', 'sha384'] : [];
       succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, ...hash, name));
+      succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
       succeeds(await skopeo({ keyPath: file('k.pub') }));
     });
   }
@@ -53,7 +54,9 @@ describe('what sheaf signs with a key', { skip: skipWithout('cosign', 'skopeo') 
     const prepared = await prepare(t);
     const keys = await keyFiles(prepared, 'ed25519');
     await prepared.sign(createSigstoreKeySigner({ key: keys.privateKey, produce: ['attachment'], creator }));
-    succeeds(await prepared.skopeo({ keyPath: prepared.file('k.pub') }));
+    const { cosign, skopeo, file, name } = prepared;
+    succeeds(await skopeo({ keyPath: file('k.pub') }));
+    succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
   });
 
   it('is accepted with the entry of a log that the policy wants', async (t) => {

@@ -7,7 +7,7 @@
 import { X509Certificate } from 'node:crypto';
 import { UsageError } from '../../foundation/errors.ts';
 import { type DerValue, derTags, oidText, readConstructed, readDer } from './der.ts';
-import { encodePem, parsePem } from './pem.ts';
+import { parsePem } from './pem.ts';
 import { rejected } from './rejection.ts';
 
 const oids = {
@@ -94,10 +94,6 @@ export function parseTrusted(pem: Uint8Array, what: string): Certificate[] {
       cause,
     });
   }
-}
-
-export function encodeCertificate(der: Uint8Array): string {
-  return encodePem('CERTIFICATE', der);
 }
 
 function extensionsOf(der: Uint8Array): Map<string, Extension> {

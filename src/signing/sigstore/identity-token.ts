@@ -45,12 +45,14 @@ async function gitHubToken(session: Session, url: string, bearer: string, audien
   return token;
 }
 
+const agent = 'buildkite-agent';
+
 function buildkiteToken(env: NodeJS.ProcessEnv, audience: string, signal: AbortSignal): Promise<string> {
   const args = ['oidc', 'request-token', '--audience', audience];
   return new Promise((resolve, reject) => {
-    execFile('buildkite-agent', args, { env, signal }, (error, stdout) => {
+    execFile(agent, args, { env, signal }, (error, stdout) => {
       if (error === null && stdout.trim() !== '') resolve(stdout.trim());
-      else reject(refused('buildkite-agent', 'it gave no token'));
+      else reject(refused(agent, 'it gave no token'));
     });
   });
 }
@@ -84,12 +86,6 @@ export function subjectOfToken(token: string): string {
   }
   if (typeof sub === 'string' && sub !== '') return sub;
   throw badToken('it has no subject');
-}
-
-/** The end of its time, in milliseconds since 1970, if it says so. */
-export function expiryOfToken(token: string): number | undefined {
-  const { exp } = claimsOf(token);
-  return typeof exp === 'number' ? exp * 1000 : undefined;
 }
 
 function badToken(why: string): AuthError {
