@@ -35,7 +35,7 @@ export { formatReference, parseReference, type Reference } from './oci/reference
 export { type AddArtifactRequest, addArtifact } from './operations/add-artifact.ts';
 export { type AddedInstances, type AddInstancesRequest, addInstances } from './operations/add-instances.ts';
 export { type AnnotatedList, type AnnotateListRequest, annotateList } from './operations/annotate-list.ts';
-export { type CopiedImage, type CopyImageRequest, type CopyTaking, copyImage } from './operations/copy-image.ts';
+export { type CopyImageRequest, type CopyTaking, copyImage } from './operations/copy-image.ts';
 export { type CreateListRequest, createList } from './operations/create-list.ts';
 export { type DescribedImage, type DescribedIndex, describeImage } from './operations/describe-image.ts';
 export { describeTree, type TreeNode } from './operations/describe-tree.ts';

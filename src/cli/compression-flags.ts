@@ -30,6 +30,10 @@ export const attestationsFlag = Flags.option({
   summary: 'What becomes of attestations whose image changes: they follow it, go, or stop the command.',
 })();
 
+export const referrersFlag = Flags.boolean({
+  summary: 'Take along what speaks of the manifests: signatures, attestations and other referrers.',
+});
+
 interface CompressionFlagValues {
   readonly 'add-compression': readonly string[] | undefined;
   readonly 'compression-format': string | undefined;

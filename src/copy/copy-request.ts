@@ -31,6 +31,8 @@ export interface CopyRequest {
   readonly addCompression?: readonly CompressionRecipe[];
   /** Default `keep`. */
   readonly attestations?: AttestationPolicy;
+  /** What stands beside the manifests and speaks of them (signatures, attestations, referrers) goes along. */
+  readonly referrers?: boolean;
   /** Refuse whatever changes a digest. */
   readonly preserveDigests?: boolean;
   /** The root is to be read even where the destination is known to have what would become of it (to sign it). */

@@ -9,8 +9,9 @@ import { isIndexType } from '../oci/media-types.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
 import { Inventory } from './inventory.ts';
-import type { CopyPlan, CopyStep, PutManifestStep } from './plan.ts';
+import type { CopyPlan, CopyStep, PutManifestStep, TagStep } from './plan.ts';
 import { planBlobs } from './plan-blobs.ts';
+import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner, type PlannedManifest, type PlanRemarks } from './plan-manifests.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
@@ -49,11 +50,21 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
       },
     );
   }
-  const flat = flatten(root);
+  const companions = request.referrers === true ? await planCompanions(request, planner, flatten(root), remarks) : [];
+  const flat = [...flatten(root), ...companions.map(({ planned }) => planned)];
   const blobs = await planBlobs(inventory, flat);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
-  const tags = await tagSteps(request, root.document, current, [...new Set(root.needs)]);
-  return finish({ request, original, root: root.document, steps: [...blobs, ...puts, ...tags], remarks, recipe });
+  const beside = companions.flatMap(tagOfCompanion);
+  const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
+  const tags = await tagSteps(request, root.document, current, [...new Set([...root.needs, ...besides])]);
+  return finish({
+    request,
+    original,
+    root: root.document,
+    steps: [...blobs, ...puts, ...beside, ...tags],
+    remarks,
+    recipe,
+  });
 }
 
 const nothing: PlanRemarks = { notes: [], changes: [], variants: 0 };
@@ -65,9 +76,10 @@ function expectedRoot(request: CopyRequest, original: RawManifest, recipe: strin
     request.compression !== undefined ||
     (request.addCompression?.length ?? 0) > 0 ||
     request.attestations === 'drop' ||
+    request.referrers === true ||
     targetFormat(request, original.mediaType) !== undefined;
   if (!changes && isWhole) return original;
-  if (request.preserveDigests === true || request.needsRoot === true) return undefined;
+  if (request.preserveDigests === true || request.referrers === true || request.needsRoot === true) return undefined;
   const known = request.store?.knowledge.conversion(original.digest, recipe);
   return known && { ...known, bytes: new Uint8Array() };
 }
@@ -129,6 +141,12 @@ function flatten(planned: PlannedManifest): PlannedManifest[] {
 function putStep({ id, document, present, label, needs }: PlannedManifest): PutManifestStep {
   const kind = isIndexType(document.mediaType) ? 'put-index' : 'put-manifest';
   return { id, kind, manifest: document, present, label, needs: [...new Set(needs)] };
+}
+
+function tagOfCompanion({ planned, tag }: PlannedCompanion): TagStep[] {
+  if (tag === undefined || isDraft(planned.document)) return [];
+  const { id, document, label } = planned;
+  return [{ id: `tag ${tag}`, kind: 'tag', manifest: document, tag, present: false, label, needs: [id] }];
 }
 
 /** The steps that make `root` known by name: what the location names first, since that one is the commit. */

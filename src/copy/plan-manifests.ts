@@ -221,9 +221,14 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     };
   };
 
-  const planUnchanged = async (raw: RawManifest, image: ImageManifest, label: string): Promise<PlannedManifest> => {
+  const planUnchanged = async (
+    raw: RawManifest,
+    image: ImageManifest,
+    label: string,
+    unasked = false,
+  ): Promise<PlannedManifest> => {
     // where manifests are complete, planEntry has asked already
-    const ask = !destination.traits.manifestsComplete || request.compression !== undefined;
+    const ask = unasked || !destination.traits.manifestsComplete || request.compression !== undefined;
     const present = ask && (await destination.hasManifest(raw.digest));
     const known = present && destination.traits.manifestsComplete;
     const blobs = known ? [] : blobsOf(raw, [image.config, ...image.layers]);
@@ -334,7 +339,16 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     );
   };
 
-  return { planIndex, planImage };
+  /** A manifest that goes along as it is. */
+  const planAsIs = (raw: RawManifest, label: string): Promise<PlannedManifest> =>
+    planUnchanged(
+      raw,
+      parsed(source, () => parseImageManifest(raw)),
+      label,
+      true,
+    );
+
+  return { planIndex, planImage, planAsIs };
 }
 
 interface PlannedVariant {

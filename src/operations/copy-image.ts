@@ -1,15 +1,17 @@
 /** Copies an image, some images of an index, or a whole index from one place to another: plan, execute. */
 import type { AttestationPolicy, CopyRequest, ManifestFormat } from '../copy/copy-request.ts';
-import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
-import type { CopyPlan } from '../copy/plan.ts';
-import { planCopy } from '../copy/plan-copy.ts';
 import type { CompressionRecipe } from '../copy/recipe.ts';
-import type { InstanceSelection } from '../copy/select-instances.ts';
+import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
+import { descriptorOf } from '../oci/descriptor.ts';
+import { parseIndex } from '../oci/image-index.ts';
+import { isIndexType } from '../oci/media-types.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
-import type { ImageLocation, TransportEnv } from '../transports/transport.ts';
-import { openVerifiedSource } from '../transports/verified-source.ts';
+import type { ImageLocation } from '../transports/transport.ts';
+import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 import { oneInstance } from './one-instance.ts';
+import { type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
+import type { SigningRequest } from './sign-pushed.ts';
 
 /** What of an index is copied: one image as an image of its own, or an index of some, all or none of its images. */
 export type CopyTaking =
@@ -28,17 +30,15 @@ export interface CopyImageRequest {
   readonly addCompression?: readonly CompressionRecipe[];
   /** What becomes of attestations whose images change; default `keep`. */
   readonly attestations?: AttestationPolicy;
+  /** What stands beside the manifests and speaks of them goes along. */
+  readonly referrers?: boolean;
+  /** Signs everything before the tag moves. */
+  readonly signing?: SigningRequest;
   /** Refuse whatever would change a digest. */
   readonly preserveDigests?: boolean;
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
-}
-
-export interface CopiedImage {
-  readonly plan: CopyPlan;
-  /** `undefined` after a dry run. */
-  readonly result?: CopyResult;
 }
 
 /**
@@ -47,12 +47,13 @@ export interface CopiedImage {
  * @throws NotFoundError NO_IMAGE_FOR_PLATFORM; ConflictError DIGESTS_WOULD_CHANGE, EMPTY_SELECTION; and what planning,
  * executing and the two sides throw
  */
-export async function copyImage(env: Env, request: CopyImageRequest, to: TransportEnv = env): Promise<CopiedImage> {
+export async function copyImage(env: Env, request: CopyImageRequest, to: Env = env): Promise<PlannedCopy> {
   await using opened = await openVerifiedSource(request.source, env);
   await using destination = await request.destination.openDestination(to);
   const store = env.store();
-  const { take, format, compression, addCompression, attestations, preserveDigests } = request;
+  const { take, format, compression, addCompression, attestations, preserveDigests, referrers, signing } = request;
   const source = 'one' in take ? (await oneInstance(opened, take.one, env.host)).source : opened;
+  await checkUsed(env, opened, source, take);
   const copy: CopyRequest = {
     source,
     destination,
@@ -66,8 +67,22 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Transpo
     ...(addCompression === undefined ? {} : { addCompression }),
     ...(attestations === undefined ? {} : { attestations }),
     ...(preserveDigests === undefined ? {} : { preserveDigests }),
+    ...(referrers === undefined ? {} : { referrers }),
   };
-  const plan = await planCopy(copy);
-  if (request.dryRun) return { plan };
-  return { plan, result: await executePlan(env.session, plan, source, destination, { store }) };
+  return planAndExecute(to, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+}
+
+/** Asks the machine's policy about all that is used: the instances, as with the peers, or the one image. */
+async function checkUsed(env: Env, opened: VerifiedSource, source: VerifiedSource, take: CopyTaking): Promise<void> {
+  if (env.checkSource === undefined) return;
+  const root = await source.getManifest();
+  const used =
+    isIndexType(root.mediaType) && !('one' in take)
+      ? selectInstances(
+          parsed(source, () => parseIndex(root)),
+          take.select,
+          env.host,
+        )
+      : [descriptorOf(root)];
+  await env.checkSource({ location: opened.location, root: descriptorOf(await opened.getManifest()), used });
 }

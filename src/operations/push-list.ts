@@ -28,6 +28,8 @@ export interface PushListRequest {
   readonly addCompression?: readonly CompressionRecipe[];
   /** What becomes of attestations whose images change; default `keep`. */
   readonly attestations?: AttestationPolicy;
+  /** What stands beside the instances and speaks of them goes along. */
+  readonly referrers?: boolean;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
   readonly tags: readonly string[];
@@ -42,7 +44,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
   await checkPlaces(env, record);
   await using source = await openVerifiedSource(listLocation(record.id), env);
   await using destination = await request.destination.openDestination(env);
-  const { select, unselected, tags, format, compression, addCompression, attestations, signing } = request;
+  const { select, unselected, tags, format, compression, addCompression, attestations, referrers, signing } = request;
   const copy: CopyRequest = {
     source,
     destination,
@@ -56,6 +58,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     ...(compression === undefined ? {} : { compression }),
     ...(addCompression === undefined ? {} : { addCompression }),
     ...(attestations === undefined ? {} : { attestations }),
+    ...(referrers === undefined ? {} : { referrers }),
   };
   return planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
 }

@@ -45,11 +45,20 @@ export interface ByteRange {
   end?: number;
 }
 
+/** A manifest that stands beside another one and speaks of it: it has it for its subject, or a tag made of its digest. */
+export interface Companion {
+  readonly descriptor: Descriptor;
+  /** The tag under which it stands (`sha256-….sig`); `undefined` for a referrer. */
+  readonly tag?: string;
+}
+
 export interface ImageSource extends AsyncDisposable {
   /** The manifest that the location names, or one instance of it by digest. Throws NotFoundError. */
   getManifest(instance?: Digest): Promise<RawManifest>;
   /** A stream of the blob's bytes. Throws NotFoundError. */
   openBlob(blob: Descriptor, range?: ByteRange): Promise<Readable>;
+  /** What stands beside a manifest and speaks of it; for sources that can tell. */
+  companions?(of: Digest): Promise<readonly Companion[]>;
   /** Where the bytes of an instance (and its blobs) really are, best first, for sources that only know the way to others. */
   origins?(instance: Digest): readonly ImageLocation[];
 }

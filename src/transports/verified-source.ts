@@ -8,7 +8,7 @@ import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
-import type { ImageLocation, ImageSource, TransportEnv } from './transport.ts';
+import type { Companion, ImageLocation, ImageSource, TransportEnv } from './transport.ts';
 
 /** A source whose answers have been checked. Made by {@link openVerifiedSource} alone. */
 export interface VerifiedSource extends AsyncDisposable {
@@ -22,6 +22,8 @@ export interface VerifiedSource extends AsyncDisposable {
   openBlob(blob: Descriptor, options?: OpenBlobOptions): Promise<Readable>;
   /** Where the bytes of an instance really are, best first. */
   origins(instance: Digest): readonly ImageLocation[];
+  /** What stands beside a manifest and speaks of it; nothing where the source cannot tell. */
+  companions(of: Digest): Promise<readonly Companion[]>;
   /** A whole blob in memory, for configs; throws IntegrityError when it is larger than `maxBytes`. */
   readBlob(blob: Descriptor, maxBytes: number): Promise<Uint8Array>;
 }
@@ -68,6 +70,8 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
       return stream;
     },
     origins: (instance) => source.origins?.(instance) ?? [location],
+    companions: async (of) =>
+      (await (source.companions === undefined ? undefined : blaming(source.companions(of)))) ?? [],
     async readBlob(blob, maxBytes) {
       if (blob.size > maxBytes) {
         throw new IntegrityError(

@@ -1,24 +1,18 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { attestationsFlag } from '../../cli/compression-flags.ts';
+import { attestationsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
+import { pushSigning } from '../../cli/push-signing.ts';
+import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 import type { ManifestFormat } from '../../copy/copy-request.ts';
 import { UsageError } from '../../foundation/errors.ts';
 
-/** Flags of skopeo that wait for the parts of sheaf that sign, encrypt and speak more transports. */
+/** Flags of skopeo for what sheaf does not do. */
 const waiting = {
-  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures.' }),
-  'sign-by': Flags.string({ summary: 'Sign with this GPG key.', helpValue: 'FINGERPRINT' }),
-  'sign-by-sigstore': Flags.string({ summary: 'Sign as this parameter file says.', helpValue: 'FILE' }),
-  'sign-by-sigstore-private-key': Flags.string({ summary: 'Sign with this sigstore key.', helpValue: 'FILE' }),
   'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', helpValue: 'FINGERPRINT' }),
-  'sign-identity': Flags.string({ summary: 'Name to sign for.', helpValue: 'NAME' }),
-  'sign-passphrase-file': Flags.string({ summary: 'File with the passphrase of the key.', helpValue: 'FILE' }),
-  'signature-policy': Flags.string({ summary: 'Policy file for the source.', helpValue: 'FILE', aliases: ['policy'] }),
-  'signature-store': repeatable({ summary: 'Where signatures go.', helpValue: 'PLACE' }),
   'encrypt-layer': repeatable({ summary: 'Encrypt this layer.', helpValue: 'N' }),
   'encryption-key': repeatable({ summary: 'Encrypt with this key.', helpValue: 'KEY' }),
   'decryption-key': repeatable({ summary: 'Decrypt with this key.', helpValue: 'KEY' }),
@@ -30,6 +24,7 @@ const waiting = {
 
 /** What skopeo can be told and sheaf does in any case. */
 const granted = {
+  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (done with --referrers only).' }),
   'dest-oci-accept-uncompressed-layers': Flags.boolean({ summary: 'Leave uncompressed layers as they are.' }),
   'dest-precompute-digests': Flags.boolean({ summary: 'Ask for blobs before they are sent.' }),
 };
@@ -78,6 +73,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
     attestations: attestationsFlag,
+    referrers: referrersFlag,
     'add-compression': repeatable({
       summary: 'Add an instance of each platform with its layers compressed like this: gzip, zstd or zstd:chunked.',
       helpValue: 'FORMAT',
@@ -96,6 +92,9 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     'dest-compress': Flags.boolean({ summary: 'Compress layers, with gzip unless --dest-compress-format is given.' }),
     'dest-decompress': Flags.boolean({ summary: 'Store layers without compression.' }),
     ...dryRunFlag,
+    ...signFlags,
+    ...signatureStoreFlags,
+    ...policyFlag,
     ...hide(waiting),
     ...hide(granted),
     ...progressFlags,
@@ -107,7 +106,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const { flags } = this;
     for (const name of Object.keys(waiting)) {
       const given = flags[name as keyof typeof waiting];
-      if (given !== undefined && given !== false) throw notYet(name);
+      if (given !== undefined) throw notYet(name);
     }
     const { copyImage } = await import('../../operations/copy-image.ts');
     const { findImage } = await import('../../operations/find-image.ts');
@@ -117,9 +116,10 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const addCompression = await addedCompressionOf(flags);
     const format = this.#format();
     const destination = parseDestination(this.args.destination);
+    const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
-    const { attestations } = flags;
-    const { plan, result } = await copyImage(
+    const { attestations, referrers } = flags;
+    const { plan, result, signed } = await copyImage(
       env,
       {
         source: await findImage(env, this.args.source),
@@ -132,13 +132,15 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(compression === undefined ? {} : { compression }),
         ...(addCompression === undefined ? {} : { addCompression }),
         ...(attestations === undefined ? {} : { attestations }),
+        ...(referrers === undefined ? {} : { referrers }),
+        ...signing,
       },
       await this.env.destination(),
     );
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
-      for (const line of renderPlan(plan)) this.output.print(line);
-      return planDocument(plan);
+      for (const line of renderPlan(plan, signed)) this.output.print(line);
+      return planDocument(plan, signed);
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
@@ -153,6 +155,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       source: plan.source,
       destination: plan.destination,
       ...counts,
+      ...signed,
     };
   }
 

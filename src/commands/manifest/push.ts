@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { attestationsFlag, compressionFlags, compressionRequest } from '../../cli/compression-flags.ts';
+import { attestationsFlag, compressionFlags, compressionRequest, referrersFlag } from '../../cli/compression-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
@@ -44,6 +44,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
     ...compressionFlags,
     attestations: attestationsFlag,
+    referrers: referrersFlag,
     tag: repeatable({ char: 't', summary: 'One more tag for what is pushed.', helpValue: 'TAG' }),
     require: repeatable({
       summary: 'Refuse to push unless the list has this platform, once.',
@@ -89,6 +90,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       dryRun: flags['dry-run'],
       ...(format === undefined ? {} : { format }),
       ...compression,
+      ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),
       ...signing,
     });
     if (result === undefined) {

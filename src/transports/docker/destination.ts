@@ -1,5 +1,9 @@
 /** Writes an image to a registry: blobs and manifests by digest, the tag last. */
 import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
+import { type Descriptor, descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
+import type { Digest } from '../../oci/digest.ts';
+import { parseIndex } from '../../oci/image-index.ts';
+import { parseImageManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
@@ -25,6 +29,14 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     });
     knowledge.forgetUpload(key);
   };
+  /** Where the registry keeps no list of what refers to a manifest, we keep one under a tag. */
+  const put = async (at: string, manifest: RawManifest): Promise<void> => {
+    const { subject: linked } = await repository.putManifest(at, manifest);
+    const referrer = linked === undefined ? referrerOf(manifest) : undefined;
+    if (referrer === undefined) return;
+    const { addToFallbackIndex } = await import('../../signing/referrers/fallback-index.ts');
+    await addToFallbackIndex(repository, env.session, referrer.subject, referrer.entry);
+  };
   return {
     traits: {
       manifestTypes: [mediaTypes.ociManifest, mediaTypes.dockerManifest, mediaTypes.ociIndex, mediaTypes.dockerList],
@@ -37,7 +49,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
     putBlob: (content) => blaming(upload(content)),
     async putManifest(manifest, at) {
-      await blaming(repository.putManifest(at, manifest));
+      await blaming(put(at, manifest));
     },
     async commit(root) {
       if (reference.digest !== undefined && reference.digest !== root.digest) {
@@ -46,13 +58,30 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
           { code: 'DIGEST_DIFFERS', side: 'destination', hint: 'Push to a tag, or leave the digest away.' },
         );
       }
-      await blaming(repository.putManifest(reference.tag ?? root.digest, root));
+      await blaming(put(reference.tag ?? root.digest, root));
     },
     async tag(root, tag) {
       await blaming(repository.putManifest(tag, root));
     },
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+/** What the list of referrers says of a manifest with a subject (OCI Distribution Specification v1.1, "Listing Referrers"). */
+function referrerOf(manifest: RawManifest): { subject: Digest; entry: Descriptor } | undefined {
+  if (manifest.mediaType !== mediaTypes.ociManifest && manifest.mediaType !== mediaTypes.ociIndex) return undefined;
+  // most have none, and need not be parsed for that
+  if (!Buffer.from(manifest.bytes).includes('"subject"')) return undefined;
+  const image = manifest.mediaType === mediaTypes.ociManifest ? parseImageManifest(manifest) : undefined;
+  const { subject, artifactType, annotations } = image ?? parseIndex(manifest);
+  if (subject === undefined) return undefined;
+  const type = artifactType ?? image?.config.mediaType;
+  const entry: Descriptor = {
+    ...descriptorOf(manifest),
+    ...(type === undefined ? {} : { artifactType: type }),
+    ...(annotations === undefined ? {} : { annotations }),
+  };
+  return { subject: subject.digest, entry };
 }
 
 /** Marks what a registry throws here as the destination's fault. */

@@ -3,9 +3,13 @@
 import type { Repository } from '../../distribution/registry-client.ts';
 import { BugError, CancelledError, NotFoundError, RegistryError } from '../../foundation/errors.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
+import { algorithmOf, encodedOf } from '../../oci/digest.ts';
 import { formatReference } from '../../oci/reference.ts';
 import type { ImageSource, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
+
+/** Tags that cosign makes of a digest: signatures, attestations, bills of materials. */
+const tagSuffixes = ['.sig', '.att', '.sbom'];
 
 interface Opened {
   readonly repository: Repository;
@@ -30,6 +34,21 @@ export function createDockerSource(endpoints: readonly Endpoint[], env: Transpor
     },
     async openBlob(blob, range) {
       return (await (await open()).repository.openBlob(blob.digest, range)).body;
+    },
+    async companions(of) {
+      const { repository } = await open();
+      const tags = tagSuffixes.map((suffix) => `${algorithmOf(of)}-${encodedOf(of)}${suffix}`);
+      const [referrers, ...tagged] = await Promise.all([
+        repository.referrers(of),
+        ...tags.map((tag) => repository.headManifest(tag)),
+      ]);
+      return [
+        ...referrers.map((descriptor) => ({ descriptor })),
+        ...tagged.flatMap((descriptor, at) => {
+          const tag = tags[at];
+          return descriptor === undefined || tag === undefined ? [] : [{ descriptor, tag }];
+        }),
+      ];
     },
     // connections belong to the pool, which outlives sources
     [Symbol.asyncDispose]: async () => {},

@@ -85,6 +85,10 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
       const texts = [...new Set(instances.flatMap((instance) => [...locationsOf(instance)]))];
       return firstOf(`the blob ${blob.digest}`, texts, (source) => source.openBlob(blob, range));
     },
+    async companions(of) {
+      const [text] = locationsOf(of);
+      return text === undefined ? [] : ((await (await open(text)).companions?.(of)) ?? []);
+    },
     origins: (instance): readonly ImageLocation[] => locationsOf(instance).map((text) => env.locate(text)),
     async [Symbol.asyncDispose]() {
       for (const source of await Promise.allSettled(opened.values())) {

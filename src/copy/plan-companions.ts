@@ -1,0 +1,85 @@
+/**
+ * What stands beside the manifests of a copy and speaks of them by their digests: signatures, attestations, bills of
+ * materials. It goes along with those that keep their digests; what a changed digest leaves behind is named. Only reads.
+ */
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
+import { isManifestType, mediaTypes } from '../oci/media-types.ts';
+import type { Companion } from '../transports/transport.ts';
+import type { CopyRequest } from './copy-request.ts';
+import { isDraft } from './draft.ts';
+import type { createManifestPlanner, PlannedManifest, PlanRemarks } from './plan-manifests.ts';
+
+export interface PlannedCompanion {
+  readonly planned: PlannedManifest;
+  /** The tag that it gets at the destination, where it has one. */
+  readonly tag?: string;
+}
+
+/** Referrers of referrers (the signature of an attestation) this deep. */
+const maxDepth = 4;
+
+/** Throws what the two sides throw. */
+export async function planCompanions(
+  request: CopyRequest,
+  planner: ReturnType<typeof createManifestPlanner>,
+  manifests: readonly PlannedManifest[],
+  { notes }: PlanRemarks,
+): Promise<PlannedCompanion[]> {
+  const { source, destination } = request;
+  const done = new Set<Digest>(manifests.map(({ from }) => from));
+  const found: PlannedCompanion[] = [];
+
+  const takes = (mediaType: string): boolean =>
+    isManifestType(mediaType) && (destination.traits.manifestTypes?.includes(mediaType) ?? true);
+
+  const take = async ({ descriptor, tag }: Companion, of: string, depth: number): Promise<void> => {
+    if (done.has(descriptor.digest)) return;
+    done.add(descriptor.digest);
+    const label = `${nameOf(descriptor, tag)} of ${of}`;
+    if (!takes(descriptor.mediaType)) {
+      notes.push(`${label}: the destination cannot take it, so it stays behind`);
+      return;
+    }
+    if (tag !== undefined && !(await isFree(tag, descriptor.digest, label))) return;
+    const raw = await source.getManifest(descriptor.digest);
+    const planned = await planner.planAsIs({ ...raw, mediaType: descriptor.mediaType }, label);
+    found.push(tag === undefined ? { planned } : { planned, tag });
+    await takeAll(descriptor.digest, label, depth + 1);
+  };
+
+  /** What stands under a tag at the destination is somebody's, and nothing else names it. */
+  const isFree = async (tag: string, digest: Digest, label: string): Promise<boolean> => {
+    if (destination.tag === undefined) {
+      notes.push(`${label}: the destination has no tags, so it stays behind`);
+      return false;
+    }
+    const there = await destination.currentRoot(tag);
+    if (there !== undefined && there !== digest) {
+      notes.push(`${label}: the destination has another ${tag}, which is left alone`);
+    }
+    return there === undefined;
+  };
+
+  const takeAll = async (digest: Digest, of: string, depth: number): Promise<void> => {
+    if (depth >= maxDepth) return;
+    for (const companion of await source.companions(digest)) await take(companion, of, depth);
+  };
+
+  await Promise.all(
+    manifests.map(async ({ from, document, label }) => {
+      if (!isDraft(document) && document.digest === from) return takeAll(from, label, 0);
+      const left = await source.companions(from);
+      if (left.length === 0) return;
+      const names = left.map(({ descriptor, tag }) => nameOf(descriptor, tag)).join(', ');
+      notes.push(`${label}: its digest changes, so what speaks of ${from} stays behind: ${names}`);
+    }),
+  );
+  return found;
+}
+
+function nameOf({ digest, artifactType, mediaType }: Descriptor, tag: string | undefined): string {
+  if (tag !== undefined) return tag;
+  const type = artifactType ?? (mediaType === mediaTypes.ociManifest ? undefined : mediaType);
+  return type === undefined ? `referrer ${digest}` : `${type} ${digest}`;
+}
