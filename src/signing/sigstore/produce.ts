@@ -62,7 +62,7 @@ async function produceAttachment(
   const { logEntries, timestamps } = await testify(
     session,
     options,
-    await messageContent(payload, signature),
+    () => messageContent(payload, signature),
     signer.verifier,
   );
   const [entry] = logEntries;
@@ -101,7 +101,7 @@ async function produceBundle(
     $case: 'dsseEnvelope',
     dsseEnvelope: { payload, payloadType: statementMediaType, signatures: [{ sig, keyid: '' }] },
   };
-  const { logEntries, timestamps } = await testify(session, options, content, signer.verifier);
+  const { logEntries, timestamps } = await testify(session, options, async () => content, signer.verifier);
   const bundle = bundleToJSON({
     mediaType: BUNDLE_V03_MEDIA_TYPE,
     content,

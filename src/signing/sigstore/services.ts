@@ -34,32 +34,30 @@ export interface Testimony {
 export const patience = { timeout: 30_000, retries: 2 } as const;
 
 /**
+ * @param content made only when somebody is asked
  * @param verifier PEM of the public key or certificate that made the signature
  * @throws RegistryError for a service that fails; CancelledError
  */
 export async function testify(
   session: Session,
   options: WitnessOptions,
-  content: Bundle['content'],
+  content: () => Promise<Bundle['content']>,
   verifier: string,
 ): Promise<Testimony> {
   const { rekorUrl, rekorVersion = 1, timestampUrl } = options;
   if (rekorUrl === undefined && timestampUrl === undefined) return { logEntries: [], timestamps: [] };
-  const { RekorWitness, TSAWitness } = await import('@sigstore/sign');
+  const [{ RekorWitness, TSAWitness }, signed] = await Promise.all([import('@sigstore/sign'), content()]);
   const settings = { timeout: patience.timeout, retry: patience.retries };
   const [logged, stamped] = await Promise.all([
     rekorUrl === undefined
       ? undefined
       : asked(session, 'the Rekor log', rekorUrl, (url) =>
-          new RekorWitness({ ...settings, rekorBaseURL: url, majorApiVersion: rekorVersion }).testify(
-            content,
-            verifier,
-          ),
+          new RekorWitness({ ...settings, rekorBaseURL: url, majorApiVersion: rekorVersion }).testify(signed, verifier),
         ),
     timestampUrl === undefined
       ? undefined
       : asked(session, 'the timestamp authority', timestampUrl, (url) =>
-          new TSAWitness({ ...settings, tsaBaseURL: url }).testify(content),
+          new TSAWitness({ ...settings, tsaBaseURL: url }).testify(signed),
         ),
   ]);
   return { logEntries: logged?.tlogEntries ?? [], timestamps: stamped?.rfc3161Timestamps ?? [] };

@@ -141,7 +141,7 @@ export function checkIdentity(der: Uint8Array, rule: IdentityRule): string {
 
 function matches(rule: TextRule, text: string): boolean {
   if ('exact' in rule) return rule.exact === text;
-  const flags = rule.pattern.flags.replaceAll(/[gy]/g, '');
+  const flags = rule.pattern.flags.replaceAll(/[gmy]/g, '');
   return new RegExp(`^(?:${rule.pattern.source})$`, flags).test(text);
 }
 
