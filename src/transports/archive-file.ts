@@ -13,7 +13,14 @@ import { TarFile } from '../archive/tar-file.ts';
 import { decompress } from '../compression/decompress.ts';
 import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
 import { storageError } from '../foundation/atomic-file.ts';
-import { IntegrityError, NotFoundError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
+import {
+  CancelledError,
+  IntegrityError,
+  NotFoundError,
+  SheafError,
+  systemCode,
+  UnsupportedError,
+} from '../foundation/errors.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
 
@@ -72,6 +79,7 @@ export async function spoolArchive(
   } catch (thrown) {
     stream.destroy();
     await remove();
+    if (env.session.signal.aborted) throw new CancelledError();
     throw explained(thrown, where, compression);
   }
 }

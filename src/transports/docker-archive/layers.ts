@@ -6,7 +6,8 @@ import { Readable } from 'node:stream';
 import type { TarFile } from '../../archive/tar-file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detectCompression, magicBytes } from '../../compression/detect.ts';
-import { IntegrityError } from '../../foundation/errors.ts';
+import { countYoungBytes } from '../../compression/young-garbage.ts';
+import { CancelledError, IntegrityError } from '../../foundation/errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
@@ -24,7 +25,12 @@ export interface ArchivedLayer {
  * The layer in the file `name`. Compressed ones are read once for that, and so are those whose diff ID nobody has told.
  * Throws IntegrityError MALFORMED_ARCHIVE where it is not there, DIFF_ID_MISMATCH.
  */
-export async function readLayer(archive: TarFile, name: string, diffId: Digest | undefined): Promise<ArchivedLayer> {
+export async function readLayer(
+  archive: TarFile,
+  name: string,
+  diffId: Digest | undefined,
+  signal?: AbortSignal,
+): Promise<ArchivedLayer> {
   const size = archive.size(name);
   if (size === undefined) throw malformed(archive, `the layer ${name} is not there`);
   const compression = detectCompression(await firstBytes(archive, name));
@@ -34,9 +40,20 @@ export async function readLayer(archive: TarFile, name: string, diffId: Digest |
   const packed = createDigester();
   const unpacked = createDigester();
   let unpackedSize = 0;
-  for await (const chunk of decompress(watched(archive.open(name), (bytes) => packed.update(bytes)))) {
-    unpacked.update(chunk);
-    unpackedSize += chunk.byteLength;
+  try {
+    for await (const chunk of decompress(watched(archive.open(name), (bytes) => packed.update(bytes)))) {
+      if (signal?.aborted) throw new CancelledError();
+      unpacked.update(chunk);
+      countYoungBytes(chunk.byteLength);
+      unpackedSize += chunk.byteLength;
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof IntegrityError)) throw thrown;
+    throw new IntegrityError(`the layer ${name} in ${archive.where} cannot be read: ${thrown.message}`, {
+      code: thrown.code,
+      cause: thrown,
+      hint: 'The archive is damaged; make or fetch it again.',
+    });
   }
   const actual = unpacked.digest();
   if (diffId !== undefined && actual !== diffId) {

@@ -33,7 +33,7 @@ export async function openDockerArchiveSource(
   text: string,
   env: TransportEnv,
 ): Promise<ImageSource> {
-  return createDockerArchiveSource(await openArchive(place.path, env), place, text);
+  return createDockerArchiveSource(await openArchive(place.path, env), place, text, env.session.signal);
 }
 
 /** A source over an open archive, which it closes in the end. `text` is the name of the image, for messages. */
@@ -41,6 +41,7 @@ export async function createDockerArchiveSource(
   archive: TarFile,
   choice: DockerArchiveChoice,
   text: string,
+  signal?: AbortSignal,
 ): Promise<ImageSource> {
   try {
     const layout = await wholeLayout(archive, choice);
@@ -58,7 +59,7 @@ export async function createDockerArchiveSource(
     if (images === undefined) {
       throw malformed(archive, 'there is neither a manifest.json nor a file "repositories" in it');
     }
-    return new DockerArchiveSource(archive, images, choice, text);
+    return new DockerArchiveSource(archive, images, choice, text, signal);
   } catch (thrown) {
     await archive[Symbol.asyncDispose]();
     throw thrown;
@@ -70,14 +71,22 @@ class DockerArchiveSource implements ImageSource {
   readonly #images: readonly ListedImage[];
   readonly #choice: DockerArchiveChoice;
   readonly #text: string;
+  readonly #signal: AbortSignal | undefined;
   readonly #manifests = new Map<ListedImage, Promise<RawManifest>>();
   readonly #blobs = new Map<Digest, (range?: ByteRange) => Readable>();
 
-  constructor(archive: TarFile, images: readonly ListedImage[], choice: DockerArchiveChoice, text: string) {
+  constructor(
+    archive: TarFile,
+    images: readonly ListedImage[],
+    choice: DockerArchiveChoice,
+    text: string,
+    signal: AbortSignal | undefined,
+  ) {
     this.#archive = archive;
     this.#images = images;
     this.#choice = choice;
     this.#text = text;
+    this.#signal = signal;
   }
 
   async getManifest(instance: Digest | undefined = this.#choice.digest): Promise<RawManifest> {
@@ -121,7 +130,7 @@ class DockerArchiveSource implements ImageSource {
     const layers: Descriptor[] = [];
     const diffIds: Digest[] = [];
     for (const [at, name] of image.layers.entries()) {
-      const layer = await readLayer(archive, name, told?.[at]);
+      const layer = await readLayer(archive, name, told?.[at], this.#signal);
       const other = seen.get(name);
       if (other !== undefined && other !== layer.diffId) {
         throw malformed(archive, `the layer ${name} is said to be both ${other} and ${layer.diffId}`);
