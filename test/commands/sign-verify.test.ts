@@ -1,0 +1,88 @@
+/** `sign` and `verify` as a person runs them: flags, exit codes, what is printed, and what never is. */
+import assert from 'node:assert/strict';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import * as openpgp from 'openpgp';
+import { type Ended, run, sheaf } from '../cli/support/program.ts';
+import { gpgKey, seedApp, sigstoreKey } from '../signing/support.ts';
+import { testFolder } from '../support/folders.ts';
+import { withRegistry } from '../support/registry.ts';
+
+const passphrase = 'a passphrase of the test';
+
+async function arranged(t: TestContext) {
+  const registry = await withRegistry(t);
+  const [folder, app, alice] = [await testFolder(t), await seedApp(registry), await gpgKey()];
+  const file = (name: string): string => join(folder, name);
+  await mkdir(file('registries.d'));
+  await writeFile(file('registries.d/a.yaml'), `default-docker:\n  lookaside: file://${file('lookaside')}\n`);
+  const privateKey = await openpgp.readPrivateKey({ binaryKey: alice.secret });
+  await writeFile(file('key.asc'), (await openpgp.encryptKey({ privateKey, passphrase })).armor());
+  await writeFile(file('pub.asc'), alice.publicKey.armor());
+  await writeFile(file('other.pub'), sigstoreKey().pem);
+  await writeFile(file('pw'), `${passphrase}\n`);
+  const ran: Ended[] = [];
+  const command = async (...args: string[]): Promise<Ended> => {
+    const common = ['--tls-verify=false', '--registries.d', file('registries.d')];
+    const ended = await run(sheaf, [...args, ...common], { env: { HOME: folder, SHEAF_HOME: file('home') } });
+    ran.push(ended);
+    return ended;
+  };
+  return { app, alice, folder, file, command, ran };
+}
+
+describe('sheaf sign and sheaf verify', () => {
+  it('sign a list with a locked key and verify it, with exit codes that say what was found', async (t) => {
+    const { app, alice, file, command, ran } = await arranged(t);
+    const unsigned = await command('verify', '--key', file('pub.asc'), app.name);
+    assert.equal(unsigned.code, 6);
+    assert.match(unsigned.stdout, /unsigned[\s\S]*is NOT verified/);
+
+    const signing = ['sign', '--sign-key-file', file('key.asc'), '--sign-passphrase-file'];
+    await writeFile(file('wrong'), 'not the passphrase\n');
+    const wrong = await command(...signing, file('wrong'), app.name);
+    assert.deepEqual([wrong.code, wrong.stdout], [4, '']);
+    const planned = await command(...signing, file('pw'), '--dry-run', app.name);
+    assert.equal(planned.stdout.trim().split('\n').length, 3);
+    assert.deepEqual((await readdir(file('.'))).includes('lookaside'), false);
+
+    const signed = await command(...signing, file('pw'), app.name);
+    assert.deepEqual([signed.code, signed.stdout, signed.stderr], [0, `${app.index.digest}\n`, '']);
+    const again = await command(...signing, file('pw'), '--json', app.name);
+    const { added, kept, identity } = JSON.parse(again.stdout) as Record<string, unknown>;
+    assert.deepEqual([added, kept, identity], [0, 3, app.name.slice('docker://'.length)]);
+
+    const verified = await command('verify', '--key', file('pub.asc'), '--key', file('other.pub'), '--json', app.name);
+    assert.equal(verified.code, 0);
+    const result = JSON.parse(verified.stdout) as { verified: boolean; manifests: Array<{ signatures: unknown[] }> };
+    assert.deepEqual([result.verified, result.manifests.length], [true, 3]);
+    assert.match(JSON.stringify(result.manifests[0]?.signatures), new RegExp(alice.fingerprint));
+    assert.equal((await command('verify', '--key', file('other.pub'), app.name)).code, 6);
+    for (const { stdout, stderr } of ran) assert.doesNotMatch(stdout + stderr, /passphrase of the test|not the pass/);
+  });
+
+  it('say what is missing or contradicts itself', async (t) => {
+    const { app, file, command } = await arranged(t);
+    const nobody = await command('sign', app.name);
+    assert.deepEqual([nobody.code, /nobody was asked to sign/.test(nobody.stderr)], [2, true]);
+    const noTrust = await command('verify', '--policy', file('absent.json'), app.name);
+    assert.equal(noTrust.code, 3);
+    await writeFile(file('text'), 'neither');
+    assert.equal((await command('verify', '--key', file('text'), app.name)).code, 2);
+    assert.equal((await command('verify', '--certificate-identity', 'a@b.c', app.name)).code, 2);
+    const both = await command('verify', '--key', file('pub.asc'), '--policy', file('absent.json'), app.name);
+    assert.equal(both.code, 2);
+    const place = [
+      '--sign-key-file',
+      file('key.asc'),
+      '--sign-passphrase-file',
+      file('pw'),
+      '--signature-store',
+      'bundle',
+    ];
+    const nowhere = await command('sign', ...place, app.name);
+    assert.match(nowhere.stderr, /GPG signatures go to a lookaside/);
+    assert.equal((await command('verify', '--key', file('pub.asc'), `oci:${file('layout')}`)).code, 3);
+  });
+});
