@@ -1,6 +1,5 @@
 /** The local storage of podman: layers byte for byte, manifests as they are served, and nothing read that is not of a layer. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -18,6 +17,7 @@ import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { sampleBytes } from '../compression/support.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
 import { testFolder } from '../support/folders.ts';
+import { run } from '../support/peers.ts';
 import { type LayerFile, StorageWriter, type WrittenLayer } from './storage-writer.ts';
 
 const types = {
@@ -191,7 +191,7 @@ describe('containers-storage:', () => {
       'became a pipe',
       async (folder) => {
         await rm(join(folder, 'etc/name'));
-        execFileSync('mkfifo', [join(folder, 'etc/name')]);
+        assert.equal((await run('mkfifo', [join(folder, 'etc/name')])).code, 0);
       },
       /it is no file now/,
     ],

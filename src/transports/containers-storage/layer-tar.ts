@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { Crc64 } from '../../compression/crc64.ts';
 import { gunzip } from '../../compression/gunzip.ts';
+import { countYoungBytes } from '../../compression/young-garbage.ts';
 import { IntegrityError } from '../../foundation/errors.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { LayerFolder } from './inside.ts';
@@ -12,13 +13,18 @@ import { unreadable } from './storage-files.ts';
 
 /** One line holds the headers of one file, or a megabyte of padding, in base64. */
 const maxLineBytes = 16 << 20;
-const pieceBytes = 1 << 20;
+const pieceBytes = 512 << 10;
+const joinedBytes = 128 << 10;
 
 /**
  * `folder` has the files of the layer, `recipe` is its tar-split file (gzip). Throws IntegrityError LAYER_CHANGED where a file
  * is not the one that the layer had, MALFORMED_TAR_SPLIT, StorageError STORAGE_UNREADABLE.
  */
-export async function* layerTar(folder: string, recipe: string): AsyncGenerator<Uint8Array> {
+export function layerTar(folder: string, recipe: string): AsyncGenerator<Uint8Array> {
+  return joined(piecesOf(folder, recipe));
+}
+
+async function* piecesOf(folder: string, recipe: string): AsyncGenerator<Uint8Array> {
   const files = new LayerFolder(folder);
   try {
     for await (const line of linesOf(gunzip(createReadStream(recipe, { highWaterMark: 1 << 16 })), recipe)) {
@@ -29,6 +35,21 @@ export async function* layerTar(folder: string, recipe: string): AsyncGenerator<
   } catch (thrown) {
     throw unreadable(thrown, folder);
   }
+}
+
+/** Headers and small files in larger pieces: a layer may have a hundred thousand of them. */
+async function* joined(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let waiting: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    waiting.push(piece);
+    length += piece.byteLength;
+    if (length < joinedBytes) continue;
+    yield waiting.length === 1 ? piece : Buffer.concat(waiting);
+    waiting = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(waiting);
 }
 
 interface FileEntry {
@@ -74,6 +95,7 @@ async function* fileBytes(files: LayerFolder, { name, size, checksum }: FileEntr
       // the last piece only goes out when all of the file is known to be right
       if (left === 0 && !crc.digest().equals(checksum)) throw files.changed(name, 'its checksum differs');
       yield bytes;
+      countYoungBytes(piece.byteLength);
     }
   } finally {
     await file.close();
