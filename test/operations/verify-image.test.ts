@@ -322,13 +322,12 @@ describe('lookasides elsewhere', () => {
     const [alice, bob] = [await gpgKey('Alice'), await gpgKey('Bob')];
     const published = join(env.folder, 'published');
     let broken = false;
-    const server = createServer(async (request, response) => {
+    const server = createServer((request, response) => {
       if (broken) return void response.writeHead(500).end();
-      try {
-        response.end(await readFile(join(published, decodeURIComponent(request.url ?? ''))));
-      } catch {
-        response.writeHead(404).end();
-      }
+      void readFile(join(published, decodeURIComponent(request.url ?? ''))).then(
+        (bytes) => response.end(bytes),
+        () => response.writeHead(404).end(),
+      );
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     t.after(() => server.close());
