@@ -87,6 +87,22 @@ describe('dir:', () => {
     const names = await readdir(folder);
     assert.equal(names.includes('signature-1'), false);
     assert.equal(names.includes(instance), true, 'the instance is there still');
+    // and those of the same image do
+    await writeFile(join(folder, 'signature-1'), 'of the list');
+    await copy(env, `oci:${layout}:zstd-list`, `dir:${folder}`);
+    assert.equal((await readdir(folder)).includes('signature-1'), true);
+  });
+
+  it('signatures that are put beside the new image before it has its name stay', async (t) => {
+    const { env, layout, folder } = await prepare(t);
+    await copy(env, `oci:${layout}:list`, `dir:${folder}`);
+    await writeFile(join(folder, 'signature-1'), 'of the list');
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    await using destination = await locate(`dir:${folder}`).openDestination(env);
+    for (const blob of [image.config, ...image.layers]) await destination.putBlob(contentOf(blob));
+    await writeFile(join(folder, 'signature-1'), 'of the image');
+    await destination.commit(image.manifest);
+    assert.equal(await readFile(join(folder, 'signature-1'), 'utf8'), 'of the image');
   });
 
   it('leaves folders alone that are none of its own, and refuses later versions', async (t) => {

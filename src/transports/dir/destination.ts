@@ -23,33 +23,47 @@ import {
   versionText,
 } from './files.ts';
 
+/** A file with a signature of what the folder is. */
+const rootSignature = /^signature-\d+$/;
+
 /** Throws ConflictError NOT_AN_IMAGE_FOLDER, UnsupportedError UNKNOWN_DIR_VERSION, StorageError. */
 export async function createDirDestination(folder: string, env: TransportEnv): Promise<ImageDestination> {
   const before = await takeFolder(folder);
-  const readTop = (): Promise<Uint8Array | undefined> => readManifestFile(join(folder, manifestName));
+  const currentRoot = async (): Promise<Digest | undefined> => {
+    const top = await readManifestFile(join(folder, manifestName));
+    return top && digestOf(top);
+  };
+  // Signatures of what stood here before must not be taken for those of the new image. They go with the first thing that is
+  // written: later there may be new ones of the same names.
+  let begun: Promise<void> | undefined;
+  const begin = (): Promise<void> => {
+    begun ??= removeSignatures(folder, before);
+    return begun;
+  };
   return {
     traits: { manifestTypes: undefined, sparseIndex: true, manifestsComplete: false },
     hasBlob: async (blob) => (await sizeOfFile(join(folder, blobName(blob.digest)))) === blob.size,
     // the manifest of the folder itself does not count: as an instance it would need a file of its own
     hasManifest: async (digest) => (await sizeOfFile(join(folder, instanceName(digest)))) !== undefined,
-    async currentRoot() {
-      const top = await readTop();
-      return top && digestOf(top);
+    currentRoot,
+    async putBlob(content) {
+      await begin();
+      await writeBlobFile(folder, join(folder, blobName(content.descriptor.digest)), content, env);
     },
-    putBlob: (content) => writeBlobFile(folder, join(folder, blobName(content.descriptor.digest)), content, env),
-    putManifest: (manifest, at) => writeAtomically(join(folder, instanceName(at)), manifest.bytes),
+    async putManifest(manifest, at) {
+      await begin();
+      await writeAtomically(join(folder, instanceName(at)), manifest.bytes);
+    },
     async commit(root) {
       const kept = await fileNames(folder, root);
       try {
-        // signatures of what stood here before must not be taken for those of the new image
-        for (const name of before) {
-          if (/^signature-\d+$/.test(name)) await rm(join(folder, name), { force: true });
-        }
+        if (root.digest !== (await currentRoot())) await begin();
         await writeAtomically(join(folder, versionName), Buffer.from(versionText(kept)));
         await syncFolder(folder);
         await writeAtomically(join(folder, manifestName), root.bytes);
         await syncFolder(folder);
         for (const name of before) {
+          if (rootSignature.test(name)) continue;
           const owner = name.replace(/\.signature-\d+$/, `.${manifestName}`);
           if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
         }
@@ -59,6 +73,12 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
     },
     [Symbol.asyncDispose]: async () => {},
   };
+}
+
+async function removeSignatures(folder: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    if (rootSignature.test(name)) await rm(join(folder, name), { force: true });
+  }
 }
 
 /** The names that are in the folder now; the folder is made where there is none. */
