@@ -22,7 +22,7 @@ import {
   verdicts,
   verify,
 } from '../signing/support.ts';
-import { noReferrers } from '../support/fault-kinds.ts';
+import { answer, noReferrers } from '../support/fault-kinds.ts';
 import type { Fault } from '../support/faults.ts';
 import { withRegistry } from '../support/registry.ts';
 import { content, descriptor, pushBlob, pushManifest, type SeededContent, seedImage, types } from '../support/seed.ts';
@@ -261,7 +261,7 @@ describe('verify', () => {
     }
   });
 
-  it('refuses a .sig tag of another type, and a signature that is named and withheld', async (t) => {
+  it('refuses a .sig tag of another type, for reading and for writing', async (t) => {
     const { env, app, registry } = await arranged(t);
     const key = sigstoreKey();
     const tag = attachmentTag(app.index.digest);
@@ -282,6 +282,40 @@ describe('verify', () => {
       () => assert.fail('it was written over'),
       (thrown: Error) => assert.match(thrown.message, /is of the type/),
     );
+  });
+
+  it('refuses attachments that are withheld, too large or too many', async (t) => {
+    const { env, app, registry } = await arranged(t);
+    const key = sigstoreKey();
+    await sign(env, app.name, [key.signer('attachment')]);
+    const [config] = app.images;
+    const layer = (size: number) => ({
+      mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+      digest: `sha256:${'ee'.repeat(32)}`,
+      size,
+      annotations: { 'dev.cosignproject.cosign/signature': 'AAAA' },
+    });
+    const cases: Array<[object[], string]> = [
+      [[layer(10)], 'BAD_ATTACHMENT'],
+      [[layer((4 << 20) + 1)], 'SIGNATURE_TOO_LARGE'],
+      [Array.from({ length: 1001 }, () => layer(10)), 'TOO_MANY_SIGNATURES'],
+      [Array.from({ length: 17 }, () => layer(4 << 20)), 'TOO_MANY_SIGNATURES'],
+    ];
+    for (const [layers, code] of cases) {
+      const document = {
+        schemaVersion: 2,
+        mediaType: types.manifest,
+        config: descriptor(config?.config ?? app.index),
+        layers,
+      };
+      const undo = registry.faults.on(
+        { method: 'GET', path: /\.sig$/ },
+        answer(200, { 'content-type': types.manifest }, JSON.stringify(document)),
+      );
+      await assert.rejects(verify(env, app.name, { sigstore: [key] }), { name: 'IntegrityError', code });
+      undo();
+    }
+    assert.equal((await verify(env, app.name, { sigstore: [key] })).verified, true);
   });
 
   it('tells of a bundle that cannot be read beside a good one, and takes no attestation for a signature', async (t) => {
