@@ -9,8 +9,7 @@ import { IntegrityError } from '../../foundation/errors.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import type { JsonObject } from '../../oci/json-value.ts';
-import { sizeOfFile } from '../local-file.ts';
-import { readStorageFile } from './storage-files.ts';
+import { isThere, readStorageFile } from './storage-files.ts';
 
 /** A place with images of one driver: the storage itself, or one that it only reads from. */
 export interface ImageStore {
@@ -122,7 +121,7 @@ export function dataPath({ store, id }: ImageRecord, key: string): string {
 export async function driversOf(root: string): Promise<string[]> {
   const found: string[] = [];
   for (const driver of ['overlay', 'vfs', 'btrfs', 'zfs', 'aufs', 'devicemapper']) {
-    if ((await sizeOfFile(join(root, `${driver}-images`, 'images.json'))) !== undefined) found.push(driver);
+    if (await isThere(join(root, `${driver}-images`, 'images.json'))) found.push(driver);
   }
   return found;
 }

@@ -19,6 +19,18 @@ export async function readStorageFile(path: string, maxBytes: number): Promise<U
   }
 }
 
+/** Whether there is such a file or folder. Throws StorageError STORAGE_UNREADABLE where that cannot be seen. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+    throw unreadable(thrown, path);
+  }
+}
+
 /** What a file of a storage could not be read for. */
 export function unreadable(thrown: unknown, path: string): Error {
   if (thrown instanceof SheafError) return thrown;

@@ -4,7 +4,6 @@
  * meanwhile is noticed, for every byte of it is checked.
  */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { NotFoundError, UnsupportedError } from '../../foundation/errors.ts';
@@ -22,7 +21,7 @@ import {
   readLayers,
 } from './records.ts';
 import { configuredStorage } from './storage-conf.ts';
-import { readStorageFile } from './storage-files.ts';
+import { isThere, readStorageFile } from './storage-files.ts';
 
 /** A layer without compression. */
 export interface PlainLayer {
@@ -172,13 +171,6 @@ class OpenStorage implements Storage {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** A file of the storage as a stream. */
 export function openData(image: ImageRecord, key: string, range?: ByteRange): Readable {
   return createReadStream(dataPath(image, key), { ...(range === undefined ? {} : range) });
@@ -196,8 +188,8 @@ async function* part(chunks: AsyncIterable<Uint8Array>, range?: ByteRange): Asyn
 }
 
 function noStorage(root: string, driver: string | undefined): NotFoundError {
-  const what = driver === undefined ? 'a local storage' : `a local storage of the driver ${driver}`;
-  return new NotFoundError(`there is no image of ${what} in ${root}`, {
+  const what = `a local storage${driver === undefined ? '' : ` of the driver ${driver}`}`;
+  return new NotFoundError(`${root} is not ${what}, or has never had an image`, {
     code: 'STORAGE_NOT_FOUND',
     hint: 'Name the storage that is meant: containers-storage:[DRIVER@GRAPHROOT+RUNROOT]IMAGE; `podman info` says what it is.',
   });
