@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { HashAlgorithm } from '@sigstore/protobuf-specs';
 import { createSession, type Session } from '../../../src/foundation/session.ts';
 import type { SigstoreTrust } from '../../../src/signing/policy/attachment-verifier.ts';
 import { createKeylessSigner, type KeylessSignerOptions } from '../../../src/signing/sigstore/keyless-signer.ts';
+import { logAnnotationOf, testify } from '../../../src/signing/sigstore/services.ts';
 import { createSigstoreVerifier } from '../../../src/signing/sigstore/verifier.ts';
 import { pemOf, sigstoreAuthority } from '../../support/sigstore-authority.ts';
 import { identityToken, type SigstoreServices, sigstoreServices, testIssuer } from '../../support/sigstore-services.ts';
@@ -198,6 +201,31 @@ describe('keyless signatures', () => {
     // without the chain nothing leads to the root of the policy
     const bare = annotated(attachment, { 'dev.sigstore.cosign/chain': undefined });
     await rejects(verifier.verifyAttachment(bare, byPolicy(services)), /unknown authority/);
+  });
+
+  it('are rejected when a log has kept a signature that is none', async (t) => {
+    const services = await sigstoreServices(t);
+    const attachment = attachmentOf(await createKeylessSigner(optionsFor(services)).sign(session, claim));
+    const digest = createHash('sha256').update(attachment.payload).digest();
+    const signature = Buffer.from('no signature');
+    const { logEntries } = await testify(
+      session,
+      { rekorUrl: services.url },
+      async () => ({
+        $case: 'messageSignature',
+        messageSignature: { messageDigest: { algorithm: HashAlgorithm.SHA2_256, digest }, signature },
+      }),
+      attachment.annotations['dev.sigstore.cosign/certificate'] ?? '',
+    );
+    const [entry] = logEntries;
+    assert.ok(entry);
+    const forged = annotated(attachment, {
+      'dev.cosignproject.cosign/signature': signature.toString('base64'),
+      'dev.sigstore.cosign/bundle': logAnnotationOf(entry),
+    });
+    for (const trust of [alice(services), byPolicy(services)]) {
+      await rejects(verifier.verifyAttachment(forged, trust), /verification failed/);
+    }
   });
 
   it('are rejected as bundles when log entry, certificate or statement is exchanged', async (t) => {
