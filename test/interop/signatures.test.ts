@@ -147,6 +147,17 @@ describe('what the peers sign with GPG', { skip }, () => {
     assert.equal((await verify(env, copied, { ...trusted, gpgKeys: strangers })).verified, true);
   });
 
+  it('is verified when podman has signed a list on its way', { skip: skipWithout('podman') }, async (t) => {
+    const { env, app, gpg, fingerprint, trusted, peers, registry } = await arranged(t);
+    await peers.ok('podman', ['manifest', 'create', 'list']);
+    await peers.ok('podman', ['manifest', 'add', '--all', '--tls-verify=false', 'list', app.name]);
+    const pushed = `docker://${registry.host}/by-podman/app:v1`;
+    const push = ['manifest', 'push', '--all', '--tls-verify=false', '--sign-by', fingerprint, 'list', pushed];
+    await peers.ok('podman', push, { env: { GNUPGHOME: gpg.home } });
+    const result = await verify(env, pushed, trusted);
+    assert.deepEqual([result.verified, verdicts(result)], [true, ['verified', 'verified', 'verified']]);
+  });
+
   it('is told when only one platform was signed', async (t) => {
     const { env, app, gpg, fingerprint, trusted, peers, directory, registry } = await arranged(t);
     const one = `docker://${registry.host}/ns/app@${app.images[0]?.digest}`;
