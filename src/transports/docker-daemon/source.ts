@@ -18,7 +18,7 @@ export async function openDaemonSource(place: DaemonPlace, text: string, env: Tr
   const id = await idOf(client, name);
   const stream = await client.getStream(`/images/get?names=${encodeURIComponent(id)}`, `save the image ${name}`);
   const archive = await spoolArchive(stream, `the archive of ${name} from ${client.name}`, env);
-  const source = await createDockerArchiveSource(archive, {}, text);
+  const source = await createDockerArchiveSource(archive, {}, text, env.session.signal);
   return {
     getManifest: (instance) => source.getManifest(instance),
     openBlob: (blob, range) => source.openBlob(blob, range),
