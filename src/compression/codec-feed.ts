@@ -1,6 +1,6 @@
 /** Drives one of Node's decoders by hand, so that it is known what it has taken when it fails. */
 import type { Transform } from 'node:stream';
-import { countYoungBytes } from './young-garbage.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 
 /** Output that a decoder may be ahead of its reader; without it the decoder rests while its last piece is worked on. */
 export const decodedAhead = 1 << 20;

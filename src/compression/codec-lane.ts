@@ -1,9 +1,9 @@
 /** One of Node's compressors, driven by hand: it can end a piece of its output without ending itself. */
 import type { Transform } from 'node:stream';
 import { CancelledError } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { FilledBlock } from './blocks.ts';
 import type { Reusable } from './budget.ts';
-import { countYoungBytes } from './young-garbage.ts';
 
 type Compressor = Transform & { flush(kind: number, callback: () => void): void };
 

@@ -6,14 +6,14 @@
  */
 import { Readable } from 'node:stream';
 import { asError, CancelledError, SheafError } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Annotations } from '../oci/descriptor.ts';
-import { createDigester, type Digest } from '../oci/digest.ts';
+import { createDigester, type Digest, type Digester } from '../oci/digest.ts';
 import { type Budget, sharedBudget, type Turn } from './budget.ts';
 import { type CompressionFormat, compressionLevel, defaultCompressionLevel } from './compression.ts';
 import { decompress } from './decompress.ts';
 import type { DetectedCompression } from './detect.ts';
 import { gzip, gzipJobBytes } from './gzip.ts';
-import { countYoungBytes } from './young-garbage.ts';
 import { zstd, zstdJobBytes } from './zstd.ts';
 import { type ChunkedOptions, type ChunkedOutcome, chunkedJobBytes, zstdChunked } from './zstd-chunked.ts';
 
@@ -26,6 +26,8 @@ export interface RecompressOptions {
    * it is not computed again then.
    */
   diffId?: Digest;
+  /** `false` where nobody wants `digest` and `diffId` of the result: hashing takes as long as the fast levels of zstd. */
+  hash?: boolean;
   signal?: AbortSignal;
   /** {@link sharedBudget} unless told. */
   budget?: Budget;
@@ -39,11 +41,11 @@ export interface RecompressResult {
   readonly format: CompressionFormat;
   /** Why it is not zstd:chunked. */
   readonly notChunked?: string;
-  /** Digest and bytes of the plain tar. */
-  readonly diffId: Digest;
+  /** Digest and bytes of the plain tar; the digest is not there where it was not to be computed. */
+  readonly diffId?: Digest;
   readonly plainSize: number;
   /** Digest and bytes of what came out of the stream. */
-  readonly digest: Digest;
+  readonly digest?: Digest;
   readonly size: number;
   /** For the layer's descriptor. They replace those annotations of the layer that spoke of its old compression. */
   readonly annotations: Annotations;
@@ -178,13 +180,13 @@ class RecompressStream extends Readable {
 async function* pieces(
   source: Readable,
   turn: Turn,
-  { format, level, asked, diffId }: JobOptions,
+  { format, level, asked, diffId, hash = true }: JobOptions,
   finished: (result: RecompressResult) => void,
 ): AsyncGenerator<Uint8Array> {
   let from: DetectedCompression = 'none';
   let chunked: ChunkedOutcome | undefined;
-  const plain = new Counted(diffId);
-  const written = new Counted();
+  const plain = new Counted(hash, diffId);
+  const written = new Counted(hash);
 
   const plainBytes = plain.through(
     blamingSource(
@@ -208,9 +210,9 @@ async function* pieces(
     from,
     format: notChunked === undefined ? format : 'zstd',
     ...(notChunked === undefined ? {} : { notChunked }),
-    diffId: plain.digest(),
+    ...plain.digest('diffId'),
     plainSize: plain.size,
-    digest: written.digest(),
+    ...written.digest('digest'),
     size: written.size,
     annotations: chunked !== undefined && 'annotations' in chunked ? chunked.annotations : {},
   });
@@ -233,26 +235,29 @@ function encode(
   }
 }
 
-/** Counts what passes, and hashes it unless its digest is known. */
+/** Counts what passes, and hashes it where that is wanted and the digest is not known. */
 class Counted {
   size = 0;
   readonly #known: Digest | undefined;
-  readonly #digester = createDigester();
+  readonly #digester: Digester | undefined;
 
-  constructor(known?: Digest) {
+  constructor(hash: boolean, known?: Digest) {
     this.#known = known;
+    this.#digester = hash && known === undefined ? createDigester() : undefined;
   }
 
   async *through(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of bytes) {
       this.size += chunk.byteLength;
-      if (this.#known === undefined) this.#digester.update(chunk);
+      this.#digester?.update(chunk);
       yield chunk;
     }
   }
 
-  digest(): Digest {
-    return this.#known ?? this.#digester.digest();
+  /** As a member of that name, where it is known. */
+  digest<Name extends string>(name: Name): { [key in Name]?: Digest } {
+    const digest = this.#known ?? this.#digester?.digest();
+    return digest === undefined ? {} : ({ [name]: digest } as { [key in Name]?: Digest });
   }
 }
 

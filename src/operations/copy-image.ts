@@ -69,7 +69,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     ...(preserveDigests === undefined ? {} : { preserveDigests }),
     ...(referrers === undefined ? {} : { referrers }),
   };
-  return planAndExecute(to, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+  return await planAndExecute(to, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
 }
 
 /** Asks the machine's policy about all that is used: the instances, as with the peers, or the one image. */

@@ -89,7 +89,7 @@ export async function readConfigOf(env: Env, location: ImageLocation, choice: Pl
   await using source: VerifiedSource = await openVerifiedSource(location, env);
   const { manifest: raw } = await oneInstance(source, choice, env.host);
   const { config } = parsed(source, () => parseImageManifest(raw));
-  return source.readBlob(config, maxConfigBytes);
+  return await source.readBlob(config, maxConfigBytes);
 }
 
 /** All tags of the repository that `location` names; `undefined` where it has none to ask. */

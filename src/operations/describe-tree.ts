@@ -44,7 +44,7 @@ const signatureTypes = /sigstore|cosign|notary|pgp/i;
 export async function describeTree(env: Env, location: ImageLocation): Promise<TreeNode> {
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
-  return describe(env, source, root, {}, new Set());
+  return await describe(env, source, root, {}, new Set());
 }
 
 async function describe(

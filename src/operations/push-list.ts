@@ -60,7 +60,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     ...(attestations === undefined ? {} : { attestations }),
     ...(referrers === undefined ? {} : { referrers }),
   };
-  return planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+  return await planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
 }
 
 /** Instances come from where they are now: the policy of this machine has its word there too. */

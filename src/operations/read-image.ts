@@ -39,9 +39,10 @@ const maxConfigBytes = 4 << 20;
 export async function readImage(env: Env, location: ImageLocation, taking: Taking): Promise<ReadImage> {
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
-  if (isIndexType(root.mediaType)) return readIndex(env, source, root, taking);
+  // (awaited here: the source is closed when this function returns)
+  if (isIndexType(root.mediaType)) return await readIndex(env, source, root, taking);
   await env.checkSource?.({ location, root: descriptorOf(root), used: [descriptorOf(root)] });
-  return readSingle(source, root);
+  return await readSingle(source, root);
 }
 
 async function readIndex(env: Env, source: VerifiedSource, root: RawManifest, taking: Taking): Promise<ReadImage> {

@@ -17,8 +17,7 @@ export interface Recompression {
   readonly format: string;
   /** For the layer's descriptor. */
   readonly annotations: Annotations;
-  /** Digest and bytes of the plain tar. */
-  readonly diffId: Digest;
+  /** Bytes of the plain tar. */
   readonly plainSize: number;
 }
 
@@ -81,21 +80,19 @@ export function createKnowledge(database: StoreDatabase, now: () => number): Kno
         size: Number(row['size']),
         format: String(row['format']),
         annotations: JSON.parse(String(row['annotations_json'])) as Annotations,
-        diffId: String(row['diff_id']) as Digest,
         plainSize: Number(row['plain_size']),
       };
     },
-    rememberRecompression(source, recipe, { digest, size, format, annotations, diffId, plainSize }) {
+    rememberRecompression(source, recipe, { digest, size, format, annotations, plainSize }) {
       write((tables) => {
         tables.run(
-          'INSERT OR REPLACE INTO recompressions VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR REPLACE INTO recompressions VALUES (?, ?, ?, ?, ?, ?, ?)',
           source,
           recipe,
           digest,
           size,
           format,
           JSON.stringify(annotations),
-          diffId,
           plainSize,
         );
         tables.run('INSERT OR REPLACE INTO kept_content VALUES (?, ?)', digest, now() + keepMs);

@@ -66,7 +66,6 @@ export const migrations: readonly string[] = [
     size INTEGER NOT NULL,
     format TEXT NOT NULL,
     annotations_json TEXT NOT NULL,
-    diff_id TEXT NOT NULL,
     plain_size INTEGER NOT NULL,
     PRIMARY KEY (source, recipe)
   ) STRICT, WITHOUT ROWID;

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { countYoungBytes } from '../compression/young-garbage.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../foundation/errors.ts';
 import type { ByteRange } from './transport.ts';

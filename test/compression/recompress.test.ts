@@ -358,7 +358,7 @@ test('60 jobs at once come to their end, and so does one beside readers that are
   const digests = new Map<string, Set<string>>();
   for (const { result } of await Promise.all(jobs)) {
     assert.equal(result.diffId, digestOf(plain));
-    digests.set(result.format, (digests.get(result.format) ?? new Set()).add(result.digest));
+    digests.set(result.format, (digests.get(result.format) ?? new Set()).add(result.digest ?? ''));
   }
   for (const [format, found] of digests) assert.equal(found.size, 1, format);
 

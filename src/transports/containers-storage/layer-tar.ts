@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { Crc64 } from '../../compression/crc64.ts';
 import { gunzip } from '../../compression/gunzip.ts';
-import { countYoungBytes } from '../../compression/young-garbage.ts';
+import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { IntegrityError } from '../../foundation/errors.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { LayerFolder } from './inside.ts';

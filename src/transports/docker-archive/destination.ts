@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompress } from '../../compression/decompress.ts';
-import { countYoungBytes } from '../../compression/young-garbage.ts';
+import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { storageError } from '../../foundation/atomic-file.ts';
 import {
   BugError,

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { TarFile } from '../../archive/tar-file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detectCompression, magicBytes } from '../../compression/detect.ts';
-import { countYoungBytes } from '../../compression/young-garbage.ts';
+import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { CancelledError, IntegrityError } from '../../foundation/errors.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
