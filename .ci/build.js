@@ -15,17 +15,38 @@ process.chdir(fileURLToPath(root));
 const external = ['keytar'];
 
 /**
- * What every command that runs needs, put into one chunk: many small files take longer to load than they take to run.
- * Everything that these import (other than by `import()`) goes with them.
+ * What is put into one chunk, since many small files take longer to load than they take to run; everything that these
+ * import (other than by `import()`) goes with them. `core`: what every command that runs needs. `transfer`: what every
+ * command needs that reaches a registry.
  */
-const core = [
-  'src/cli/lean-run.ts',
-  'src/cli/base-command.ts',
-  'src/cli/flags.ts',
-  'src/store/store.ts',
-  '@oclif/core/args',
-  '@oclif/core/flags',
-];
+const groups = {
+  core: [
+    'src/cli/lean-run.ts',
+    'src/cli/base-command.ts',
+    'src/cli/flags.ts',
+    'src/store/store.ts',
+    '@oclif/core/args',
+    '@oclif/core/flags',
+  ],
+  transfer: [
+    'src/cli/registry-wiring.ts',
+    'src/distribution/registry-pool.ts',
+    'src/oci/platform.ts',
+    'src/operations/copy-image.ts',
+    'src/operations/find-image.ts',
+    'src/operations/push-list.ts',
+    'src/registry-config/certificate-dirs.ts',
+    'src/registry-config/load-registries-conf.ts',
+    'src/registry-config/registry-routes.ts',
+    'src/registry-config/short-name-aliases.ts',
+    'src/signing/policy/policy-files.ts',
+    'src/transports/image-names.ts',
+    'src/transports/docker/destination.ts',
+    'src/transports/docker/source.ts',
+    'src/transports/oci/source.ts',
+    'src/transports/store/list-source.ts',
+  ],
+};
 
 /** Code in dependencies that calls `require` for parts of Node.js. */
 const requireBanner =
@@ -77,15 +98,16 @@ function commonOptions() {
 
 async function buildProgram() {
   const commands = fs.readdirSync('src/commands', { recursive: true, encoding: 'utf8' });
+  const entryPoints = [
+    'src/cli/main.ts',
+    ...commands.filter((file) => file.endsWith('.ts')).map((file) => `src/commands/${file}`),
+  ];
   const { metafile } = await need(esbuild).build({
     ...commonOptions(),
-    entryPoints: [
-      'src/cli/main.ts',
-      ...commands.filter((file) => file.endsWith('.ts')).map((file) => `src/commands/${file}`),
-    ],
+    entryPoints,
     chunkNames: 'chunks/[name]-[hash]',
     banner: { js: requireBanner },
-    plugins: [lazyOclif(), oneCore(await coreModules())],
+    plugins: [lazyOclif(), inGroups(await groupsOf(entryPoints))],
   });
   return metafile;
 }
@@ -117,47 +139,83 @@ function putInPlace() {
   fs.rmSync(old, { recursive: true, force: true });
 }
 
-/** The modules of ours in {@link core}, and those that they import other than by `import()`. */
-async function coreModules() {
+/**
+ * Which modules of ours are to import which groups, so that whoever loads a part of one loads all of it: esbuild puts into one
+ * chunk what the same entries reach.
+ * @param {string[]} entryPoints
+ * @returns {Promise<Map<string, string[]>>}
+ */
+async function groupsOf(entryPoints) {
   const { metafile } = await need(esbuild).build({
     ...commonOptions(),
-    stdin: { contents: coreImports(), resolveDir: '.', sourcefile: 'core.js' },
-    plugins: [lazyOclif()],
+    entryPoints,
+    plugins: [lazyOclif(), inGroups(new Map())],
     write: false,
   });
-  const modules = new Set();
-  const visit = (/** @type {string} */ file) => {
-    if (modules.has(file)) return;
-    modules.add(file);
-    for (const { path: imported, kind } of metafile.inputs[file]?.imports ?? []) {
-      if (kind === 'import-statement') visit(imported);
-    }
+  const imports = (/** @type {string} */ file, /** @type {string} */ kind) =>
+    (metafile.inputs[file]?.imports ?? []).flatMap((one) => (one.kind === kind ? one.path : []));
+  const closure = (/** @type {readonly string[]} */ roots) => {
+    const found = new Set();
+    const visit = (/** @type {string} */ file) => {
+      if (found.has(file)) return;
+      found.add(file);
+      imports(file, 'import-statement').forEach(visit);
+    };
+    roots.forEach(visit);
+    return found;
   };
-  visit('core.js');
-  return modules;
-}
-
-function coreImports() {
-  return core.map((file) => `import '${file.startsWith('src/') ? `./${file}` : file}';`).join('\n');
+  // what a command loads on the way stays where it is: only what our own modules load by import() is an entry
+  const entries = new Set([
+    ...entryPoints,
+    ...Object.keys(metafile.inputs).flatMap((file) => imports(file, 'dynamic-import')),
+  ]);
+  const ours = Object.keys(metafile.inputs).filter((file) => file.startsWith('src/'));
+  const core = closure(groups.core.filter((root) => root.startsWith('src/')));
+  const transfer = closure(groups.transfer);
+  for (const file of core) transfer.delete(file);
+  /** @type {Map<string, string[]>} */
+  const wanted = new Map();
+  for (const file of ours) {
+    if (core.has(file)) continue;
+    // a member imports its group only where it can be loaded by itself, and then last, when all that it needs is there
+    const joins = transfer.has(file)
+      ? entries.has(file)
+      : [...closure([file])].some((reached) => transfer.has(reached));
+    wanted.set(file, ['core', ...(joins ? ['transfer'] : [])]);
+  }
+  return wanted;
 }
 
 /**
- * Makes every other module of ours import the core. All of them are loaded after it anyway, and esbuild puts into one chunk
- * what the same entries reach.
- * @param {Set<string>} modules
+ * @param {keyof typeof groups} group
  */
-function oneCore(modules) {
+function importsOf(group) {
+  return groups[group].map((file) => `import '${file.startsWith('src/') ? `./${file}` : file}';`).join('\n');
+}
+
+/**
+ * Makes modules of ours import groups.
+ * @param {Map<string, string[]>} wanted
+ */
+function inGroups(wanted) {
   /** @type {import('esbuild').Plugin} */
   const plugin = {
-    name: 'one-core',
+    name: 'in-groups',
     setup(build) {
-      build.onResolve({ filter: /^sheaf:core$/ }, () => ({ path: 'core', namespace: 'sheaf', sideEffects: true }));
-      build.onLoad({ filter: /.*/, namespace: 'sheaf' }, () => ({ contents: coreImports(), resolveDir: '.' }));
+      build.onResolve({ filter: /^sheaf:/ }, ({ path: name }) => ({
+        path: name.slice('sheaf:'.length),
+        namespace: 'sheaf',
+        sideEffects: true,
+      }));
+      build.onLoad({ filter: /.*/, namespace: 'sheaf' }, ({ path: name }) => ({
+        contents: importsOf(name === 'core' ? 'core' : 'transfer'),
+        resolveDir: '.',
+      }));
       build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path: file }) => {
-        const name = path.relative('.', file).replaceAll(path.sep, '/');
-        if (!name.startsWith('src/') || modules.has(name)) return undefined;
+        const joins = wanted.get(path.relative('.', file).replaceAll(path.sep, '/'));
+        if (joins === undefined) return undefined;
         const source = await fs.promises.readFile(file, 'utf8');
-        return { contents: `${source}\nimport 'sheaf:core';\n`, loader: 'ts' };
+        return { contents: [source, ...joins.map((name) => `import 'sheaf:${name}';`), ''].join('\n'), loader: 'ts' };
       });
     },
   };

@@ -1,17 +1,9 @@
 /** Finds policy.json. There is no built-in policy: where there is no file, nobody has decided anything. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { asError, NotFoundError, StorageError, systemCode } from '../../foundation/errors.ts';
-import { type ConfigPlaces, userConfigDir } from '../../registry-config/load-registries-conf.ts';
 import { parsePolicy } from './parse-policy.ts';
 import type { Policy } from './policy.ts';
-
-export interface PolicyPlaces extends ConfigPlaces {
-  /** From `--policy`. */
-  file?: string | undefined;
-  /** In place of `/usr/share`, for tests. */
-  shareDir?: string;
-}
+import { namedPolicy, type PolicyPlaces, policyFiles } from './policy-files.ts';
 
 /**
  * The policy of the file that was asked for, else of the one that `CONTAINERS_POLICY_JSON` names, else of the first that is
@@ -21,16 +13,8 @@ export interface PolicyPlaces extends ConfigPlaces {
  * @throws NotFoundError POLICY_NOT_FOUND for a file that was named; UsageError POLICY_INVALID; StorageError POLICY_UNREADABLE
  */
 export async function loadPolicy(places: PolicyPlaces): Promise<Policy | undefined> {
-  const named = places.file ?? (places.env['CONTAINERS_POLICY_JSON'] || undefined);
-  const candidates =
-    named === undefined
-      ? [
-          userConfigDir(places),
-          join(places.systemDir ?? '/etc', 'containers'),
-          join(places.shareDir ?? '/usr/share', 'containers'),
-        ].map((folder) => join(folder, 'policy.json'))
-      : [named];
-  for (const path of candidates) {
+  const named = namedPolicy(places);
+  for (const path of policyFiles(places)) {
     const bytes = await read(path);
     if (bytes !== undefined) return parsePolicy(bytes, path);
   }
