@@ -40,6 +40,8 @@ export interface CopyRequest {
   /** More tags for the root beside the location's own. */
   readonly tags?: readonly string[];
   readonly host: Platform;
+  /** Set while planning: the destination's name means nothing yet. */
+  readonly isNew?: boolean;
   /** For what earlier runs have learned, and for layers that are compressed: those cannot be without it. */
   readonly store?: Store;
 }

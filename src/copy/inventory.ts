@@ -24,6 +24,7 @@ export const blobId = (digest: Digest): string => `blob ${digest}`;
 export class Inventory {
   readonly #options: InventoryOptions;
   readonly #there = new Map<Digest, Promise<boolean>>();
+  readonly #origins = new Map<Digest, readonly Reference[]>();
 
   constructor(options: InventoryOptions) {
     this.#options = options;
@@ -50,8 +51,15 @@ export class Inventory {
     if (await this.#isThere(blob)) return { ...base, kind: 'reuse' };
     const from = this.#mountOrigin(blob.digest, instances);
     if (from !== undefined) return { ...base, ...making, kind: 'mount', from };
-    if (await this.#options.store?.content.has(blob.digest)) return { ...base, ...making, kind: 'copy', from: 'store' };
+    if (await this.#isKept(blob.digest, made)) return { ...base, ...making, kind: 'copy', from: 'store' };
     return undefined;
+  }
+
+  /** Whether the local store has it, where that is nearer than the source: what a list keeps its own source gives from there. */
+  async #isKept(digest: Digest, made: Recompressing | undefined): Promise<boolean> {
+    const { source, store } = this.#options;
+    if (store === undefined || (made === undefined && source.location.transport !== 'docker')) return false;
+    return store.content.has(digest);
   }
 
   #isThere(blob: Descriptor): Promise<boolean> {
@@ -63,14 +71,27 @@ export class Inventory {
     return answer;
   }
 
+  /** Asks the destination for `blobs` now; a failure is for whoever needs the answer. */
+  askAhead(blobs: readonly Descriptor[]): void {
+    for (const blob of blobs) this.#isThere(blob).catch(() => {});
+  }
+
+  #originsOf(instance: Digest): readonly Reference[] {
+    let origins = this.#origins.get(instance);
+    if (origins === undefined) {
+      origins = this.#options.source.origins(instance).flatMap((place) => place.reference ?? []);
+      this.#origins.set(instance, origins);
+    }
+    return origins;
+  }
+
   /** A repository of the destination's own registry that has the blob: where the source's instances are, else where runs met it. */
   #mountOrigin(digest: Digest, instances: ReadonlySet<Digest>): Reference | undefined {
-    const { source, destination, location, store } = this.#options;
+    const { destination, location, store } = this.#options;
     const to = location.reference;
     if (to === undefined || destination.mountBlob === undefined) return undefined;
     const origin = [...instances]
-      .flatMap((instance) => source.origins(instance))
-      .flatMap((place) => place.reference ?? [])
+      .flatMap((instance) => this.#originsOf(instance))
       .find((place) => place.registry === to.registry && place.repository !== to.repository);
     if (origin !== undefined) return origin;
     const repository = store?.knowledge.repositoriesOf(to.registry, digest).find((known) => known !== to.repository);

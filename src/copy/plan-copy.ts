@@ -37,7 +37,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   }
   const remarks: PlanRemarks = { notes: [], changes: [], variants: 0 };
   const inventory = new Inventory({ ...request, store: request.store });
-  const planner = createManifestPlanner(request, inventory, remarks);
+  const planner = createManifestPlanner({ ...request, isNew: current === undefined }, inventory, remarks);
   const root = isIndexType(original.mediaType)
     ? await planner.planIndex(original, request.select, 0)
     : await planner.planImage(original, { label: 'image', compression: request.compression });

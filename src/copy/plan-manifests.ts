@@ -142,7 +142,9 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       compression === undefined && !hasChanged(subject) && targetFormat(request, entry.mediaType) === undefined;
     if (stays && !isIndexType(entry.mediaType) && destination.traits.manifestsComplete) {
       // the manifest itself is needed for nothing when it is there with all its blobs: one question settles the instance
-      if (await destination.hasManifest(entry.digest)) {
+      const asked = destination.hasManifest(entry.digest);
+      if (request.isNew === true) void askAhead(entry);
+      if (await asked) {
         const document: RawManifest = { bytes: new Uint8Array(), mediaType: entry.mediaType, digest: entry.digest };
         return leaf(document, { from: entry.digest, label, present: true });
       }
@@ -152,7 +154,28 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     return planImage(raw, { label, compression, subject });
   };
 
-  const readEntry = async (entry: IndexEntry): Promise<RawManifest> => {
+  /** Where nothing is likely to be there, the questions about blobs do not wait for the answer about their manifest. */
+  const askAhead = async (entry: IndexEntry): Promise<void> => {
+    try {
+      const raw = await readEntry(entry);
+      const { config, layers } = parseImageManifest(raw);
+      inventory.askAhead(blobsOf(raw, [config, ...layers]).map(({ blob }) => blob));
+    } catch {
+      // whoever needs the manifest meets the same
+    }
+  };
+
+  const readOnce = new Map<Digest, Promise<RawManifest>>();
+  const readEntry = (entry: IndexEntry): Promise<RawManifest> => {
+    let reading = readOnce.get(entry.digest);
+    if (reading === undefined) {
+      reading = readFirst(entry);
+      readOnce.set(entry.digest, reading);
+    }
+    return reading;
+  };
+
+  const readFirst = async (entry: IndexEntry): Promise<RawManifest> => {
     const raw = await source.getManifest(entry.digest);
     if (raw.bytes.byteLength !== entry.size) {
       throw new IntegrityError(

@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
 import type { Companion, ImageLocation, ImageSource, TransportEnv } from './transport.ts';
@@ -109,7 +110,22 @@ export function parsed<T>(source: Pick<VerifiedSource, 'location'>, parse: () =>
   }
 }
 
+/** Blobs up to this size are read whole and hashed on the thread pool, beside everything else that goes on. */
+const wholeBytes = 4 << 20;
+/** Bytes of such blobs that may be in memory at once; what comes beyond is hashed as it passes. */
+const wholeBudget = 24 << 20;
+let wholeInUse = 0;
+
 async function* checked(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
+  if (blob.size <= wholeBytes && wholeInUse + blob.size <= wholeBudget && algorithmOf(blob.digest) === 'sha256') {
+    wholeInUse += blob.size;
+    try {
+      yield* checkedWhole(reader, blob, name);
+    } finally {
+      wholeInUse -= blob.size;
+    }
+    return;
+  }
   const digester = createDigester(algorithmOf(blob.digest));
   let size = 0;
   let held: Uint8Array | undefined;
@@ -124,23 +140,49 @@ async function* checked(reader: ChunkReader, blob: Descriptor, name: string): As
   } catch (thrown) {
     throw blame(thrown);
   }
-  if (size !== blob.size) {
-    const how = size > blob.size ? 'is longer than' : `ended after ${size} of`;
-    throw new IntegrityError(`the blob ${blob.digest} from ${name} ${how} its ${blob.size} bytes`, {
-      code: 'SIZE_MISMATCH',
-      side: 'source',
-      hint: 'The place that keeps it is damaged or the connection was cut; try again or fetch the image from another place.',
-    });
-  }
-  const actual = digester.digest();
-  if (actual !== blob.digest) {
-    throw new IntegrityError(`the blob ${blob.digest} from ${name} has the digest ${actual}`, {
-      code: 'DIGEST_MISMATCH',
-      side: 'source',
-      hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
-    });
-  }
+  checkSize(size, blob, name);
+  checkDigest(digester.digest(), blob, name);
   if (held !== undefined) yield held;
+}
+
+async function* checkedWhole(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
+      size += chunk.byteLength;
+      if (size > blob.size) break;
+      chunks.push(chunk);
+    }
+  } catch (thrown) {
+    throw blame(thrown);
+  }
+  checkSize(size, blob, name);
+  countYoungBytes(size);
+  const [only = new Uint8Array()] = chunks;
+  const bytes = chunks.length <= 1 ? only : Buffer.concat(chunks);
+  const hash = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
+  checkDigest(`sha256:${Buffer.from(hash).toString('hex')}`, blob, name);
+  if (size > 0) yield bytes;
+}
+
+function checkSize(size: number, blob: Descriptor, name: string): void {
+  if (size === blob.size) return;
+  const how = size > blob.size ? 'is longer than' : `ended after ${size} of`;
+  throw new IntegrityError(`the blob ${blob.digest} from ${name} ${how} its ${blob.size} bytes`, {
+    code: 'SIZE_MISMATCH',
+    side: 'source',
+    hint: 'The place that keeps it is damaged or the connection was cut; try again or fetch the image from another place.',
+  });
+}
+
+function checkDigest(actual: Digest, blob: Descriptor, name: string): void {
+  if (actual === blob.digest) return;
+  throw new IntegrityError(`the blob ${blob.digest} from ${name} has the digest ${actual}`, {
+    code: 'DIGEST_MISMATCH',
+    side: 'source',
+    hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
+  });
 }
 
 async function* handOut(bytes: AsyncGenerator<Uint8Array>, options: OpenBlobOptions): AsyncGenerator<Uint8Array> {
