@@ -5,9 +5,9 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, SheafError } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { algorithmOf, createDigester } from '../oci/digest.ts';
 import type { BlobContent, TransportEnv } from './transport.ts';
 

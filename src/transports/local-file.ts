@@ -2,9 +2,9 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { ByteRange } from './transport.ts';
 
 /** Bytes; `undefined` where there is no such file. Throws StorageError. */
@@ -35,13 +35,19 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Uin
   }
 }
 
-export function openFile(path: string, range?: ByteRange): Readable {
+/** A stream of the file, or of a part. With `size`, the bytes that it has, small files come in one piece. */
+export function openFile(path: string, range?: ByteRange, size?: number): Readable {
+  const end = range?.end ?? (size === undefined ? undefined : size - 1);
   return createReadStream(path, {
-    highWaterMark: 1 << 20,
+    highWaterMark: size !== undefined && size > 0 && size <= onePiece ? size : 1 << 20,
     ...(range === undefined ? {} : { start: range.start }),
-    ...(range?.end === undefined ? {} : { end: range.end }),
+    // where the end is known it is not looked for
+    ...(end === undefined || end < 0 ? {} : { end }),
   });
 }
+
+/** Files up to this size are read in one piece. */
+const onePiece = 4 << 20;
 
 /** The chunks of a stream, with their memory given back as they pass: to be used where whole layers go through. */
 export async function* passing(stream: Readable): AsyncGenerator<Uint8Array> {

@@ -5,8 +5,8 @@
 import { createReadStream } from 'node:fs';
 import { Crc64 } from '../../compression/crc64.ts';
 import { gunzip } from '../../compression/gunzip.ts';
-import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { IntegrityError } from '../../foundation/errors.ts';
+import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { LayerFolder } from './inside.ts';
 import { unreadable } from './storage-files.ts';

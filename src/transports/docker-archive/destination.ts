@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompress } from '../../compression/decompress.ts';
-import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import { storageError } from '../../foundation/atomic-file.ts';
 import {
   BugError,
@@ -20,6 +19,7 @@ import {
   UnsupportedError,
   UsageError,
 } from '../../foundation/errors.ts';
+import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest } from '../../oci/digest.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';

@@ -11,8 +11,8 @@ export interface LayoutFiles {
   size(name: string): Promise<number | undefined>;
   /** The whole file; `undefined` where there is none. Throws IntegrityError where it is larger. */
   read(name: string, maxBytes: number): Promise<Uint8Array | undefined>;
-  /** The file is there. */
-  open(name: string, range?: ByteRange): Readable;
+  /** The file is there, and has `size` bytes where that is told. */
+  open(name: string, range?: ByteRange, size?: number): Readable;
 }
 
 export function folderFiles(folder: string): LayoutFiles {
@@ -20,6 +20,6 @@ export function folderFiles(folder: string): LayoutFiles {
     where: folder,
     size: (name) => sizeOfFile(join(folder, name)),
     read: (name, maxBytes) => readSmallFile(join(folder, name), maxBytes),
-    open: (name, range) => openFile(join(folder, name), range),
+    open: (name, range, size) => openFile(join(folder, name), range, size),
   };
 }

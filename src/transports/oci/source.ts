@@ -55,8 +55,9 @@ export function createLayoutSource(
     },
     async openBlob(blob, range) {
       const name = blobName(blob.digest);
-      if ((await files.size(name)) === undefined) throw missing(blob.digest, text);
-      return files.open(name, range);
+      const size = await files.size(name);
+      if (size === undefined) throw missing(blob.digest, text);
+      return files.open(name, range, size);
     },
     [Symbol.asyncDispose]: async () => {},
   };
