@@ -3,6 +3,8 @@
 /** Something to measure: resolves when it is done. */
 export interface Contender {
   name: string;
+  /** Done before each round, and not measured. */
+  prepare?(): Promise<void> | void;
   run(): Promise<void> | void;
 }
 
@@ -26,6 +28,7 @@ export async function compare(contenders: readonly Contender[], rounds: number):
     const order = contenders.map((_, index) => contenders[(index + round) % contenders.length]);
     for (const contender of order) {
       if (contender === undefined) continue;
+      await contender.prepare?.();
       const start = performance.now();
       await contender.run();
       const ms = performance.now() - start;

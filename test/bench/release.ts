@@ -10,6 +10,8 @@ export interface ReleaseOptions {
   layers?: readonly number[];
   platforms?: number;
   compressed?: boolean;
+  /** Makes all layers other ones, for programs that remember what they have seen. */
+  seed?: string;
 }
 
 const architectures = ['amd64', 'arm64', '386', 'ppc64le', 's390x', 'riscv64', 'mips64le', 'loong64'];
@@ -18,7 +20,7 @@ const fileBytes = 512 * 1024;
 /** Writes the layout to `folder`, its index under the name `multi`. */
 export function makeRelease(folder: string, options: ReleaseOptions = {}): void {
   if (existsSync(join(folder, 'index.json'))) return;
-  const { layers = [6, 3, 1], platforms = 8, compressed = true } = options;
+  const { layers = [6, 3, 1], platforms = 8, compressed = true, seed = '' } = options;
   mkdirSync(join(folder, 'blobs', 'sha256'), { recursive: true });
   const put = (bytes: Uint8Array): { digest: string; size: number } => {
     const digest = digestOf(bytes);
@@ -32,7 +34,7 @@ export function makeRelease(folder: string, options: ReleaseOptions = {}): void 
     const variant = at < architectures.length ? {} : { variant: `v${Math.floor(at / architectures.length)}` };
     const tars = layers.map((mebibytes, layer) => {
       const files = Math.max(1, Math.round((mebibytes * 1024 * 1024) / fileBytes));
-      const tar = tarOf(files, taken, `${architecture}/${layer}`);
+      const tar = tarOf(files, taken, `${architecture}/${layer}/${seed}`);
       taken += files;
       return tar;
     });
