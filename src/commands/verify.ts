@@ -68,6 +68,11 @@ export default class Verify extends BaseCommand<typeof Verify> {
       helpValue: '<index|instances|both>',
     }),
     ...signatureStoreFlags,
+    'signature-store': Flags.string({
+      ...signatureStoreFlags['signature-store'],
+      summary: 'Where to look for signatures; may be given several times.',
+      description: 'Without it in every place, but for attachments where registries.d rules them out.',
+    }),
     ...registryFlags,
   };
 

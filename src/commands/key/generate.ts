@@ -25,7 +25,8 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     type: Flags.string({ summary: 'Kind of key.', options: ['sigstore', 'gpg'], default: 'sigstore' }),
     algorithm: Flags.string({
       summary: 'Algorithm; p256 for sigstore, rsa-3072 for GPG unless told.',
-      description: 'Every reader knows these two. Of the others, GPG takes rsa-2048, rsa-4096 and ed25519.',
+      description:
+        'Every reader knows these two. Of the others, GPG takes rsa-2048, rsa-4096 and ed25519. With ed25519 no sigstore bundles are made.',
       options: [...sigstoreAlgorithms],
     }),
     'passphrase-file': Flags.string({ summary: 'File whose first line is the passphrase.', helpValue: 'FILE' }),

@@ -25,7 +25,7 @@ const formats: ReadonlyMap<string, ManifestFormat> = new Map([
 export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
   static override summary = 'Push a list with everything that it references.';
   static override description =
-    'Blobs go first, then the manifests of the instances by digest, the tag last: nobody ever sees a tag of something incomplete. What the destination has already is not sent again; what another repository of the same registry has is mounted. Without DEST the list is pushed to its own name. Prints the digest of what was pushed.';
+    'Blobs go first, then the manifests of the instances by digest, the tag last: nobody ever sees a tag of something incomplete. What the destination has already is not sent again; what another repository of the same registry has is mounted. Without DESTINATION the list is pushed to its own name. Prints the digest of what was pushed.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> app:1.0 docker://quay.io/me/app:1.0',
     '<%= config.bin %> <%= command.id %> --dry-run app:1.0 quay.io/me/app:1.0',
