@@ -1,23 +1,39 @@
 /** Flags of commands that sign, and of those that look at signatures. */
 import * as Flags from '@oclif/core/flags';
 
-/** Where signatures are. */
+const signatureStoreOptions = {
+  options: ['lookaside', 'attachment', 'bundle'],
+  multiple: true,
+  multipleNonGreedy: true,
+  helpValue: '<lookaside|attachment|bundle>',
+  helpGroup: 'SIGNATURES',
+} as const;
+
+const registriesDFlag = Flags.string({
+  aliases: ['registries.d'],
+  summary: 'Folder that says where signatures are kept, in place of the registries.d of the machine.',
+  helpValue: 'DIR',
+  helpGroup: 'SIGNATURES',
+});
+
+/** Where signatures go. */
 export const signatureStoreFlags = {
   'signature-store': Flags.string({
+    ...signatureStoreOptions,
     summary: 'Where signatures are kept; may be given several times.',
     description: 'Without it GPG signatures go to the lookaside, sigstore signatures to an attachment.',
-    options: ['lookaside', 'attachment', 'bundle'],
-    multiple: true,
-    multipleNonGreedy: true,
-    helpValue: '<lookaside|attachment|bundle>',
-    helpGroup: 'SIGNATURES',
   }),
-  'registries-d': Flags.string({
-    aliases: ['registries.d'],
-    summary: 'Folder that says where signatures are kept, in place of the registries.d of the machine.',
-    helpValue: 'DIR',
-    helpGroup: 'SIGNATURES',
+  'registries-d': registriesDFlag,
+};
+
+/** Where signatures are looked for. */
+export const signatureSearchFlags = {
+  'signature-store': Flags.string({
+    ...signatureStoreOptions,
+    summary: 'Where to look for signatures; may be given several times.',
+    description: 'Without it in every place, but for attachments where registries.d rules them out.',
   }),
+  'registries-d': registriesDFlag,
 };
 
 /** Who signs. */

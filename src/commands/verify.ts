@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 import { registryFlags } from '../cli/flags.ts';
-import { signatureStoreFlags } from '../cli/sign-flags.ts';
+import { signatureSearchFlags } from '../cli/sign-flags.ts';
 import { exitCodes } from '../foundation/errors.ts';
 import type { Required } from '../operations/verify-image.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
@@ -67,12 +67,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
       default: 'both',
       helpValue: '<index|instances|both>',
     }),
-    ...signatureStoreFlags,
-    'signature-store': Flags.string({
-      ...signatureStoreFlags['signature-store'],
-      summary: 'Where to look for signatures; may be given several times.',
-      description: 'Without it in every place, but for attachments where registries.d rules them out.',
-    }),
+    ...signatureSearchFlags,
     ...registryFlags,
   };
 
