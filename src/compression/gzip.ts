@@ -13,7 +13,7 @@ import { CodecLane } from './codec-lane.ts';
 import { inSegments } from './segments.ts';
 
 /** Memory of a compressor, with the blocks and results that wait before and behind it. */
-export const gzipJobBytes = 6 << 20;
+export const gzipJobBytes = 8 << 20;
 
 /** Blocks in a segment: 2 MiB. */
 const segmentBlocks = 4;

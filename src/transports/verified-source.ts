@@ -113,7 +113,7 @@ export function parsed<T>(source: Pick<VerifiedSource, 'location'>, parse: () =>
 /** Blobs up to this size are read whole and hashed on the thread pool, beside everything else that goes on. */
 const wholeBytes = 4 << 20;
 /** Bytes of such blobs that may be in memory at once; what comes beyond is hashed as it passes. */
-const wholeBudget = 24 << 20;
+const wholeBudget = 12 << 20;
 let wholeInUse = 0;
 
 async function* checked(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
