@@ -79,7 +79,7 @@ export const signFlags = {
 export const policyFlag = {
   policy: Flags.string({
     aliases: ['signature-policy'],
-    summary: 'policy.json that sources must satisfy, in place of that of the machine.',
+    summary: 'File that says whom to trust (policy.json), in place of that of the machine.',
     helpValue: 'FILE',
     helpGroup: 'SIGNATURES',
   }),

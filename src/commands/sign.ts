@@ -14,7 +14,7 @@ export default class Sign extends BaseCommand<typeof Sign> {
     '<%= config.bin %> <%= command.id %> --sign-by-sigstore-private-key cosign.key --signature-store attachment --signature-store bundle quay.io/me/app:1.0',
   ];
   static override args = {
-    image: Args.string({ required: true, description: 'docker:// or dir:; a bare name means docker://.' }),
+    image: Args.string({ required: true, description: 'Image in docker:// or dir:; a bare name means docker://.' }),
   };
   static override flags = { ...dryRunFlag, ...signFlags, ...signatureStoreFlags, ...registryFlags };
 

@@ -19,7 +19,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
     '<%= config.bin %> <%= command.id %> --policy policy.json --json docker://quay.io/me/app:1.0',
   ];
   static override args = {
-    image: Args.string({ required: true, description: 'docker:// or dir:; a bare name means docker://.' }),
+    image: Args.string({ required: true, description: 'Image in docker:// or dir:; a bare name means docker://.' }),
   };
   static override flags = {
     key: Flags.string({
@@ -52,7 +52,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
     }),
     policy: Flags.string({
       aliases: ['signature-policy'],
-      summary: 'policy.json to verify by; without it and without keys that of the machine.',
+      summary: 'File that says whom to trust (policy.json); without it and without keys that of the machine.',
       helpValue: 'FILE',
       helpGroup,
     }),

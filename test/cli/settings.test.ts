@@ -22,6 +22,8 @@ describe('settingsOf', () => {
       parallel: undefined,
       registry: plain,
       destination: plain,
+      policy: undefined,
+      registriesD: undefined,
       retry: { maxRetries: 3, delayMs: undefined },
     });
   });

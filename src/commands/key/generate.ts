@@ -22,12 +22,18 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
       default: 'sheaf',
       helpValue: 'PREFIX',
     }),
-    type: Flags.string({ summary: 'Kind of key.', options: ['sigstore', 'gpg'], default: 'sigstore' }),
+    type: Flags.string({
+      summary: 'Kind of key.',
+      options: ['sigstore', 'gpg'],
+      default: 'sigstore',
+      helpValue: '<sigstore|gpg>',
+    }),
     algorithm: Flags.string({
       summary: 'Algorithm; p256 for sigstore, rsa-3072 for GPG unless told.',
       description:
         'Every reader knows these two. Of the others, GPG takes rsa-2048, rsa-4096 and ed25519. With ed25519 no sigstore bundles are made.',
       options: [...sigstoreAlgorithms],
+      helpValue: 'ALGORITHM',
     }),
     'passphrase-file': Flags.string({ summary: 'File whose first line is the passphrase.', helpValue: 'FILE' }),
     name: Flags.string({ summary: 'Whose GPG key it is.', helpValue: 'NAME' }),
