@@ -1,5 +1,7 @@
 /** Refuses sources that the machine's policy.json does not allow: for `add`, `copy` and `push`, before anything is used. */
 import { IntegrityError } from '../foundation/errors.ts';
+import { isDigest } from '../oci/digest.ts';
+import { parseReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { AttachmentVerifier } from '../signing/policy/attachment-verifier.ts';
 import { evaluatePolicy } from '../signing/policy/evaluate.ts';
@@ -40,6 +42,7 @@ export async function enforcePolicy(env: Env, guard: PolicyGuard, source: UsedSo
   if (location.transport === 'store') return;
   const policy = await guard.policy();
   if (policy === undefined) return;
+  refuseUnmatchable(policy, location, root);
   const requirements = requirementsFor(policy, location.transport, await scopesOf(location));
   if (requirements.every(({ type }) => type === 'insecureAcceptAnything')) return;
   const stores = once(() => storesOf(env, guard, location, root));
@@ -64,11 +67,18 @@ export async function enforcePolicy(env: Env, guard: PolicyGuard, source: UsedSo
 /** The scopes of a policy under which the image may stand. */
 export async function scopesOf(location: ImageLocation): Promise<readonly string[]> {
   const path = pathOf(location);
-  const { reference, transport } = location;
+  const { transport } = location;
+  const reference = location.reference ?? daemonReference(location);
   return scopesOfImage(transport, {
     ...(reference === undefined ? {} : { reference }),
     ...(path === undefined ? {} : { path }),
   });
+}
+
+/** The name of an image of Docker's daemon; an ID has none. */
+function daemonReference(location: ImageLocation): Reference | undefined {
+  const rest = location.format().slice('docker-daemon:'.length);
+  return location.transport !== 'docker-daemon' || isDigest(rest) ? undefined : parseReference(rest);
 }
 
 /** Of transports that keep images in files and folders. The name of an image in it is no part of the scope. */
@@ -96,6 +106,18 @@ async function storesOf(
     reading: true,
     asConfigured: true,
   });
+}
+
+/** Scopes that cannot be told to be meant or not: to pass them over could let in what they keep out. */
+function refuseUnmatchable(policy: Policy, location: ImageLocation, root: SignedManifest): void {
+  if (location.transport !== 'containers-storage') return;
+  const scopes = [...(policy.transports.get('containers-storage')?.keys() ?? [])].filter((scope) => scope !== '');
+  if (scopes.length === 0) return;
+  throw refused(
+    location,
+    root,
+    `the policy has scopes for containers-storage (${scopes.join(', ')}), which sheaf cannot match`,
+  );
 }
 
 function refused(location: ImageLocation, { digest }: SignedManifest, reason: string): IntegrityError {

@@ -63,6 +63,21 @@ describe('enforcePolicy', () => {
     await assert.rejects(enforcePolicy(env, guard({ default: [signedBy] }), source), { name: 'AuthError' });
   });
 
+  it('holds images of daemons to their scopes, and refuses where it cannot tell which scope is meant', async (t) => {
+    const { env, guard, source } = await arranged(t);
+    const allow = [{ type: 'insecureAcceptAnything' }];
+    const reject = [{ type: 'reject' }];
+    const rejected = { code: 'POLICY_REJECTED' };
+    const daemon = { ...source, location: locate('docker-daemon:quay.io/me/app:1') };
+    const daemons = guard({ default: allow, transports: { 'docker-daemon': { 'quay.io/me': reject } } });
+    await assert.rejects(enforcePolicy(env, daemons, daemon), rejected);
+    await enforcePolicy(env, daemons, { ...daemon, location: locate('docker-daemon:quay.io/you/app:1') });
+    const stored = { ...source, location: locate('containers-storage:localhost/app:1') };
+    await enforcePolicy(env, guard({ default: reject, transports: { 'containers-storage': { '': allow } } }), stored);
+    const scoped = guard({ default: allow, transports: { 'containers-storage': { 'localhost/app': reject } } });
+    await assert.rejects(enforcePolicy(env, scoped, stored), rejected);
+  });
+
   it('knows the paths of images in files and folders', () => {
     assert.equal(pathOf(locate('dir:/a/b')), '/a/b');
     assert.equal(pathOf(locate('oci:/a/b:name')), '/a/b');

@@ -28,7 +28,8 @@ export async function scopesOfImage(
   transport: string,
   place: { readonly reference?: Reference; readonly path?: string },
 ): Promise<readonly string[]> {
-  if (transport === 'docker' && place.reference !== undefined) return referenceScopes(place.reference);
+  if ((transport === 'docker' || transport === 'docker-daemon') && place.reference !== undefined)
+    return referenceScopes(place.reference);
   if (!pathTransports.has(transport) || place.path === undefined) return [];
   const scopes: string[] = [];
   const whole = await realpath(place.path).catch(() => resolve(place.path ?? ''));
