@@ -117,7 +117,7 @@ async function merge(files: readonly ConfigFile[]): Promise<Map<string, Section>
 }
 
 async function parse({ path, text }: ConfigFile): Promise<Map<string, Section>> {
-  const { parse: parseYaml } = await import('yaml');
+  const { parseYaml } = await import('./yaml.ts');
   let document: unknown;
   try {
     document = parseYaml(text) ?? {};

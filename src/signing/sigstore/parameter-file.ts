@@ -147,7 +147,7 @@ function textsOf<Key extends string>(
 
 async function parseYaml(bytes: Uint8Array, fail: Failing): Promise<Members> {
   if (bytes.byteLength > maxSize) throw fail(`it has more than ${maxSize} bytes`);
-  const { parse } = await import('yaml');
+  const { parseYaml: parse } = await import('../../registry-config/yaml.ts');
   let value: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -82,7 +82,7 @@ async function produceAttachment(
 }
 
 async function messageContent(payload: Uint8Array, signature: Buffer): Promise<Bundle['content']> {
-  const { HashAlgorithm } = await import('@sigstore/protobuf-specs');
+  const { HashAlgorithm } = await import('./packages/protobuf-specs.ts');
   const digest = createHash('sha256').update(payload).digest();
   const messageDigest = { algorithm: HashAlgorithm.SHA2_256, digest };
   return { $case: 'messageSignature', messageSignature: { messageDigest, signature } };
@@ -94,7 +94,7 @@ async function produceBundle(
   claim: SigningClaim,
   options: ProduceOptions,
 ): Promise<BundleSignature> {
-  const { BUNDLE_V03_MEDIA_TYPE, bundleToJSON } = await import('@sigstore/bundle');
+  const { BUNDLE_V03_MEDIA_TYPE, bundleToJSON } = await import('./packages/bundle.ts');
   const payload = Buffer.from(encodeStatement(claim.digest));
   const sig = Buffer.from(signer.sign(preAuthEncoding(statementMediaType, payload), 'by-curve'));
   const content: Bundle['content'] = {

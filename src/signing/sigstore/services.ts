@@ -46,7 +46,7 @@ export async function testify(
 ): Promise<Testimony> {
   const { rekorUrl, rekorVersion = 1, timestampUrl } = options;
   if (rekorUrl === undefined && timestampUrl === undefined) return { logEntries: [], timestamps: [] };
-  const [{ RekorWitness, TSAWitness }, signed] = await Promise.all([import('@sigstore/sign'), content()]);
+  const [{ RekorWitness, TSAWitness }, signed] = await Promise.all([import('./packages/sign.ts'), content()]);
   const settings = { timeout: patience.timeout, retry: patience.retries };
   const [logged, stamped] = await Promise.all([
     rekorUrl === undefined

@@ -124,7 +124,7 @@ async function verifyByIdentity(parts: Parts, trust: TrustOf<'identity'>): Promi
   const root = await parseTrustedRoot(trust.trustedRoot);
   const entry = logEntryOf(parts);
   const leaf = leafOf(parts);
-  const { toSignedEntity } = await import('@sigstore/verify');
+  const { toSignedEntity } = await import('./packages/verify.ts');
   const bundle = await bundleOf(parts, leaf, entry);
   let entity: ReturnType<typeof toSignedEntity>;
   try {
@@ -148,8 +148,8 @@ async function bundleOf(
   entry: LogEntry,
 ): Promise<Bundle> {
   const [{ BUNDLE_V01_MEDIA_TYPE }, { HashAlgorithm }] = await Promise.all([
-    import('@sigstore/bundle'),
-    import('@sigstore/protobuf-specs'),
+    import('./packages/bundle.ts'),
+    import('./packages/protobuf-specs.ts'),
   ]);
   const timestamp = timestampOf(annotation('timestamp'));
   return {

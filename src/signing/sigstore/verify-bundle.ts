@@ -57,7 +57,7 @@ async function verifySigner(bundle: BundleWithDsseEnvelope, trust: SigstoreTrust
 /** Throws IntegrityError SIGNATURE_REJECTED. */
 async function parseBundle(bytes: Uint8Array): Promise<BundleWithDsseEnvelope> {
   if (bytes.byteLength > maxBundle) throw rejected(`the bundle has more than ${maxBundle} bytes`);
-  const { bundleFromJSON, isBundleWithDsseEnvelope } = await import('@sigstore/bundle');
+  const { bundleFromJSON, isBundleWithDsseEnvelope } = await import('./packages/bundle.ts');
   try {
     // as a bundle it is read by a reader that takes the last of two members of one name
     parseJson(bytes, 'the bundle');
@@ -140,7 +140,7 @@ function certificateOf({ verificationMaterial: { content } }: BundleWithDsseEnve
 }
 
 async function entityOf(bundle: BundleWithDsseEnvelope): Promise<SignedEntity> {
-  const { toSignedEntity } = await import('@sigstore/verify');
+  const { toSignedEntity } = await import('./packages/verify.ts');
   try {
     return toSignedEntity(bundle);
   } catch (thrown) {

@@ -22,7 +22,7 @@ export interface IdentityRule {
 
 /** Throws UsageError BAD_TRUSTED_ROOT. */
 export async function parseTrustedRoot(json: Uint8Array): Promise<TrustedRoot> {
-  const { TrustedRoot: root } = await import('@sigstore/protobuf-specs');
+  const { TrustedRoot: root } = await import('./packages/protobuf-specs.ts');
   try {
     parseJson(json, 'the trusted root');
     const parsed = root.fromJSON(JSON.parse(new TextDecoder().decode(json)));
@@ -47,7 +47,7 @@ function badTrustedRoot(cause: unknown): UsageError {
 
 /** A trusted root of these logs alone. */
 async function trustedRootOf(logs: readonly KeyObject[]): Promise<TrustedRoot> {
-  const { TrustedRoot: root } = await import('@sigstore/protobuf-specs');
+  const { TrustedRoot: root } = await import('./packages/protobuf-specs.ts');
   return root.fromJSON({
     tlogs: logs.map((key) => ({
       hashAlgorithm: 'SHA2_256',
@@ -73,7 +73,7 @@ export type EntityRules =
  * @throws IntegrityError SIGNATURE_REJECTED
  */
 export async function verifyEntity(entity: SignedEntity, rules: EntityRules): Promise<Pick<SignedBy, 'time' | 'log'>> {
-  const { Verifier } = await import('@sigstore/verify');
+  const { Verifier } = await import('./packages/verify.ts');
   const byKey = 'key' in rules;
   const material = byKey ? await keyMaterial(entity, rules.key, rules.logs) : await rootMaterial(rules.root);
   try {
@@ -89,7 +89,7 @@ export async function verifyEntity(entity: SignedEntity, rules: EntityRules): Pr
 }
 
 async function rootMaterial(root: TrustedRoot): Promise<TrustMaterial> {
-  const { toTrustMaterial } = await import('@sigstore/verify');
+  const { toTrustMaterial } = await import('./packages/verify.ts');
   try {
     return toTrustMaterial(root, () => {
       throw rejected('the bundle has no certificate');
@@ -100,7 +100,7 @@ async function rootMaterial(root: TrustedRoot): Promise<TrustMaterial> {
 }
 
 async function keyMaterial(entity: SignedEntity, key: KeyObject, logs: readonly KeyObject[]): Promise<TrustMaterial> {
-  const { toTrustMaterial } = await import('@sigstore/verify');
+  const { toTrustMaterial } = await import('./packages/verify.ts');
   const material = toTrustMaterial(await trustedRootOf(logs), () => ({ publicKey: key, validFor: () => true }));
   // the verifier looks for the name under which a log signs, which whoever made the bundle may choose, in the address of a trusted
   // log; here the logs have keys and no addresses
