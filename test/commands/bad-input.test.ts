@@ -94,7 +94,7 @@ describe('what a person types', () => {
       ['manifest', 'create', '--platform', 'linux/a b', 'l', 'quay.io/a/b'],
     ],
     ['an unknown transport', exitCodes.usage, ['nope'], ['manifest', 'create', 'l', 'nope://a/b']],
-    ['a transport for later', exitCodes.unsupported, ['dir:'], ['manifest', 'create', 'l', 'dir:/tmp/x']],
+    ['a transport for later', exitCodes.unsupported, ['tarball:'], ['manifest', 'create', 'l', 'tarball:/tmp/x']],
     [
       'an annotation without a value',
       exitCodes.usage,
@@ -118,8 +118,8 @@ describe('what a person types', () => {
     [
       'a flag that waits for its issue',
       exitCodes.usage,
-      ['--sign-by', 'not supported yet'],
-      ['manifest', 'push', '--sign-by', 'me', 'l', 'oci:/tmp/x'],
+      ['--sign-by-sq-fingerprint', 'not supported yet'],
+      ['manifest', 'push', '--sign-by-sq-fingerprint', 'AB12', 'l', 'oci:/tmp/x'],
     ],
     [
       'an auth file that is not there',

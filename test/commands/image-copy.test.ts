@@ -201,8 +201,8 @@ test('exit codes: 3 for what is not there, 5 for digests that would change; the 
   assert.match(none.stderr, /no image found in image index for architecture "riscv64", variant "", OS "linux"/);
   const digests = ['--preserve-digests', '--all', '--format', 'v2s2'];
   await sheaf.fails(5, ...plain, ...digests, from, `oci:${home}/x:1`);
-  const refused = await sheaf.fails(2, ...plain, '--sign-by', 'someone', from, `oci:${home}/x:1`);
-  assert.match(refused.stderr, /--sign-by is not supported yet/);
+  const refused = await sheaf.fails(2, ...plain, '--sign-by-sq-fingerprint', 'AB12', from, `oci:${home}/x:1`);
+  assert.match(refused.stderr, /--sign-by-sq-fingerprint is not supported yet/);
 });
 
 test('skopeo finds the same images as it copies itself', { skip: skipWithout('skopeo') }, async (t) => {
