@@ -1,0 +1,119 @@
+/** Signatures of what is copied are there before its name is, and only once. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
+import type { CompressionRecipe } from '../../src/copy/recipe.ts';
+import { RegistryError } from '../../src/foundation/errors.ts';
+import { copyImage } from '../../src/operations/copy-image.ts';
+import type { SignatureStoreName } from '../../src/signing/signature-store.ts';
+import type { ImageSigner } from '../../src/signing/signer.ts';
+import { locate } from '../../src/transports/image-names.ts';
+import { gpgKey, type SigningEnv, signingEnv, sigstoreKey, verdicts, verify } from '../signing/support.ts';
+import { serverError } from '../support/fault-kinds.ts';
+import { type TestRegistry, withRegistry } from '../support/registry.ts';
+
+interface Arranged {
+  readonly env: SigningEnv;
+  readonly registry: TestRegistry;
+  readonly layout: string;
+  readonly name: string;
+}
+
+async function arranged(t: TestContext): Promise<Arranged> {
+  const env = await signingEnv(t);
+  const registry = await withRegistry(t);
+  const images = await Promise.all(
+    ['amd64', 'arm64'].map((architecture) => fixtureImage({ platform: { os: 'linux', architecture } })),
+  );
+  const layout = join(env.folder, 'layout');
+  await writeFixtureLayout(layout, Object.fromEntries(images.map((image, at) => [`p${at}`, image])), {
+    multi: fixtureIndex(images),
+  });
+  return { env, registry, layout, name: `docker://${registry.host}/ns/app:1` };
+}
+
+function copy(
+  { env, layout, name }: Arranged,
+  signers: readonly ImageSigner[],
+  options: { stores?: readonly SignatureStoreName[]; to?: string; compression?: CompressionRecipe } = {},
+) {
+  const { stores = ['lookaside', 'attachment', 'bundle'], to = name, compression } = options;
+  return copyImage(env, {
+    source: locate(`oci:${layout}:multi`),
+    destination: locate(to),
+    take: { select: 'all', unselected: 'keep' },
+    tags: [],
+    dryRun: false,
+    signing: { signers, stores: new Set(stores), registriesD: env.registriesD },
+    ...(compression === undefined ? {} : { compression }),
+  });
+}
+
+const tagPath = /\/manifests\/1$/;
+
+describe('a copy that signs', () => {
+  it('signs the index and every instance, of what was compressed on the way too', async (t) => {
+    const arrangement = await arranged(t);
+    const [alice, key] = [await gpgKey(), sigstoreKey()];
+    const signers = [alice.signer, key.signer('attachment', 'bundle')];
+    for (const options of [{}, { compression: { format: 'zstd' } }] as const) {
+      const { result, signed } = await copy(arrangement, signers, options);
+      assert.equal(signed?.signers.length, 2);
+      const seen = await verify(arrangement.env, arrangement.name, { gpg: [alice], sigstore: [key] });
+      assert.deepEqual(verdicts(seen), ['verified', 'verified', 'verified']);
+      assert.equal(seen.manifests[0]?.digest, result?.root.digest);
+    }
+  });
+
+  it('moves the tag after the last signature', async (t) => {
+    const arrangement = await arranged(t);
+    await copy(arrangement, [sigstoreKey().signer('attachment')]);
+    const puts = arrangement.registry.faults.log().filter((line) => /^PUT .*\/manifests\//.test(line));
+    assert.match(puts.at(-1) ?? '', tagPath);
+    assert.equal(puts.filter((line) => line.endsWith('.sig')).length, 3);
+  });
+
+  it('leaves no tag where a signature cannot be kept, and the next run signs what is missing only', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, registry, name } = arrangement;
+    const key = sigstoreKey();
+    const signers = [key.signer('attachment')];
+    const stop = registry.faults.on({ method: 'PUT', path: /\.sig$/, nth: [2, 3, 4, 5, 6, 7, 8, 9] }, serverError());
+    await assert.rejects(copy(arrangement, signers), RegistryError);
+    const answer = await fetch(`${registry.url}/v2/ns/app/manifests/1`);
+    assert.equal(answer.status, 404);
+    stop();
+    registry.faults.reset();
+    await copy(arrangement, signers);
+    assert.equal(registry.faults.log().filter((line) => /^PUT .*\.sig$/.test(line)).length, 2);
+    assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+    registry.faults.reset();
+    await copy(arrangement, signers);
+    assert.deepEqual(
+      registry.faults.log().filter((line) => !/^(GET|HEAD) /.test(line)),
+      [],
+    );
+  });
+
+  it('signs what has its tag already and is not signed', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, name } = arrangement;
+    const key = sigstoreKey();
+    await copyImage(env, {
+      source: locate(`oci:${arrangement.layout}:multi`),
+      destination: locate(name),
+      take: { select: 'all', unselected: 'keep' },
+      tags: [],
+      dryRun: false,
+    });
+    await copy(arrangement, [key.signer('attachment')]);
+    assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+  });
+
+  it('refuses, before anything is sent, a place that holds no signatures', async (t) => {
+    const arrangement = await arranged(t);
+    const to = `oci:${join(arrangement.env.folder, 'out')}:1`;
+    await assert.rejects(copy(arrangement, [sigstoreKey().signer('attachment')], { to }), /signatures|no name/);
+  });
+});
