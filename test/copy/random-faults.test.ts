@@ -291,7 +291,8 @@ async function oneRun(t: TestContext, setup: Setup, number: number): Promise<'wh
   return outcome;
 }
 
-describe(`pushes through registries that misbehave at random (SHEAF_SEED=${seed})`, () => {
+// most of a run is waiting for the next try, so series run beside each other
+describe(`pushes through registries that misbehave at random (SHEAF_SEED=${seed})`, { concurrency: 3 }, () => {
   for (let part = 0; part < series; part += 1) {
     it(`end whole or with one clear error, part ${part + 1} of ${series}`, async (t) => {
       const setup = await setUp(t);
