@@ -64,6 +64,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
     steps: [...blobs, ...puts, ...beside, ...tags],
     remarks,
     recipe,
+    companions: companions.length,
   });
 }
 
@@ -106,9 +107,10 @@ interface Finished {
   readonly steps: readonly CopyStep[];
   readonly remarks: PlanRemarks;
   readonly recipe: string;
+  readonly companions?: number;
 }
 
-function finish({ request, original, root, steps, remarks, recipe }: Finished): CopyPlan {
+function finish({ request, original, root, steps, remarks, recipe, companions = 0 }: Finished): CopyPlan {
   const moves = (step: CopyStep): boolean =>
     step.kind === 'copy' || step.kind === 'mount' || step.kind === 'recompress';
   return {
@@ -120,6 +122,7 @@ function finish({ request, original, root, steps, remarks, recipe }: Finished): 
     notes: [...new Set(remarks.notes)],
     changes: [...new Set(remarks.changes)],
     variants: remarks.variants,
+    companions,
     bytes: steps.reduce((sum, step) => ('blob' in step && moves(step) ? sum + step.blob.size : sum), 0),
     recipe: !isDraft(root) && root.digest === original.digest ? undefined : recipe,
     ...(request.location.reference === undefined ? {} : { repository: request.location.reference }),

@@ -85,6 +85,8 @@ export interface CopyPlan {
   readonly changes: readonly string[];
   /** How many of the manifests are compression variants of others. */
   readonly variants: number;
+  /** How many of them are no part of the image, but speak of it. */
+  readonly companions: number;
   /** Bytes of the blobs that may have to be sent (mounts that are refused included; of layers to compress: before that). */
   readonly bytes: number;
   /** Names what was asked for, so that a later run may know what it led to; `undefined` where nothing was changed. */

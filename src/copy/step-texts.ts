@@ -8,8 +8,8 @@ import { type CopyPlan, type CopyStep, isNothingToDo } from './plan.ts';
 export function describePlan(plan: CopyPlan): string {
   if (isNothingToDo(plan)) return `Everything is at ${plan.destination} already`;
   if (!isIndexType(plan.root.mediaType)) return `Copying ${plan.source} to ${plan.destination}`;
-  const images = plan.steps.filter((step) => step.kind === 'put-manifest');
-  return `Copying ${images.length} images generated from ${images.length - plan.variants} images in list`;
+  const images = plan.steps.filter((step) => step.kind === 'put-manifest').length - plan.companions;
+  return `Copying ${images} images generated from ${images - plan.variants} images in list`;
 }
 
 export function describeStep(step: CopyStep): string {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
@@ -131,4 +131,11 @@ describe('dir:', () => {
     assert.throws(() => locate('dir:'), { code: 'INVALID_IMAGE_NAME' });
     await rm(`${folder}:x`, { recursive: true });
   });
+});
+
+it('makes no folder for a plan alone', async (t) => {
+  const env = await testEnv(t);
+  const folder = join(env.folder, 'out');
+  await using _ = await locate(`dir:${folder}`).openDestination(env);
+  await assert.rejects(stat(folder), { code: 'ENOENT' });
 });

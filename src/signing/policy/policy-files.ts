@@ -53,7 +53,10 @@ function isAllowing(text: string): boolean {
   if (text.split(allow).length - 1 !== types.length) return false;
   try {
     const policy: unknown = JSON.parse(text);
-    return typeof policy === 'object' && policy !== null && 'default' in policy && everyListAllows(policy);
+    if (typeof policy !== 'object' || policy === null || !('default' in policy)) return false;
+    const known = Object.keys(policy).every((key) => key === 'default' || key === 'transports');
+    const once = text.split('"default"').length === 2 && text.split('"transports"').length <= 2;
+    return known && once && Array.isArray(policy.default) && everyListAllows(policy);
   } catch {
     return false;
   }

@@ -36,8 +36,8 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
   // Signatures of what stood here before must not be taken for those of the new image. They go with the first thing that is
   // written: later there may be new ones of the same names.
   let begun: Promise<void> | undefined;
-  const begin = (): Promise<void> => {
-    begun ??= removeSignatures(folder, before);
+  const beginOnce = (): Promise<void> => {
+    begun ??= begin(folder, before);
     return begun;
   };
   return {
@@ -47,17 +47,17 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
     hasManifest: async (digest) => (await sizeOfFile(join(folder, instanceName(digest)))) !== undefined,
     currentRoot,
     async putBlob(content) {
-      await begin();
+      await beginOnce();
       await writeBlobFile(folder, join(folder, blobName(content.descriptor.digest)), content, env);
     },
     async putManifest(manifest, at) {
-      await begin();
+      await beginOnce();
       await writeAtomically(join(folder, instanceName(at)), manifest.bytes);
     },
     async commit(root) {
       const kept = await fileNames(folder, root);
       try {
-        if (root.digest !== (await currentRoot())) await begin();
+        if (root.digest !== (await currentRoot())) await beginOnce();
         await writeAtomically(join(folder, versionName), Buffer.from(versionText(kept)));
         await syncFolder(folder);
         await writeAtomically(join(folder, manifestName), root.bytes);
@@ -75,26 +75,32 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
   };
 }
 
-async function removeSignatures(folder: string, names: readonly string[]): Promise<void> {
+/** Makes the folder ours, so that a run after one that was killed finds one that it may write to. */
+async function begin(folder: string, names: readonly string[]): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    if (names.length === 0) await writeAtomically(join(folder, versionName), Buffer.from(versionText([])));
+  } catch (thrown) {
+    throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write an image to ${folder}`);
+  }
   for (const name of names) {
     if (rootSignature.test(name)) await rm(join(folder, name), { force: true });
   }
 }
 
-/** The names that are in the folder now; the folder is made where there is none. */
+/** The names that are in the folder now. Only looks: a plan changes nothing. */
 async function takeFolder(folder: string): Promise<readonly string[]> {
   let names: string[];
   try {
-    await mkdir(folder, { recursive: true });
     names = await readdir(folder);
   } catch (thrown) {
-    if (systemCode(thrown) === 'EEXIST' || systemCode(thrown) === 'ENOTDIR') throw foreign(`${folder} is not a folder`);
+    if (systemCode(thrown) === 'ENOENT') return [];
+    if (systemCode(thrown) === 'ENOTDIR') throw foreign(`${folder} is not a folder`);
     throw storageError(thrown, `cannot write an image to ${folder}`);
   }
   if (names.length > 0 && !(await isImageFolder(folder))) {
     throw foreign(`${folder} has files in it and is not a folder of the dir: transport`);
   }
-  if (names.length === 0) await writeAtomically(join(folder, versionName), Buffer.from(versionText([])));
   return names;
 }
 
