@@ -4,7 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Inventory } from './inventory.ts';
 import type { CopyStep } from './plan.ts';
-import type { PlannedManifest } from './plan-manifests.ts';
+import type { PlannedManifest } from './planned-manifest.ts';
 
 export async function planBlobs(inventory: Inventory, manifests: readonly PlannedManifest[]): Promise<CopyStep[]> {
   const made = new Map<string, CopyStep>();

@@ -8,7 +8,8 @@ import { isManifestType, mediaTypes } from '../oci/media-types.ts';
 import type { Companion } from '../transports/transport.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
-import type { createManifestPlanner, PlannedManifest, PlanRemarks } from './plan-manifests.ts';
+import type { createManifestPlanner } from './plan-manifests.ts';
+import type { PlannedManifest, PlanRemarks } from './planned-manifest.ts';
 
 export interface PlannedCompanion {
   readonly planned: PlannedManifest;

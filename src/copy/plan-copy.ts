@@ -12,7 +12,8 @@ import { Inventory } from './inventory.ts';
 import type { CopyPlan, CopyStep, PutManifestStep, TagStep } from './plan.ts';
 import { planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
-import { createManifestPlanner, type PlannedManifest, type PlanRemarks } from './plan-manifests.ts';
+import { createManifestPlanner } from './plan-manifests.ts';
+import type { PlannedManifest, PlanRemarks } from './planned-manifest.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 

@@ -1,62 +1,34 @@
 /** What becomes of each manifest on its way: kept, converted, compressed anew, joined by variants. Only reads. */
 import { BugError, ConflictError, IntegrityError } from '../foundation/errors.ts';
 import { convertImageManifest } from '../oci/convert-manifest.ts';
-import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
+import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { convertIndex, encodeIndex, type ImageIndex, type IndexEntry, parseIndex } from '../oci/image-index.ts';
+import { type ImageIndex, type IndexEntry, parseIndex } from '../oci/image-index.ts';
 import { type ImageManifest, parseImageManifest } from '../oci/manifest.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import { isIndexType, mediaTypes } from '../oci/media-types.ts';
-import { formatPlatform } from '../oci/platform.ts';
 import { parsed } from '../transports/verified-source.ts';
 import type { CopyRequest } from './copy-request.ts';
-import {
-  type AdditionDraft,
-  compressedLayer,
-  type EntryDraft,
-  type ImageDraft,
-  type IndexDraft,
-  isDraft,
-  type ManifestDraft,
-  type ManifestOrStep,
-  resolveDraft,
-  type StepResults,
-  stepsOf,
-  withCompression,
-} from './draft.ts';
-import { blobId, type Inventory } from './inventory.ts';
+import { compressedLayer, isDraft, type ManifestDraft, withCompression } from './draft.ts';
+import { draftIndex, type PlannedVariant } from './draft-index.ts';
+import type { Inventory } from './inventory.ts';
 import type { CopyStep } from './plan.ts';
 import { isCompressible, planLayers } from './plan-layers.ts';
+import {
+  blobsOf,
+  changed,
+  hasChanged,
+  labelOf,
+  leaf,
+  manifestId,
+  type PlannedManifest,
+  type PlanRemarks,
+  settled,
+} from './planned-manifest.ts';
 import { type CompressionRecipe, isZstd, recipeKey } from './recipe.ts';
 import { type InstanceSelection, selectInstances } from './select-instances.ts';
 import { targetFormat } from './target-format.ts';
 import { missingVariants } from './variants.ts';
-
-/** A manifest with everything below it, planned. */
-export interface PlannedManifest {
-  /** Of the step that puts it. */
-  readonly id: string;
-  /** Its digest in the source. */
-  readonly from: Digest;
-  readonly document: RawManifest | ManifestDraft;
-  readonly label: string;
-  readonly present: boolean;
-  /** Blobs of the source that it names. */
-  readonly blobs: readonly PlannedBlob[];
-  /** Steps for the blobs that are made for it. */
-  readonly steps: readonly CopyStep[];
-  readonly children: readonly PlannedManifest[];
-  /** Steps that must be done before it is put. */
-  readonly needs: readonly string[];
-  /** Whether its layers have become zstd; `undefined` where their compression did not change. */
-  readonly zstd?: boolean;
-}
-
-export interface PlannedBlob {
-  readonly blob: Descriptor;
-  /** The instance in the source that the blob belongs to. */
-  readonly instance: Digest;
-}
 
 interface ImageOptions {
   readonly label: string;
@@ -65,15 +37,6 @@ interface ImageOptions {
   readonly subject?: PlannedManifest | undefined;
   /** It comes beside the image that it is made from. */
   readonly isVariant?: boolean;
-}
-
-/** What a person is told of. */
-export interface PlanRemarks {
-  /** Losses, and changes that nobody asked for. */
-  readonly notes: string[];
-  /** Changes of digests that were asked for. */
-  readonly changes: string[];
-  variants: number;
 }
 
 /** Index nesting deeper than this is taken for an attack. */
@@ -116,7 +79,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       }),
     );
     const variants = await planVariants(index, chosen);
-    const document = draftIndex(raw, index, { byEntry, dropped, variants });
+    const document = draftIndex(request, raw, { index, byEntry, dropped, variants }, notes);
     const children = [...new Set([...byEntry.values(), ...variants.map((variant) => variant.planned)])];
     return {
       id: isDraft(document) ? `index ${raw.digest}` : manifestId(document.digest),
@@ -298,70 +261,6 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       }),
     );
 
-  /** The index with what became of its entries; the very bytes of before when nothing changed. */
-  const draftIndex = (
-    raw: RawManifest,
-    index: ImageIndex,
-    { byEntry, dropped, variants }: IndexParts,
-  ): RawManifest | ManifestDraft => {
-    const kept = index.manifests.filter((entry) => {
-      if (!dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep')) return true;
-      notes.push(`${labelOf(entry)}: ${dropped.has(entry) ? 'dropped' : 'not selected, taken out of the index'}`);
-      return false;
-    });
-    const becomes = new Map<Digest, PlannedManifest>();
-    for (const [entry, planned] of byEntry) if (!isAttestation(entry)) becomes.set(entry.digest, planned);
-    const entries = kept.flatMap((entry, position): EntryDraft[] => {
-      const planned = byEntry.get(entry);
-      if (planned === undefined) return [];
-      const subject = changed(becomes.get(attestationSubject(entry) ?? entry.digest));
-      const relinks = isAttestation(entry) && subject !== undefined;
-      if (relinks) relink(entry);
-      const document = changed(planned);
-      if (document === undefined && !relinks) return [];
-      return [
-        {
-          position,
-          ...(document === undefined ? {} : { becomes: document }),
-          ...(planned.zstd === undefined ? {} : { zstd: planned.zstd }),
-          ...(relinks ? { subject } : {}),
-        },
-      ];
-    });
-    const additions = variants.map(
-      ({ entry, planned }): AdditionDraft => ({
-        like: kept.indexOf(entry),
-        manifest: asManifest(planned),
-        zstd: planned.zstd === true,
-      }),
-    );
-    const needsOci = [...byEntry.values(), ...variants.map(({ planned }) => planned)].some(({ zstd }) => zstd === true);
-    const to = targetFormat(request, raw.mediaType, needsOci ? { format: 'zstd' } : undefined);
-    if (entries.length === 0 && additions.length === 0 && kept.length === index.manifests.length && to === undefined) {
-      return raw;
-    }
-    const edited: ImageIndex = { ...index, manifests: kept };
-    const converted =
-      to === undefined ? undefined : convertIndex(edited, to === 'oci' ? mediaTypes.ociIndex : mediaTypes.dockerList);
-    notes.push(...(converted?.losses ?? []));
-    const target = converted?.index ?? edited;
-    if (entries.length === 0 && additions.length === 0) return encodeIndex(target);
-    return settled({ draft: 'index', index: target, mediaType: target.mediaType, entries, additions });
-  };
-
-  const relink = (entry: IndexEntry): void => {
-    const subject = attestationSubject(entry);
-    if (request.attestations === 'fail') {
-      throw new ConflictError(`the attestation ${entry.digest} speaks of ${subject}, whose digest would change`, {
-        code: 'ATTESTATION_WOULD_DANGLE',
-        hint: 'Copy without changes of format and compression, or choose --attestations keep or drop.',
-      });
-    }
-    notes.push(
-      `attestation ${entry.digest}: points at what ${subject} becomes, but what it states still names the old digest`,
-    );
-  };
-
   /** A manifest that goes along as it is. */
   const planAsIs = (raw: RawManifest, label: string): Promise<PlannedManifest> =>
     planUnchanged(
@@ -372,88 +271,6 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     );
 
   return { planIndex, planImage, planAsIs };
-}
-
-interface PlannedVariant {
-  readonly entry: IndexEntry;
-  readonly recipe: CompressionRecipe;
-  readonly planned: PlannedManifest;
-}
-
-interface IndexParts {
-  readonly byEntry: ReadonlyMap<IndexEntry, PlannedManifest>;
-  readonly dropped: ReadonlySet<IndexEntry>;
-  readonly variants: readonly PlannedVariant[];
-}
-
-interface LeafParts {
-  readonly from: Digest;
-  readonly label: string;
-  readonly present: boolean;
-  readonly blobs?: readonly PlannedBlob[];
-  readonly steps?: readonly CopyStep[];
-  /** For a draft; what is known goes by its digest. */
-  readonly id?: string;
-}
-
-function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): PlannedManifest {
-  const { from, label, present, blobs = [], steps = [] } = parts;
-  return {
-    id: isDraft(document) ? (parts.id ?? '') : manifestId(document.digest),
-    from,
-    document,
-    label,
-    present,
-    blobs,
-    steps,
-    children: [],
-    needs: [
-      ...blobs.map(({ blob }) => blobId(blob.digest)),
-      ...steps.map((step) => step.id),
-      ...(isDraft(document) ? stepsOf(document) : []),
-    ],
-  };
-}
-
-const manifestId = (digest: Digest): string => `manifest ${digest}`;
-
-function labelOf(entry: IndexEntry): string {
-  if (isAttestation(entry)) return `attestation ${entry.digest}`;
-  return entry.platform === undefined ? (entry.artifactType ?? entry.digest) : formatPlatform(entry.platform);
-}
-
-/** Blobs that go along: layers that are to be fetched from elsewhere are neither had nor taken by registries. */
-function blobsOf(raw: RawManifest, blobs: readonly Descriptor[]): PlannedBlob[] {
-  const isForeign = (blob: Descriptor): boolean =>
-    (blob.urls?.length ?? 0) > 0 && /foreign|nondistributable/.test(blob.mediaType);
-  return blobs.filter((blob) => !isForeign(blob)).map((blob) => ({ blob, instance: raw.digest }));
-}
-
-const asManifest = ({ document, id }: PlannedManifest): ManifestOrStep => (isDraft(document) ? id : document);
-
-/** What a manifest becomes, if that is something else. */
-function changed(planned: PlannedManifest | undefined): ManifestOrStep | undefined {
-  if (planned === undefined) return undefined;
-  const manifest = asManifest(planned);
-  return typeof manifest !== 'string' && manifest.digest === planned.from ? undefined : manifest;
-}
-
-function hasChanged(planned: PlannedManifest | undefined): boolean {
-  return changed(planned) !== undefined;
-}
-
-const nothingDone: StepResults = {
-  layer: (step) => {
-    throw new BugError(`the layer of "${step}" is not made while planning`);
-  },
-  manifest: (step) => {
-    throw new BugError(`the manifest of "${step}" is not made while planning`);
-  },
-};
-
-/** The document itself, as soon as nothing is missing for it. */
-function settled(draft: ImageDraft | IndexDraft): RawManifest | ManifestDraft {
-  return stepsOf(draft).length > 0 ? draft : resolveDraft(draft, nothingDone);
 }
 
 function storeOf(request: CopyRequest) {
