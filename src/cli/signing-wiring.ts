@@ -55,13 +55,13 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
   const passphrase = passphraseOf(flags['sign-passphrase-file'], context.env);
   const asked = flags['signature-store']?.map((name) => name as SignatureStoreName);
   const forms = formsOf(asked);
-  const simple = await gpgSigners(flags, context, passphrase);
-  const sigstore = [
-    ...(await Promise.all(keyFiles.map((file) => keySigner(file, passphrase, forms, context)))),
-    ...(flags['sign-by-sigstore'] === undefined
-      ? []
-      : [await parameterSigner(flags['sign-by-sigstore'], forms, context)]),
-  ];
+  // side by side: opening a key takes as long as is meant to make guessing its passphrase hard
+  const parameters = flags['sign-by-sigstore'];
+  const [simple, ...sigstore] = await Promise.all([
+    gpgSigners(flags, context, passphrase),
+    ...keyFiles.map((file) => keySigner(file, passphrase, forms, context)),
+    ...(parameters === undefined ? [] : [parameterSigner(parameters, forms, context)]),
+  ]);
   const usual: SignatureStoreName[] = [
     ...(simple.length > 0 ? ['lookaside' as const] : []),
     ...(sigstore.length > 0 ? ['attachment' as const] : []),
