@@ -128,7 +128,9 @@ describe('signatures with a key and a log', () => {
   it('hold the entry of the log, and are refused without it, with another, or from another log', async (t) => {
     const services = await sigstoreServices(t);
     const logging = createSigstoreKeySigner({ key: privateKey, produce, creator, rekorUrl: services.url });
-    const [signatures, second] = [await logging.sign(session, claim), await logging.sign(session, claim)];
+    // the same payload twice, whatever the clock says in between
+    const timed = { ...claim, timestamp: 1_700_000_000 };
+    const [signatures, second] = [await logging.sign(session, timed), await logging.sign(session, timed)];
     const trust = { ...trustIn(publicKey), rekorKeys: [Buffer.from(services.rekorKey)] };
     const log = 'dev.sigstore.cosign/bundle';
     for (const by of [
