@@ -35,12 +35,28 @@ export async function readSmallBlob(
   return bytes;
 }
 
+/** What was written, or is being written, in this run. */
+const written = new WeakMap<Repository, Map<Digest, Promise<void>>>();
+
+/**
+ * Writes a blob once a run, however many ask for it: all signatures have the same empty config, and two uploads of one blob at
+ * once confuse CNCF distribution 2.8, which then has it under neither.
+ */
 export async function writeSmallBlob(repository: Repository, bytes: Uint8Array): Promise<Digest> {
   const digest = digestOf(bytes);
-  await repository.uploadBlob({
-    descriptor: { digest, size: bytes.byteLength },
-    open: async (offset = 0) => Readable.from([bytes.subarray(offset)], { objectMode: false }),
-  });
+  const ofRepository = written.get(repository) ?? new Map<Digest, Promise<void>>();
+  written.set(repository, ofRepository);
+  let writing = ofRepository.get(digest);
+  if (writing === undefined) {
+    writing = repository.uploadBlob({
+      descriptor: { digest, size: bytes.byteLength },
+      open: async (offset = 0) => Readable.from([bytes.subarray(offset)], { objectMode: false }),
+    });
+    ofRepository.set(digest, writing);
+    // who comes after a failure may have more luck
+    writing.catch(() => ofRepository.delete(digest));
+  }
+  await writing;
   return digest;
 }
 

@@ -96,6 +96,14 @@ describe('a copy that signs', () => {
     );
   });
 
+  it('writes the config that all bundles share once, for two uploads of one blob at once confuse some registries', async (t) => {
+    const arrangement = await arranged(t);
+    await copy(arrangement, [sigstoreKey().signer('bundle')], { stores: ['bundle'] });
+    const empty = 'sha256%3A44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a';
+    const uploads = arrangement.registry.faults.log().filter((line) => line.startsWith('PUT ') && line.includes(empty));
+    assert.equal(uploads.length, 1);
+  });
+
   it('signs what has its tag already and is not signed', async (t) => {
     const arrangement = await arranged(t);
     const { env, name } = arrangement;
