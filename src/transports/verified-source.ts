@@ -133,6 +133,7 @@ async function* checked(reader: ChunkReader, blob: Descriptor, name: string): As
     for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
       size += chunk.byteLength;
       if (size > blob.size) break;
+      countYoungBytes(chunk.byteLength);
       digester.update(chunk);
       if (held !== undefined) yield held;
       held = chunk;
