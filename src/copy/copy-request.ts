@@ -15,14 +15,8 @@ export type ManifestFormat = 'oci' | 'docker';
  */
 export type AttestationPolicy = 'keep' | 'drop' | 'fail';
 
-export interface CopyRequest {
-  readonly source: VerifiedSource;
-  readonly destination: ImageDestination;
-  readonly location: ImageLocation;
-  /** Which instances of an index go along; ignored for a single image. */
-  readonly select: InstanceSelection;
-  /** What becomes of entries that do not go along: `keep` leaves them in the index, `strip` takes them out. */
-  readonly unselected: 'keep' | 'strip';
+/** What a copy changes of what it copies, or takes along with it; nothing without any of these. */
+export interface CopyChanges {
   /** Convert everything to this format; left alone without it, as far as the destination allows. */
   readonly format?: ManifestFormat;
   /** Compress every layer that is in another form like this; left alone without it. */
@@ -35,6 +29,16 @@ export interface CopyRequest {
   readonly referrers?: boolean;
   /** Refuse whatever changes a digest. */
   readonly preserveDigests?: boolean;
+}
+
+export interface CopyRequest extends CopyChanges {
+  readonly source: VerifiedSource;
+  readonly destination: ImageDestination;
+  readonly location: ImageLocation;
+  /** Which instances of an index go along; ignored for a single image. */
+  readonly select: InstanceSelection;
+  /** What becomes of entries that do not go along: `keep` leaves them in the index, `strip` takes them out. */
+  readonly unselected: 'keep' | 'strip';
   /** The root is to be read even where the destination is known to have what would become of it (to sign it). */
   readonly needsRoot?: boolean;
   /** More tags for the root beside the location's own. */
@@ -44,4 +48,17 @@ export interface CopyRequest {
   readonly isNew?: boolean;
   /** For what earlier runs have learned, and for layers that are compressed: those cannot be without it. */
   readonly store?: Store;
+}
+
+/** The changes that a larger request asks for. */
+export function changesOf(request: CopyChanges): CopyChanges {
+  const { format, compression, addCompression, attestations, referrers, preserveDigests } = request;
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(compression === undefined ? {} : { compression }),
+    ...(addCompression === undefined ? {} : { addCompression }),
+    ...(attestations === undefined ? {} : { attestations }),
+    ...(referrers === undefined ? {} : { referrers }),
+    ...(preserveDigests === undefined ? {} : { preserveDigests }),
+  };
 }

@@ -1,6 +1,5 @@
 /** Copies an image, some images of an index, or a whole index from one place to another: plan, execute. */
-import type { AttestationPolicy, CopyRequest, ManifestFormat } from '../copy/copy-request.ts';
-import type { CompressionRecipe } from '../copy/recipe.ts';
+import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
 import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
 import { descriptorOf } from '../oci/descriptor.ts';
 import { parseIndex } from '../oci/image-index.ts';
@@ -18,24 +17,13 @@ export type CopyTaking =
   | { readonly one: PlatformChoice }
   | { readonly select: InstanceSelection; readonly unselected: 'keep' | 'strip' };
 
-export interface CopyImageRequest {
+export interface CopyImageRequest extends CopyChanges {
   readonly source: ImageLocation;
   readonly destination: ImageLocation;
   /** Plays no part where the source is a single image. */
   readonly take: CopyTaking;
-  readonly format?: ManifestFormat;
-  /** Compress every layer that is in another form like this. */
-  readonly compression?: CompressionRecipe;
-  /** Further instances of each platform with their layers like this. */
-  readonly addCompression?: readonly CompressionRecipe[];
-  /** What becomes of attestations whose images change; default `keep`. */
-  readonly attestations?: AttestationPolicy;
-  /** What stands beside the manifests and speaks of them goes along. */
-  readonly referrers?: boolean;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
-  /** Refuse whatever would change a digest. */
-  readonly preserveDigests?: boolean;
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
@@ -51,7 +39,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
   await using opened = await openVerifiedSource(request.source, env);
   await using destination = await request.destination.openDestination(to);
   const store = env.store();
-  const { take, format, compression, addCompression, attestations, preserveDigests, referrers, signing } = request;
+  const { take, signing } = request;
   const source = 'one' in take ? (await oneInstance(opened, take.one, env.host)).source : opened;
   await checkUsed(env, opened, source, take);
   const copy: CopyRequest = {
@@ -62,12 +50,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     tags: request.tags,
     host: env.host,
     store,
-    ...(format === undefined ? {} : { format }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(addCompression === undefined ? {} : { addCompression }),
-    ...(attestations === undefined ? {} : { attestations }),
-    ...(preserveDigests === undefined ? {} : { preserveDigests }),
-    ...(referrers === undefined ? {} : { referrers }),
+    ...changesOf(request),
   };
   return await planAndExecute(to, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
 }

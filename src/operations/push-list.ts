@@ -1,7 +1,6 @@
 /** Pushes a list with everything it references: plan, execute, and only then the digest file and `--rm`. */
 
-import type { AttestationPolicy, CopyRequest, ManifestFormat } from '../copy/copy-request.ts';
-import type { CompressionRecipe } from '../copy/recipe.ts';
+import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
 import type { InstanceSelection } from '../copy/select-instances.ts';
 import { ConflictError } from '../foundation/errors.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
@@ -15,21 +14,12 @@ import type { Env } from './environment.ts';
 import { type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
-export interface PushListRequest {
+export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   /** Name or ID. */
   readonly list: string;
   readonly destination: ImageLocation;
   readonly select: InstanceSelection;
   readonly unselected: 'keep' | 'strip';
-  readonly format?: ManifestFormat;
-  /** Compress every layer that is in another form like this. */
-  readonly compression?: CompressionRecipe;
-  /** Further instances of each platform with their layers like this. */
-  readonly addCompression?: readonly CompressionRecipe[];
-  /** What becomes of attestations whose images change; default `keep`. */
-  readonly attestations?: AttestationPolicy;
-  /** What stands beside the instances and speaks of them goes along. */
-  readonly referrers?: boolean;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
   readonly tags: readonly string[];
@@ -44,7 +34,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
   await checkPlaces(env, record);
   await using source = await openVerifiedSource(listLocation(record.id), env);
   await using destination = await request.destination.openDestination(env);
-  const { select, unselected, tags, format, compression, addCompression, attestations, referrers, signing } = request;
+  const { select, unselected, tags, signing } = request;
   const copy: CopyRequest = {
     source,
     destination,
@@ -54,11 +44,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     tags,
     host: env.host,
     store: env.store(),
-    ...(format === undefined ? {} : { format }),
-    ...(compression === undefined ? {} : { compression }),
-    ...(addCompression === undefined ? {} : { addCompression }),
-    ...(attestations === undefined ? {} : { attestations }),
-    ...(referrers === undefined ? {} : { referrers }),
+    ...changesOf(request),
   };
   return await planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
 }

@@ -45,26 +45,13 @@ import {
   wrongRange,
 } from '../support/fault-kinds.ts';
 import type { Fault, Pattern } from '../support/faults.ts';
+import { createRandom, type Random } from '../support/random.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
 const seed = Number(process.env['SHEAF_SEED'] ?? randomInt(2 ** 31));
 const runs = Number(process.env['SHEAF_FAULT_RUNS'] ?? (process.env['CI'] ? 300 : 60));
 /** Series that share two registries. */
 const series = 6;
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(start: number) {
-  let state = start >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (end: number): number => Math.floor(next() * end);
-  return { below, pick: <T>(choices: readonly T[]): T => choices[below(choices.length)] as T };
-}
-type Random = ReturnType<typeof randomFrom>;
 
 const manifestPath = /\/manifests\//;
 const blobPath = /\/blobs\/sha256/;
@@ -164,7 +151,7 @@ function randomFault(random: Random): { pattern: Pattern; fault: Fault; says: st
 }
 
 async function images(): Promise<FixtureImage[]> {
-  const random = randomFrom(7);
+  const random = createRandom(7);
   // not compressible, so that cuts fall into it
   const noise = Buffer.from(Array.from({ length: 600_000 }, () => random.below(256)));
   return Promise.all(
@@ -225,7 +212,7 @@ function uploaded(registry: TestRegistry): string[] {
 }
 
 async function oneRun(t: TestContext, setup: Setup, number: number): Promise<'whole' | 'failed'> {
-  const random = randomFrom(seed + number);
+  const random = createRandom(seed + number);
   const { from, to, old } = setup;
   const name = `dst/app${number}`;
   const options = random.pick<Partial<CopyRequest>>([

@@ -12,6 +12,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { SheafError } from '../../src/foundation/errors.ts';
 import { testEnv } from '../support/env.ts';
+import { createRandom, type Random } from '../support/random.ts';
 import { copy, readAll, writeKinds } from './support.ts';
 
 const seed = Number(process.env['SHEAF_SEED'] ?? Date.now() % 1_000_000);
@@ -21,23 +22,6 @@ const deadline = asked === undefined ? Date.now() + 10_000 : Number.POSITIVE_INF
 /** One reading of a few kilobytes: more than this is a hang. */
 const hangMs = 20_000;
 const blockSize = 512;
-
-/** mulberry32. */
-function createRandom(from: number) {
-  let state = from >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const below = (end: number): number => Math.floor(next() * end);
-  return {
-    below,
-    pick: <T>(choices: readonly T[]): T => choices[below(choices.length)] as T,
-  };
-}
-type Random = ReturnType<typeof createRandom>;
 
 /** Headers of a sound archive, by their checksums. */
 function headersOf(tar: Buffer): number[] {

@@ -5,10 +5,9 @@ import { attestationsFlag, referrersFlag } from '../../cli/compression-flags.ts'
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
+import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
 import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
-import type { ManifestFormat } from '../../copy/copy-request.ts';
-import { UsageError } from '../../foundation/errors.ts';
 
 /** Flags of skopeo for what sheaf does not do. */
 const waiting = {
@@ -31,12 +30,6 @@ const granted = {
 
 const hide = <T extends object>(flags: T): T =>
   Object.fromEntries(Object.entries(flags).map(([name, flag]) => [name, { ...flag, hidden: true }])) as T;
-
-const formats: ReadonlyMap<string, ManifestFormat> = new Map([
-  ['oci', 'oci'],
-  ['v2s2', 'docker'],
-  ['docker', 'docker'],
-]);
 
 export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
   static override summary = 'Copy an image, or an index with its images, from one place to another.';
@@ -114,7 +107,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const take = await copyTakingOf(flags);
     const compression = await compressionOf(flags);
     const addCompression = await addedCompressionOf(flags);
-    const format = this.#format();
+    const format = manifestFormatOf(flags.format, 'copy');
     const destination = parseDestination(this.args.destination);
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
@@ -157,18 +150,5 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       ...counts,
       ...signed,
     };
-  }
-
-  #format(): ManifestFormat | undefined {
-    const given = this.flags.format;
-    if (given === undefined) return undefined;
-    const format = formats.get(given);
-    if (format === undefined) {
-      throw new UsageError(`unknown format "${given}". Choose one of the supported formats: 'oci' or 'v2s2'`, {
-        code: 'UNKNOWN_FORMAT',
-        hint: 'Leave --format away to copy everything as it is.',
-      });
-    }
-    return format;
   }
 }

@@ -4,9 +4,9 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, compressionFlags, compressionRequest, referrersFlag } from '../../cli/compression-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
+import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
 import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
-import type { ManifestFormat } from '../../copy/copy-request.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { ListRecord } from '../../store/list-store.ts';
 
@@ -15,12 +15,6 @@ const hidden = {
   'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (never done).', hidden: true }),
   'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', hidden: true }),
 };
-
-const formats: ReadonlyMap<string, ManifestFormat> = new Map([
-  ['oci', 'oci'],
-  ['v2s2', 'docker'],
-  ['docker', 'docker'],
-]);
 
 export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
   static override summary = 'Push a list with everything that it references.';
@@ -67,7 +61,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     const { pushList } = await import('../../operations/push-list.ts');
     const { parseDestination } = await import('../../transports/image-names.ts');
     const { parsePlatform } = await import('../../oci/platform.ts');
-    const format = this.#format();
+    const format = manifestFormatOf(flags.format, 'push');
     const compression = await compressionRequest(flags);
     if (flags.all === false && flags.platform !== undefined) {
       throw new UsageError('--all=false pushes the index alone, so --platform cannot choose instances', {
@@ -107,19 +101,6 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(root.digest);
     return { digest: root.digest, mediaType: root.mediaType, destination: plan.destination, ...counts, ...signed };
-  }
-
-  #format(): ManifestFormat | undefined {
-    const given = this.flags.format;
-    if (given === undefined) return undefined;
-    const format = formats.get(given);
-    if (format === undefined) {
-      throw new UsageError(`unknown format "${given}". Choose one of the supported formats: 'oci' or 'v2s2'`, {
-        code: 'UNKNOWN_FORMAT',
-        hint: 'Leave --format away to push everything as it is.',
-      });
-    }
-    return format;
   }
 }
 
