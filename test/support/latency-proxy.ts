@@ -42,8 +42,11 @@ export async function startLatencyProxy(target: number, roundTripMs: number, por
 /** Passes on what `from` sends, each piece `delayMs` late, the first one `handshakeMs` later still; order and end are kept. */
 function delayed(from: Socket, to: Socket, delayMs: number, handshakeMs: number): void {
   const openAt = performance.now() + handshakeMs;
+  // timers of different lengths may end in another order than they began in: each does what is first in the queue
+  const queue: Array<() => void> = [];
   const later = (work: () => void): void => {
-    setTimeout(work, Math.max(openAt - performance.now(), 0) + delayMs);
+    queue.push(work);
+    setTimeout(() => queue.shift()?.(), Math.max(openAt - performance.now(), 0) + delayMs);
   };
   from.on('data', (piece) => later(() => to.writable && to.write(piece)));
   from.on('end', () => later(() => to.end()));
