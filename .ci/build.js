@@ -3,6 +3,7 @@
 // Plain JavaScript, for `npm ci` runs it before anything says which Node.js is there.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { builtinModules } from 'node:module';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -15,42 +16,21 @@ process.chdir(fileURLToPath(root));
 const external = ['keytar'];
 
 /**
- * What is put into one chunk, since many small files take longer to load than they take to run; everything that these
- * import (other than by `import()`) goes with them. `core`: what every command that runs needs. `transfer`: what every
- * command needs that reaches a registry.
+ * What only some runs need, and what is large: files of their own below dist/parts. Whoever needs one loads it by `import()`;
+ * they hold packages alone, so that no module of ours is there twice.
  */
-const groups = {
-  core: [
-    'src/cli/lean-run.ts',
-    'src/cli/base-command.ts',
-    'src/cli/flags.ts',
-    'src/store/store.ts',
-    '@oclif/core/args',
-    '@oclif/core/flags',
-  ],
-  transfer: [
-    'src/cli/registry-wiring.ts',
-    'src/distribution/registry-pool.ts',
-    'src/oci/platform.ts',
-    'src/operations/copy-image.ts',
-    'src/operations/find-image.ts',
-    'src/operations/push-list.ts',
-    'src/registry-config/certificate-dirs.ts',
-    'src/registry-config/load-registries-conf.ts',
-    'src/registry-config/registry-routes.ts',
-    'src/registry-config/short-name-aliases.ts',
-    'src/signing/policy/policy-files.ts',
-    'src/transports/image-names.ts',
-    'src/transports/docker/destination.ts',
-    'src/transports/docker/source.ts',
-    'src/transports/oci/source.ts',
-    'src/transports/store/list-source.ts',
-  ],
+const parts = {
+  openpgp: 'openpgp',
+  undici: 'undici',
+  bundle: 'src/signing/sigstore/packages/bundle.ts',
+  'protobuf-specs': 'src/signing/sigstore/packages/protobuf-specs.ts',
+  sign: 'src/signing/sigstore/packages/sign.ts',
+  verify: 'src/signing/sigstore/packages/verify.ts',
+  yaml: 'src/registry-config/yaml.ts',
 };
 
 /** Code in dependencies that calls `require` for parts of Node.js. */
-const requireBanner =
-  "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);";
+const requireBanner = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
 
 const withTypes = process.argv.includes('--types');
 const esbuild = await import('esbuild').catch(() => undefined);
@@ -99,20 +79,58 @@ function commonOptions() {
   };
 }
 
+/**
+ * One file for all that a run usually needs: Node.js takes about a millisecond for each file that it loads, whatever its
+ * size. What is loaded by `import()` in the sources is run when it is asked for all the same.
+ */
 async function buildProgram() {
-  const commands = fs.readdirSync('src/commands', { recursive: true, encoding: 'utf8' });
-  const entryPoints = [
-    'src/cli/main.ts',
-    ...commands.filter((file) => file.endsWith('.ts')).map((file) => `src/commands/${file}`),
-  ];
-  const { metafile } = await need(esbuild).build({
+  const found = fs.readdirSync('src/commands', { recursive: true, encoding: 'utf8' });
+  const commands = found
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => file.slice(0, -3).replaceAll(path.sep, '/'));
+  const program = await need(esbuild).build({
     ...commonOptions(),
-    entryPoints,
-    chunkNames: 'chunks/[name]-[hash]',
-    banner: { js: requireBanner },
-    plugins: [lazyOclif(), inGroups(await groupsOf(entryPoints))],
+    entryPoints: ['src/cli/main.ts'],
+    splitting: false,
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    // what bin/built-program.js, which runs it, gives it
+    define: { 'import.meta.resolve': '__resolve', 'import.meta.url': '__url' },
+    plugins: [commandTable(commands), lazyBuiltins(), lazyUndici(), lazyOclif(), partsApart()],
   });
-  return metafile;
+  const heavy = await need(esbuild).build({
+    ...commonOptions(),
+    entryPoints: Object.entries(parts).map(([out, file]) => ({ out: `parts/${out}`, in: file })),
+    chunkNames: 'parts/[name]-[hash]',
+    banner: { js: requireBanner },
+    plugins: [lazyBuiltins()],
+  });
+  makeScript(`${aside}/cli/main.cjs`);
+  // where oclif and findCommand look for commands
+  for (const command of commands) {
+    const file = `${aside}/commands/${command}.js`;
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const main = path.posix.relative(path.posix.dirname(`commands/${command}`), 'cli/main.cjs');
+    const code = [
+      "import { createRequire } from 'node:module';",
+      `const { commandModules } = createRequire(import.meta.url)('${main}');`,
+      `export default (await commandModules['${command.replaceAll('/', ':')}']()).default;`,
+    ];
+    fs.writeFileSync(file, code.map((line) => `${line}\n`).join(''));
+  }
+  return { inputs: { ...program.metafile.inputs, ...heavy.metafile.inputs } };
+}
+
+/**
+ * Makes a script of the program. Its characters are ASCII, so that V8 keeps it in a byte a character: esbuild itself escapes all
+ * but regular expressions, where an escape means the same. And it imports through what bin/built-program.js gives it: a script
+ * may do so by itself only with a part of Node.js that is still an experiment.
+ * @param {string} file
+ */
+function makeScript(file) {
+  const escaped = (/** @type {string} */ char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const code = fs.readFileSync(file, 'utf8');
+  fs.writeFileSync(file, code.replaceAll(/[^\0-\x7f]/g, escaped).replaceAll(/\bimport\((?!\))/g, '__import('));
 }
 
 /** Its dependencies are those of package.json, so that a program that has them too has them once. */
@@ -143,82 +161,35 @@ function putInPlace() {
 }
 
 /**
- * Which modules of ours are to import which groups, so that whoever loads a part of one loads all of it: esbuild puts into one
- * chunk what the same entries reach.
- * @param {string[]} entryPoints
- * @returns {Promise<Map<string, string[]>>}
+ * Fills the table of commands, which is empty in the sources, where each is a file to be found.
+ * @param {readonly string[]} commands
  */
-async function groupsOf(entryPoints) {
-  const { metafile } = await need(esbuild).build({
-    ...commonOptions(),
-    entryPoints,
-    plugins: [lazyOclif(), inGroups(new Map())],
-    write: false,
-  });
-  const imports = (/** @type {string} */ file, /** @type {string} */ kind) =>
-    (metafile.inputs[file]?.imports ?? []).flatMap((one) => (one.kind === kind ? one.path : []));
-  const closure = (/** @type {readonly string[]} */ roots) => {
-    const found = new Set();
-    const visit = (/** @type {string} */ file) => {
-      if (found.has(file)) return;
-      found.add(file);
-      imports(file, 'import-statement').forEach(visit);
-    };
-    roots.forEach(visit);
-    return found;
-  };
-  // what a command loads on the way stays where it is: only what our own modules load by import() is an entry
-  const entries = new Set([
-    ...entryPoints,
-    ...Object.keys(metafile.inputs).flatMap((file) => imports(file, 'dynamic-import')),
-  ]);
-  const ours = Object.keys(metafile.inputs).filter((file) => file.startsWith('src/'));
-  const core = closure(groups.core.filter((root) => root.startsWith('src/')));
-  const transfer = closure(groups.transfer);
-  for (const file of core) transfer.delete(file);
-  /** @type {Map<string, string[]>} */
-  const wanted = new Map();
-  for (const file of ours) {
-    if (core.has(file)) continue;
-    // a member imports its group only where it can be loaded by itself, and then last, when all that it needs is there
-    const joins = transfer.has(file)
-      ? entries.has(file)
-      : [...closure([file])].some((reached) => transfer.has(reached));
-    wanted.set(file, ['core', ...(joins ? ['transfer'] : [])]);
-  }
-  return wanted;
-}
-
-/**
- * @param {keyof typeof groups} group
- */
-function importsOf(group) {
-  return groups[group].map((file) => `import '${file.startsWith('src/') ? `./${file}` : file}';`).join('\n');
-}
-
-/**
- * Makes modules of ours import groups.
- * @param {Map<string, string[]>} wanted
- */
-function inGroups(wanted) {
+function commandTable(commands) {
+  const entries = commands.map((name) => `'${name.replaceAll('/', ':')}': () => import('../commands/${name}.ts'),`);
   /** @type {import('esbuild').Plugin} */
   const plugin = {
-    name: 'in-groups',
+    name: 'command-table',
     setup(build) {
-      build.onResolve({ filter: /^sheaf:/ }, ({ path: name }) => ({
-        path: name.slice('sheaf:'.length),
-        namespace: 'sheaf',
-        sideEffects: true,
+      build.onLoad({ filter: /[\\/]src[\\/]cli[\\/]command-modules\.ts$/ }, () => ({
+        contents: `export const commandModules = {\n${entries.join('\n')}\n};\n`,
+        loader: 'ts',
       }));
-      build.onLoad({ filter: /.*/, namespace: 'sheaf' }, ({ path: name }) => ({
-        contents: importsOf(name === 'core' ? 'core' : 'transfer'),
-        resolveDir: '.',
-      }));
-      build.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path: file }) => {
-        const joins = wanted.get(path.relative('.', file).replaceAll(path.sep, '/'));
-        if (joins === undefined) return undefined;
-        const source = await fs.promises.readFile(file, 'utf8');
-        return { contents: [source, ...joins.map((name) => `import 'sheaf:${name}';`), ''].join('\n'), loader: 'ts' };
+    },
+  };
+  return plugin;
+}
+
+/** Leaves the parts out of the program. */
+function partsApart() {
+  const files = new Map(Object.entries(parts).map(([name, file]) => [path.resolve(file), name]));
+  /** @type {import('esbuild').Plugin} */
+  const plugin = {
+    name: 'parts-apart',
+    setup(build) {
+      build.onResolve({ filter: /./ }, ({ path: asked, kind, resolveDir }) => {
+        if (kind !== 'dynamic-import') return undefined;
+        const name = files.get(path.resolve(asked.startsWith('.') ? resolveDir : '.', asked));
+        return name === undefined ? undefined : { path: `../parts/${name}.js`, external: true };
       });
     },
   };
@@ -252,8 +223,86 @@ function lazyOclif() {
 }
 
 /**
+ * Code that imports a part of Node.js has each of its members looked at, and some of them load much more: some forty modules, a
+ * fifth of a short run. Here a part is loaded when a member of it is used first.
+ */
+function lazyBuiltins() {
+  // these are functions themselves, and there from the start
+  const eager = /^node:(events|stream|process)$/;
+  /** @type {import('esbuild').Plugin} */
+  const plugin = {
+    name: 'lazy-builtins',
+    setup(build) {
+      const bare = new RegExp(`^(?:${builtinModules.join('|')})$`);
+      const place = (/** @type {string} */ name) => ({ path: name, namespace: 'builtin', sideEffects: false });
+      build.onResolve({ filter: /^node:/ }, ({ path: name }) => place(name));
+      build.onResolve({ filter: bare }, ({ path: name }) => place(`node:${name}`));
+      build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path: name }) => {
+        const load = `process.getBuiltinModule('${name}')`;
+        if (eager.test(name)) return { contents: `module.exports = ${load};` };
+        const proxy = `new Proxy({}, { get: (_, member) => (loaded ??= ${load})[member] })`;
+        // assert is called far more often than it fails
+        const contents =
+          name === 'node:assert'
+            ? `module.exports = (value, ...rest) => { if (!value) ${load}(value, ...rest); };
+Object.setPrototypeOf(module.exports, ${proxy});`
+            : `module.exports = Object.create(${proxy});`;
+        return { contents: `let loaded;\n${contents}` };
+      });
+    },
+  };
+  return plugin;
+}
+
+/**
+ * undici's client loads HTTP/2, which we do not use, for one comparison Node.js's own HTTP client, and makes a tree of names that
+ * spares long runs a little.
+ */
+function lazyUndici() {
+  /** @type {Readonly<Record<string, ReadonlyArray<readonly [string | RegExp, string]>>>} */
+  const changes = {
+    'core/tree.js': [[/.*/s, 'module.exports = { tree: { lookup: () => null } }']],
+    'core/util.js': [
+      ["const { IncomingMessage } = require('node:http')", "const http = require('node:http')"],
+      [
+        'Object.getPrototypeOf(stream).constructor === IncomingMessage',
+        "stream.constructor?.name === 'IncomingMessage' && Object.getPrototypeOf(stream).constructor === http.IncomingMessage",
+      ],
+    ],
+    'dispatcher/client.js': [
+      [
+        "const connectH2 = require('./client-h2.js')",
+        "const connectH2 = (...args) => require('./client-h2.js')(...args)",
+      ],
+      [
+        /const getDefaultNodeMaxHeaderSize = .*?\n\n/s,
+        'const getDefaultNodeMaxHeaderSize = () => http.maxHeaderSize\n\n',
+      ],
+    ],
+  };
+  /** @type {import('esbuild').Plugin} */
+  const plugin = {
+    name: 'lazy-undici',
+    setup(build) {
+      const filter = /[\\/]undici[\\/]lib[\\/](core[\\/](tree|util)|dispatcher[\\/]client)\.js$/;
+      build.onLoad({ filter }, async ({ path: file }) => {
+        const at = file.replaceAll(path.sep, '/').split('/undici/lib/')[1] ?? '';
+        let contents = await fs.promises.readFile(file, 'utf8');
+        for (const [from, to] of changes[at] ?? []) {
+          const changed = contents.replace(from, () => to);
+          if (changed === contents) throw new Error(`${at} of undici has changed: ${from} is not there`);
+          contents = changed;
+        }
+        return { contents, loader: 'js' };
+      });
+    },
+  };
+  return plugin;
+}
+
+/**
  * The licence text of every package that went into the program.
- * @param {import('esbuild').Metafile} metafile
+ * @param {Pick<import('esbuild').Metafile, 'inputs'>} metafile
  */
 function thirdPartyLicenses({ inputs }) {
   const folders = new Set(

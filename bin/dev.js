@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Runs from the sources, whatever stands in dist/.
-import { main } from '../src/cli/main.ts';
+const { pathToFileURL } = require('node:url');
 
-await main(process.argv.slice(2), { root: new URL('../', import.meta.url), tree: 'src' });
+const root = new URL('../', pathToFileURL(__filename));
+void import('../src/cli/main.ts').then(({ main }) => main(process.argv.slice(2), { root, tree: 'src' }));

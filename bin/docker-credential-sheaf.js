@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 // The keychain of sheaf for docker, podman, skopeo, crane and oras, which run `docker-credential-sheaf get` and so on.
 process.argv.splice(2, 0, 'credential-helper');
-await import('./run.js');
+require('./run.js');

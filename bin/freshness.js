@@ -1,7 +1,7 @@
 // In a checkout the sources may be newer than the build. dist/ runs only while every file that it was built from is the
 // one that it was built from; a stat of each tells, without reading any, and takes a few milliseconds in all.
-import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
+const fs = require('node:fs');
+const { fileURLToPath } = require('node:url');
 
 /** @param {URL} root */
 const stampFile = (root) => new URL('dist/sources.stamp', root);
@@ -10,7 +10,7 @@ const stampFile = (root) => new URL('dist/sources.stamp', root);
  * Whether dist/ was built from what stands in src/ now.
  * @param {URL} root the folder of package.json
  */
-export function isFresh(root) {
+function isFresh(root) {
   try {
     return fs.readFileSync(stampFile(root), 'utf8') === sourceStamp(root);
   } catch {
@@ -22,7 +22,7 @@ export function isFresh(root) {
  * A line for each source file: path, time of last change, size.
  * @param {URL} root the folder of package.json
  */
-export function sourceStamp(root) {
+function sourceStamp(root) {
   const top = fileURLToPath(root);
   let lines = '';
   const walk = (/** @type {string} */ folder) => {
@@ -46,6 +46,8 @@ export function sourceStamp(root) {
  * @param {URL} root the folder of package.json
  * @param {string} stamp
  */
-export function writeStamp(root, stamp) {
+function writeStamp(root, stamp) {
   fs.writeFileSync(stampFile(root), stamp);
 }
+
+module.exports = { isFresh, sourceStamp, writeStamp };

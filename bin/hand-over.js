@@ -1,13 +1,13 @@
 // Started on a Node.js that is too old: hands over to a newer one if there is one to be had.
-import { spawn } from 'node:child_process';
-import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const { fileURLToPath } = require('node:url');
 
 /**
  * Runs the same command line on $SHEAF_NODE or the Node.js of this checkout and ends as it ends.
  * @param {URL} root the folder of package.json
  */
-export function handOver(root) {
+function handOver(root) {
   const candidates = [process.env.SHEAF_NODE, fileURLToPath(new URL('node_modules/.bin/node', root))];
   const node = process.env.SHEAF_REEXEC ? undefined : candidates.find((path) => path && fs.existsSync(path));
   if (node === undefined) {
@@ -39,3 +39,5 @@ export function handOver(root) {
     process.kill(process.pid, signal);
   });
 }
+
+module.exports = { handOver };

@@ -5,11 +5,13 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from '@oclif/core/command';
 import { Config } from '@oclif/core/config';
+import { commandModules } from './command-modules.ts';
 import type { CommandRunner } from './find-command.ts';
 import { type Place, packageJson } from './place.ts';
 
 export const leanRun: CommandRunner = async (request, place) => {
-  const { default: Class } = (await import(request.module.href)) as { default: RunnableCommand };
+  const load = commandModules[request.id] ?? (() => import(request.module.href));
+  const { default: Class } = (await load()) as { default: RunnableCommand };
   Class.id = request.id;
   await new Class(request.argv, new LeanConfig(place))._run();
 };

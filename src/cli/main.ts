@@ -9,6 +9,8 @@ import { leanRun } from './lean-run.ts';
 import { flushed, guardStream } from './output.ts';
 import type { Place } from './place.ts';
 
+export { commandModules } from './command-modules.ts';
+
 /** Runs one command line to its end and ends the process; commands in the lean way unless `runner` is another. */
 export async function main(argv: readonly string[], place: Place, runner: CommandRunner = leanRun): Promise<never> {
   const failAndEnd = (thrown: unknown): void => {

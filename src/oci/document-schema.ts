@@ -110,7 +110,8 @@ export interface Checked<T> {
 
 /** Throws IntegrityError `code`; `what` names the document in the message. */
 export function checkShape<T>(schema: z.ZodType<T>, value: JsonValue, what: string, code: string): Checked<T> {
-  const result = schema.safeParse(value);
+  // compiling a schema costs more than a run has documents to check with it
+  const result = schema.safeParse(value, { jitless: true });
   if (!result.success || !isJsonObject(value)) {
     const [first, ...others] = result.error?.issues ?? [];
     const path = first?.path ?? [];

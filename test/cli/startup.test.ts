@@ -26,12 +26,12 @@ const heavy = [
   'tinyglobby',
 ];
 
-/** The files that a run of `script` loaded. */
+/** The files that a run of `script` loaded, and the modules of the build that ran in it. */
 async function loads(
   t: TestContext,
   script: string,
   ...argv: string[]
-): Promise<{ files: string[]; code: number | null }> {
+): Promise<{ files: string[]; modules: string[]; code: number | null }> {
   const folder = mkdtempSync(join(tmpdir(), 'sheaf-start-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const log = join(folder, 'loads.json');
@@ -40,7 +40,8 @@ async function loads(
     env: { SHEAF_HOME: join(folder, 'home'), XDG_CACHE_HOME: join(folder, 'cache'), SHEAF_TEST_LOADS: log },
   });
   assert.equal(stderr, '');
-  return { files: JSON.parse(readFileSync(log, 'utf8')) as string[], code };
+  const seen = JSON.parse(readFileSync(log, 'utf8')) as { files: string[]; modules: string[] };
+  return { ...seen, code };
 }
 
 describe('start-up', () => {
@@ -70,24 +71,17 @@ describe('start-up', () => {
 
   it('of manifest exists evaluates no such part of the build either', async (t) => {
     if (!isFresh(root)) return t.skip('dist/ is not built from the sources');
-    const { files } = await loads(t, sheaf, 'manifest', 'exists', 'no-such-list');
-    const chunks = files.filter((url) => url.startsWith(new URL('dist/', root).href));
-    assert.ok(chunks.length > 0, 'the build did not run');
-    const modules = chunks.flatMap((url) => eagerModules(readFileSync(fileURLToPath(url), 'utf8')));
+    const { files, modules } = await loads(t, sheaf, 'manifest', 'exists', 'no-such-list');
+    assert.ok(modules.includes('src/commands/manifest/exists.ts'), 'the build did not run');
+    const ran = [...modules, ...files];
     assert.deepEqual(
-      heavy.filter((name) => modules.some((path) => path.includes(`node_modules/${name}/`))),
+      heavy.filter((name) => ran.some((path) => path.includes(`node_modules/${name}/`))),
+      [],
+    );
+    assert.deepEqual(
+      files.filter((url) => url.startsWith(new URL('dist/parts/', root).href)),
       [],
     );
     return undefined;
   });
 });
-
-/** The modules in a file of the build that run as soon as it is loaded: those that are not wrapped in a function. */
-function eagerModules(code: string): string[] {
-  const parts = code.split(/^\/\/ (.+\.(?:js|ts|cjs|mjs|json))$/m);
-  const modules: string[] = [];
-  for (let at = 1; at < parts.length; at += 2) {
-    if (!/^\s*var require_\w+ = __commonJS\(/.test(parts[at + 1] ?? '')) modules.push(parts[at] ?? '');
-  }
-  return modules;
-}

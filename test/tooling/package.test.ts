@@ -30,11 +30,13 @@ describe('the package', () => {
       'CHANGELOG.md',
       'oclif.manifest.json',
       'bin/run.js',
+      'bin/package.json',
       'bin/hand-over.js',
+      'bin/built-program.js',
     ];
     const built = [
       'dist/index.js',
-      'dist/cli/main.js',
+      'dist/cli/main.cjs',
       'dist/commands/manifest/push.js',
       'dist/THIRD-PARTY-LICENSES.txt',
     ];

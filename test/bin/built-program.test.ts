@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { isFresh } from '../../bin/freshness.js';
+import { type Ended, run, sheaf } from '../cli/support/program.ts';
+
+const root = new URL('../../', import.meta.url);
+const skip = !isFresh(root) && 'dist/ is not built from the sources';
+
+/** A home of one's own, and runs in it. */
+function user(t: TestContext): { cache: string; sheaf(...args: string[]): Promise<Ended> } {
+  const folder = mkdtempSync(join(tmpdir(), 'sheaf-code-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const env = { SHEAF_HOME: join(folder, 'home'), XDG_CACHE_HOME: folder };
+  return { cache: join(folder, 'sheaf/compile-cache'), sheaf: (...args) => run(sheaf, args, { env }) };
+}
+
+const success = { code: 0, signal: null, stderr: '' };
+
+describe('what was compiled in a run', { skip }, () => {
+  it('is kept for the next run of the same command, which prints the same', async (t) => {
+    const { cache, sheaf } = user(t);
+    const first = await sheaf('manifest', 'ls');
+    const file = join(cache, 'manifest-ls.code');
+    const [line = ''] = readFileSync(file, 'latin1').split('\n');
+    assert.match(line, new RegExp(`^1 \\d+ ${process.version} `));
+    assert.ok(statSync(file).size > 100_000, 'little was kept');
+    for (let runs = 2; runs < 6; runs += 1) assert.deepEqual(await sheaf('manifest', 'ls'), first);
+    // gathered for three runs, then only read
+    assert.match(readFileSync(file, 'latin1').slice(0, 2), /^3 /);
+    assert.ok(!existsSync(join(cache, 'manifest-inspect.code')));
+  });
+
+  it('is not kept of a run that failed', async (t) => {
+    const { cache, sheaf } = user(t);
+    assert.notEqual((await sheaf('manifest', 'inspect', 'no-such-list')).code, 0);
+    assert.ok(!existsSync(join(cache, 'manifest-inspect.code')));
+  });
+
+  it('goes under names of commands alone, whatever is typed', async (t) => {
+    const { cache, sheaf } = user(t);
+    await sheaf('manifest', '--help');
+    await sheaf('--help');
+    await sheaf('manifest', '../../../etc');
+    assert.ok(existsSync(join(cache, 'other.code')));
+    assert.ok(!existsSync(join(cache, 'manifest.code')));
+  });
+
+  for (const [what, change] of [
+    [
+      'of another build',
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/^1 (\d+) v/, '1 $1 x'), 'latin1'),
+    ],
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+    ['empty', () => Buffer.alloc(0)],
+    ['of another V8', (bytes: Buffer) => Buffer.from(bytes).fill(7, bytes.indexOf('\n') + 1, bytes.indexOf('\n') + 30)],
+  ] as const) {
+    it(`is not used where it is ${what}, and made anew`, async (t) => {
+      const { cache, sheaf } = user(t);
+      const first = await sheaf('manifest', 'ls');
+      const file = join(cache, 'manifest-ls.code');
+      const good = readFileSync(file);
+      writeFileSync(file, change(good));
+      assert.deepEqual(await sheaf('manifest', 'ls'), first);
+      assert.match(readFileSync(file, 'latin1').slice(0, 2), /^1 /);
+      assert.ok(statSync(file).size > good.length / 2);
+    });
+  }
+
+  it('is not missed where there is no place for it', async (t) => {
+    const { cache, sheaf } = user(t);
+    mkdirSync(join(cache, '..'), { recursive: true });
+    writeFileSync(cache, 'a file in the place of the folder');
+    assert.partialDeepStrictEqual(await sheaf('manifest', 'ls'), success);
+    rmSync(cache);
+    mkdirSync(cache);
+    chmodSync(cache, 0o500);
+    assert.partialDeepStrictEqual(await sheaf('manifest', 'ls'), success);
+  });
+
+  it('is of a program that oclif finds, too', async () => {
+    const url = new URL('dist/commands/manifest/ls.js', pathToFileURL(`${root.pathname}x`));
+    const { default: Command } = (await import(url.href)) as { default: { summary?: string } };
+    assert.equal(typeof Command.summary, 'string');
+  });
+});
