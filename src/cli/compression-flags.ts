@@ -24,6 +24,14 @@ export const compressionFlags = {
   }),
 };
 
+export const digestPairsFlag = {
+  'digest-pairs': Flags.string({
+    summary:
+      'Read from this file what layers became on other machines, to skip what the destination has, and add what they become here.',
+    helpValue: 'FILE',
+  }),
+};
+
 export const attestationsFlag = Flags.option({
   options: ['keep', 'drop', 'fail'] as const,
   helpValue: '<keep|drop|fail>',

@@ -3,6 +3,7 @@ import type { Platform } from '../oci/platform.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
+import type { DigestPairs } from './digest-pairs.ts';
 import type { CompressionRecipe } from './recipe.ts';
 import type { InstanceSelection } from './select-instances.ts';
 
@@ -48,6 +49,8 @@ export interface CopyRequest extends CopyChanges {
   readonly isNew?: boolean;
   /** For what earlier runs have learned, and for layers that are compressed: those cannot be without it. */
   readonly store?: Store;
+  /** What layers became on other machines; what is used of the store's knowledge is added. */
+  readonly pairs?: DigestPairs;
 }
 
 /** The changes that a larger request asks for. */

@@ -12,8 +12,10 @@ import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
 import { BlobMover } from './blob-mover.ts';
+import type { DigestPairs } from './digest-pairs.ts';
 import { isDraft, type ManifestDraft, resolveDraft, type StepResults } from './draft.ts';
 import type { CopyPlan, CopyStep, RecompressStep, TagStep } from './plan.ts';
+import { recipeKey } from './recipe.ts';
 import { describePlan, describeStep } from './step-texts.ts';
 
 /** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
@@ -35,6 +37,8 @@ export interface CopyResult {
 export interface ExecuteOptions {
   /** For layers that are compressed, and for what is learned on the way. */
   readonly store?: Store;
+  /** What layers become is added to these. */
+  readonly pairs?: DigestPairs;
   /**
    * Puts something beside the manifests (signatures) before the root gets its name; what it throws leaves the name where it
    * was. Runs beside the transfers where all digests are known from the beginning, else after them; also where the root has
@@ -84,6 +88,7 @@ export async function executePlan(
   const recompress = async (step: RecompressStep): Promise<StepOutcome> => {
     const made = await mover.recompress({ layer: step.blob, recipe: step.recipe }, step.id);
     layers.set(step.id, made);
+    options.pairs?.add(step.blob.digest, recipeKey(step.recipe), made);
     result.recompressed += 1;
     await transfers.run(() => mover.sendMade(made));
     return 'recompressed';

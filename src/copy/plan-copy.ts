@@ -82,6 +82,8 @@ function expectedRoot(request: CopyRequest, original: RawManifest, recipe: strin
     targetFormat(request, original.mediaType) !== undefined;
   if (!changes && isWhole) return original;
   if (request.preserveDigests === true || request.referrers === true || request.needsRoot === true) return undefined;
+  // what each layer became is to be written down
+  if (request.pairs !== undefined) return undefined;
   const known = request.store?.knowledge.conversion(original.digest, recipe);
   return known && { ...known, bytes: new Uint8Array() };
 }

@@ -4,6 +4,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { mediaTypes } from '../oci/media-types.ts';
 import type { Recompression, Store } from '../store/store.ts';
+import type { DigestPairs } from './digest-pairs.ts';
 import type { Inventory, TransferStep } from './inventory.ts';
 import type { RecompressStep } from './plan.ts';
 import { type CompressionRecipe, recipeKey } from './recipe.ts';
@@ -38,17 +39,20 @@ export function planLayers(
   image: ImageManifest,
   recipe: CompressionRecipe,
   inventory: Inventory,
-  store: Store,
+  { store, pairs }: { store: Store; pairs?: DigestPairs | undefined },
 ): Promise<LayerPlan[]> {
   const key = recipeKey(recipe);
   return Promise.all(
     image.layers.map(async (layer): Promise<LayerPlan> => {
       if (!needsCompression(layer, recipe)) return { kind: 'keep' };
-      const result = store.knowledge.recompression(layer.digest, key);
+      const result = store.knowledge.recompression(layer.digest, key) ?? pairs?.get(layer.digest, key);
       if (result !== undefined) {
         const blob: Descriptor = { mediaType: layer.mediaType, digest: result.digest, size: result.size };
         const transfer = await inventory.transferMade(blob, { layer, recipe });
-        if (transfer !== undefined) return { kind: 'known', result, transfer };
+        if (transfer !== undefined) {
+          pairs?.add(layer.digest, key, result);
+          return { kind: 'known', result, transfer };
+        }
       }
       const id = `layer ${layer.digest} as ${key}`;
       return { kind: 'recompress', step: { id, kind: 'recompress', blob: layer, recipe, needs: [] } };

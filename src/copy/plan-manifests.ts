@@ -153,7 +153,13 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const image = parsed(source, () => parseImageManifest(raw));
     const compression = isCompressible(image) ? options.compression : undefined;
     const subject = image.subject === undefined ? undefined : changed(options.subject);
-    const layers = compression === undefined ? [] : await planLayers(image, compression, inventory, storeOf(request));
+    const layers =
+      compression === undefined
+        ? []
+        : await planLayers(image, compression, inventory, {
+            store: storeOf(request),
+            pairs: request.pairs,
+          });
     const compresses = layers.some((layer) => layer.kind !== 'keep');
     const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined);
     if (to === undefined && !compresses && subject === undefined) return planUnchanged(raw, image, options.label);

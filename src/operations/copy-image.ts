@@ -24,6 +24,8 @@ export interface CopyImageRequest extends CopyChanges {
   readonly take: CopyTaking;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
+  /** A file of what layers became: see {@link DigestPairs}. */
+  readonly digestPairs?: string;
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
@@ -52,7 +54,11 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     store,
     ...changesOf(request),
   };
-  return await planAndExecute(to, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+  return await planAndExecute(to, copy, {
+    dryRun: request.dryRun,
+    ...(signing === undefined ? {} : { signing }),
+    ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
+  });
 }
 
 /** Asks the machine's policy about all that is used: the instances, as with the peers, or the one image. */

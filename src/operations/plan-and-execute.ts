@@ -1,5 +1,6 @@
 /** What every copy does once both sides are open: plan, execute, and sign on the way. */
 import type { CopyRequest } from '../copy/copy-request.ts';
+import { readDigestPairs, writeDigestPairs } from '../copy/digest-pairs.ts';
 import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
 import { planCopy } from '../copy/plan-copy.ts';
@@ -10,6 +11,8 @@ export interface ExecuteRequest {
   /** Plans and signs nothing, sends nothing. */
   readonly dryRun: boolean;
   readonly signing?: SigningRequest;
+  /** A file of what layers became, which is read before and written after. */
+  readonly digestPairs?: string;
 }
 
 /** A plan and, unless it was a dry run, what came of it. */
@@ -22,14 +25,23 @@ export interface PlannedCopy {
 }
 
 /** `env`: how the destination is reached. Throws whatever planning, executing and signing throw. */
-export async function planAndExecute(
+export async function planAndExecute(env: Env, copy: CopyRequest, request: ExecuteRequest): Promise<PlannedCopy> {
+  const { digestPairs } = request;
+  if (digestPairs === undefined) return planExecuteAndSign(env, copy, request);
+  const pairs = await readDigestPairs(digestPairs);
+  const planned = await planExecuteAndSign(env, { ...copy, pairs }, request);
+  if (planned.result !== undefined) await writeDigestPairs(digestPairs, pairs);
+  return planned;
+}
+
+async function planExecuteAndSign(
   env: Env,
   copy: CopyRequest,
   { dryRun, signing }: ExecuteRequest,
 ): Promise<PlannedCopy> {
-  const { source, destination, location, store } = copy;
+  const { source, destination, location, store, pairs } = copy;
   const plan = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
-  const kept = store === undefined ? {} : { store };
+  const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
   if (signing === undefined) {
     return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };
   }

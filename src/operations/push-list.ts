@@ -22,6 +22,8 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   readonly unselected: 'keep' | 'strip';
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
+  /** A file of what layers became: see {@link DigestPairs}. */
+  readonly digestPairs?: string;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
@@ -46,7 +48,11 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     store: env.store(),
     ...changesOf(request),
   };
-  return await planAndExecute(env, copy, { dryRun: request.dryRun, ...(signing === undefined ? {} : { signing }) });
+  return await planAndExecute(env, copy, {
+    dryRun: request.dryRun,
+    ...(signing === undefined ? {} : { signing }),
+    ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
+  });
 }
 
 /** Instances come from where they are now: the policy of this machine has its word there too. */

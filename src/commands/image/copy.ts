@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { attestationsFlag, referrersFlag } from '../../cli/compression-flags.ts';
+import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
@@ -84,6 +84,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     }),
     'dest-compress': Flags.boolean({ summary: 'Compress layers, with gzip unless --dest-compress-format is given.' }),
     'dest-decompress': Flags.boolean({ summary: 'Store layers without compression.' }),
+    ...digestPairsFlag,
     ...dryRunFlag,
     ...signFlags,
     ...signatureStoreFlags,
@@ -127,6 +128,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(attestations === undefined ? {} : { attestations }),
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,
+        ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
       },
       await this.env.destination(),
     );

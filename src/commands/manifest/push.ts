@@ -1,7 +1,13 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { attestationsFlag, compressionFlags, compressionRequest, referrersFlag } from '../../cli/compression-flags.ts';
+import {
+  attestationsFlag,
+  compressionFlags,
+  compressionRequest,
+  digestPairsFlag,
+  referrersFlag,
+} from '../../cli/compression-flags.ts';
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
@@ -37,6 +43,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }),
     format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
     ...compressionFlags,
+    ...digestPairsFlag,
     attestations: attestationsFlag,
     referrers: referrersFlag,
     tag: repeatable({ char: 't', summary: 'One more tag for what is pushed.', helpValue: 'TAG' }),
@@ -86,6 +93,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       ...compression,
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),
       ...signing,
+      ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
     });
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
