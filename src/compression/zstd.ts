@@ -28,7 +28,7 @@ const resultBytes = 1 << 20;
 
 /** Memory of one compressor. A job has one; it may get more. */
 export function zstdJobBytes(level: number): number {
-  const mebibytes = level <= fastest ? 5 : level <= 8 ? 16 : level <= 10 ? 28 : level <= 12 ? 52 : 64;
+  const mebibytes = level <= fastest ? 12 : level <= 8 ? 16 : level <= 10 ? 28 : level <= 12 ? 52 : 64;
   return mebibytes << 20;
 }
 

@@ -6,6 +6,7 @@ import { BugError, CancelledError } from '../foundation/errors.ts';
 import type { StepOutcome } from '../foundation/events.ts';
 import { createSemaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
+import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Recompression, Store } from '../store/store.ts';
@@ -54,12 +55,22 @@ export interface MadeManifests {
   getManifest(digest: Digest): Promise<RawManifest>;
 }
 
-export async function executePlan(
+export function executePlan(
   session: Session,
   plan: CopyPlan,
   source: VerifiedSource,
   destination: ImageDestination,
   options: ExecuteOptions = {},
+): Promise<CopyResult> {
+  return inSmallYoungSpace(() => execute(session, plan, source, destination, options));
+}
+
+async function execute(
+  session: Session,
+  plan: CopyPlan,
+  source: VerifiedSource,
+  destination: ImageDestination,
+  options: ExecuteOptions,
 ): Promise<CopyResult> {
   session.emit({ type: 'plan', title: describePlan(plan), steps: plan.steps.length, bytes: plan.bytes });
   await using mover = new BlobMover(session, source, destination, options.store);

@@ -3,6 +3,7 @@
  * the whole list at once. Only reads.
  */
 import { BugError, ConflictError, UnsupportedError, UsageError } from '../foundation/errors.ts';
+import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
@@ -36,6 +37,16 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
       return finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe });
     }
   }
+  return inSmallYoungSpace(() => planAll(request, original, current, recipe));
+}
+
+/** `current` is what the destination names now, `recipe` that of {@link requestKey}. */
+async function planAll(
+  request: CopyRequest,
+  original: RawManifest,
+  current: Digest | undefined,
+  recipe: string,
+): Promise<CopyPlan> {
   const remarks: PlanRemarks = { notes: [], changes: [], variants: 0 };
   const inventory = new Inventory({ ...request, store: request.store });
   const planner = createManifestPlanner({ ...request, isNew: current === undefined }, inventory, remarks);
