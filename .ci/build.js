@@ -110,10 +110,10 @@ async function buildProgram() {
   for (const command of commands) {
     const file = `${aside}/commands/${command}.js`;
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    const main = path.posix.relative(path.posix.dirname(`commands/${command}`), 'cli/main.cjs');
+    const root = path.posix.relative(path.posix.dirname(`dist/commands/${command}`), '.');
     const code = [
-      "import { createRequire } from 'node:module';",
-      `const { commandModules } = createRequire(import.meta.url)('${main}');`,
+      `import { loadBuiltProgram } from '${root}/bin/built-program.js';`,
+      `const { commandModules } = loadBuiltProgram(new URL('${root}/', import.meta.url), []);`,
       `export default (await commandModules['${command.replaceAll('/', ':')}']()).default;`,
     ];
     fs.writeFileSync(file, code.map((line) => `${line}\n`).join(''));
@@ -122,15 +122,16 @@ async function buildProgram() {
 }
 
 /**
- * Makes a script of the program. Its characters are ASCII, so that V8 keeps it in a byte a character: esbuild itself escapes all
- * but regular expressions, where an escape means the same. And it imports through what bin/built-program.js gives it: a script
- * may do so by itself only with a part of Node.js that is still an experiment.
+ * Makes of the program one function, which bin/built-program.js calls. Its characters are ASCII, so that V8 keeps it in a byte a
+ * character: esbuild itself escapes all but regular expressions, where an escape means the same. And it imports through what it
+ * is given: a script may do so by itself only with a part of Node.js that is still an experiment.
  * @param {string} file
  */
 function makeScript(file) {
   const escaped = (/** @type {string} */ char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   const code = fs.readFileSync(file, 'utf8');
-  fs.writeFileSync(file, code.replaceAll(/[^\0-\x7f]/g, escaped).replaceAll(/\bimport\((?!\))/g, '__import('));
+  const script = code.replaceAll(/[^\0-\x7f]/g, escaped).replaceAll(/\bimport\((?!\))/g, '__import(');
+  fs.writeFileSync(file, `(function (module, exports, require, __url, __resolve, __import) {${script}\n})`);
 }
 
 /** Its dependencies are those of package.json, so that a program that has them too has them once. */

@@ -11,19 +11,26 @@ const vm = require('node:vm');
 const gatheringRuns = 3;
 
 /**
- * What dist/cli/main.cjs exports: see src/cli/main.ts.
+ * Once in a process, for whoever asks: oclif finds single commands by files of their own.
+ * @type {typeof import('../src/cli/main.ts') | undefined}
+ */
+let loaded;
+
+/**
+ * What dist/cli/main.cjs exports, which is one function around the program: see .ci/build.js and src/cli/main.ts.
  * @param {URL} root the folder of package.json
  * @param {readonly string[]} argv
- * @param {string | undefined} cacheFolder where the user keeps caches, if anywhere
+ * @param {string} [cacheFolder] where the user keeps caches, if anywhere
  * @returns {typeof import('../src/cli/main.ts')}
  */
 function loadBuiltProgram(root, argv, cacheFolder) {
+  if (loaded !== undefined) return loaded;
   const file = fileURLToPath(new URL('dist/cli/main.cjs', root));
   const source = fs.readFileSync(file, 'latin1'); // .ci/build.js sees to it that it is ASCII
   const cache = cacheFolder === undefined ? undefined : path.join(cacheFolder, `${commandOf(root, argv)}.code`);
   const made = `${process.version} ${process.arch} ${fs.statSync(file).mtimeMs} ${source.length}`;
   const kept = cache === undefined ? undefined : readCode(cache, made);
-  const script = new vm.Script(`(function (module, exports, require, __url, __resolve, __import) {${source}\n})`, {
+  const script = new vm.Script(source, {
     filename: file,
     ...(kept && { cachedData: kept.code }),
   });
@@ -35,17 +42,16 @@ function loadBuiltProgram(root, argv, cacheFolder) {
     });
   }
   const near = createRequire(file);
-  const program = { exports: {}, id: file, filename: file, loaded: true };
-  // the modules of the single commands, by which oclif finds them, load it too
-  near.cache[file] = /** @type {NodeJS.Module} */ (/** @type {unknown} */ (program));
   const url = pathToFileURL(file).href;
   const resolve = (/** @type {string} */ name) => pathToFileURL(near.resolve(name)).href;
   const load = (/** @type {string} */ name) => {
     if (cacheFolder !== undefined) enableCompileCache(cacheFolder); // for the parts, which are ES modules
     return import(name.startsWith('.') ? new URL(name, url).href : name);
   };
+  const program = { exports: {} };
   script.runInThisContext()(program, program.exports, near, url, resolve, load);
-  return /** @type {typeof import('../src/cli/main.ts')} */ (program.exports);
+  loaded = /** @type {typeof import('../src/cli/main.ts')} */ (program.exports);
+  return loaded;
 }
 
 /**
