@@ -14,6 +14,7 @@ import { type CompressionFormat, compressionLevel, defaultCompressionLevel } fro
 import { decompress } from './decompress.ts';
 import type { DetectedCompression } from './detect.ts';
 import { gzip, gzipJobBytes } from './gzip.ts';
+import { peerGzip, peerGzipJobBytes } from './peer-gzip.ts';
 import { zstd, zstdJobBytes } from './zstd.ts';
 import { type ChunkedOptions, type ChunkedOutcome, chunkedJobBytes, zstdChunked } from './zstd-chunked.ts';
 
@@ -21,6 +22,8 @@ export interface RecompressOptions {
   format: CompressionFormat;
   /** The default one of the format unless told; see {@link compressionLevel}. */
   level?: number;
+  /** gzip without a level is to have the bytes that the peers give it; see {@link peerGzip}. */
+  asPeers?: boolean;
   /**
    * The digest of the plain bytes, where it is already proved (the source is plain and was verified by this very digest):
    * it is not computed again then.
@@ -75,7 +78,7 @@ export async function recompress(
   let turn: Turn | undefined;
   try {
     const level = compressionLevel(options.level, format);
-    turn = await (options.budget ?? sharedBudget()).enter(jobBytes(format, level), signal);
+    turn = await (options.budget ?? sharedBudget()).enter(jobBytes({ ...options, level }), signal);
     const opened = typeof source === 'function' ? await source() : source;
     const asked = options.level !== undefined;
     const stream = new RecompressStream(opened, turn, { ...options, level, asked });
@@ -88,9 +91,10 @@ export async function recompress(
 }
 
 /** Memory that a job takes. */
-function jobBytes(format: CompressionFormat, level: number): number {
+function jobBytes({ format, level, asPeers }: RecompressOptions & { level: number }): number {
   switch (format) {
     case 'gzip':
+      return asPeers === true ? peerGzipJobBytes : gzipJobBytes;
     case 'none':
       return gzipJobBytes;
     case 'zstd':
@@ -180,7 +184,7 @@ class RecompressStream extends Readable {
 async function* pieces(
   source: Readable,
   turn: Turn,
-  { format, level, asked, diffId, hash = true }: JobOptions,
+  { format, level, asked, asPeers = false, diffId, hash = true }: JobOptions,
   finished: (result: RecompressResult) => void,
 ): AsyncGenerator<Uint8Array> {
   let from: DetectedCompression = 'none';
@@ -199,6 +203,7 @@ async function* pieces(
     encode(plainBytes, turn, {
       format,
       level,
+      asPeers: asPeers && !asked,
       plainLevel: asked ? level : defaultCompressionLevel('zstd'),
       outcome: (told) => {
         chunked = told;
@@ -221,13 +226,13 @@ async function* pieces(
 function encode(
   plain: AsyncGenerator<Uint8Array>,
   turn: Turn,
-  options: ChunkedOptions & { format: CompressionFormat },
+  options: ChunkedOptions & { format: CompressionFormat; asPeers: boolean },
 ): AsyncGenerator<Uint8Array> {
   switch (options.format) {
     case 'none':
       return plain;
     case 'gzip':
-      return gzip(plain, options.level, turn);
+      return options.asPeers ? peerGzip(plain, turn) : gzip(plain, options.level, turn);
     case 'zstd':
       return zstd(plain, options.level, turn);
     case 'zstd:chunked':

@@ -10,6 +10,7 @@ import { isIndexType } from '../oci/media-types.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
 import { Inventory } from './inventory.ts';
+import { recipeFor, recipeKeys } from './local-images.ts';
 import type { CopyPlan, CopyStep, PutManifestStep, TagStep } from './plan.ts';
 import { planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
@@ -28,9 +29,10 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const original = await request.source.getManifest();
   refuseIndex(request, original);
   const current = await request.destination.currentRoot();
-  const recipe = requestKey(request);
+  const recipes = recipeKeys(request, original);
+  const recipe = requestKey(request, recipes);
   // one question first: a destination that names the very root already, and keeps only whole manifests, has it all
-  const expected = expectedRoot(request, original, recipe);
+  const expected = expectedRoot(request, original, { recipe, compresses: recipes.length > 0 });
   if (expected !== undefined && current === expected.digest && request.destination.traits.manifestsComplete) {
     const tags = await tagSteps(request, expected, current, []);
     if (expected === original || tags.every((step) => 'present' in step && step.present)) {
@@ -52,7 +54,7 @@ async function planAll(
   const planner = createManifestPlanner({ ...request, isNew: current === undefined }, inventory, remarks);
   const root = isIndexType(original.mediaType)
     ? await planner.planIndex(original, request.select, 0)
-    : await planner.planImage(original, { label: 'image', compression: request.compression });
+    : await planner.planImage(original, { label: 'image', compression: recipeFor(request, original.digest) });
   if (request.preserveDigests === true && (isDraft(root.document) || root.document.digest !== original.digest)) {
     throw new ConflictError(
       `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,
@@ -83,10 +85,14 @@ async function planAll(
 const nothing: PlanRemarks = { notes: [], changes: [], variants: 0 };
 
 /** The root that the destination will have, where that is known without looking at anything below it. */
-function expectedRoot(request: CopyRequest, original: RawManifest, recipe: string): RawManifest | undefined {
+function expectedRoot(
+  request: CopyRequest,
+  original: RawManifest,
+  { recipe, compresses }: { recipe: string; compresses: boolean },
+): RawManifest | undefined {
   const isWhole = !isIndexType(original.mediaType) || request.select === 'all' || request.unselected === 'keep';
   const changes =
-    request.compression !== undefined ||
+    compresses ||
     (request.addCompression?.length ?? 0) > 0 ||
     request.attestations === 'drop' ||
     request.referrers === true ||
@@ -100,14 +106,14 @@ function expectedRoot(request: CopyRequest, original: RawManifest, recipe: strin
 }
 
 /** The same for two requests only if they make the same of the same root. */
-function requestKey(request: CopyRequest): string {
-  const { select, unselected, format, compression, addCompression = [], attestations, destination } = request;
+function requestKey(request: CopyRequest, recipes: readonly string[]): string {
+  const { select, unselected, format, addCompression = [], attestations, destination } = request;
   return JSON.stringify([
-    1,
+    2,
     select,
     unselected,
     format,
-    compression && recipeKey(compression),
+    recipes,
     addCompression.map(recipeKey),
     attestations,
     destination.traits.manifestTypes,

@@ -30,6 +30,7 @@ export function needsCompression(layer: Descriptor, recipe: CompressionRecipe): 
   if ((layer.urls?.length ?? 0) > 0) return false;
   const declared = declaredCompression(layer);
   if (declared === undefined || declared === recipe.format) return false;
+  if (recipe.onlyPlain === true && declared !== 'none') return false;
   // zstd:chunked is zstd to everybody; the other way round the table of contents is what is wanted
   return !(declared === 'zstd:chunked' && recipe.format === 'zstd');
 }

@@ -12,6 +12,7 @@ import type { CopyRequest } from './copy-request.ts';
 import { compressedLayer, isDraft, type ManifestDraft, withCompression } from './draft.ts';
 import { draftIndex, type PlannedVariant } from './draft-index.ts';
 import type { Inventory } from './inventory.ts';
+import { recipeFor } from './local-images.ts';
 import type { CopyStep } from './plan.ts';
 import { isCompressible, planLayers } from './plan-layers.ts';
 import {
@@ -100,7 +101,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     subject: PlannedManifest | undefined,
   ): Promise<PlannedManifest> => {
     const label = labelOf(entry);
-    const compression = isAttestation(entry) ? undefined : request.compression;
+    const compression = isAttestation(entry) ? undefined : recipeFor(request, entry.digest);
     const stays =
       compression === undefined && !hasChanged(subject) && targetFormat(request, entry.mediaType) === undefined;
     if (stays && !isIndexType(entry.mediaType) && destination.traits.manifestsComplete) {
@@ -162,7 +163,9 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
           });
     const compresses = layers.some((layer) => layer.kind !== 'keep');
     const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined);
-    if (to === undefined && !compresses && subject === undefined) return planUnchanged(raw, image, options.label);
+    if (to === undefined && !compresses && subject === undefined) {
+      return planUnchanged(raw, image, options.label, options.compression !== undefined || hasChanged(options.subject));
+    }
 
     // zstd has no names in the Docker format, so what becomes OCI does so before, and what becomes Docker after
     const converted = to === 'oci' ? convert(image, mediaTypes.ociManifest, options.label) : image;
@@ -220,7 +223,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     unasked = false,
   ): Promise<PlannedManifest> => {
     // where manifests are complete, planEntry has asked already
-    const ask = unasked || !destination.traits.manifestsComplete || request.compression !== undefined;
+    const ask = unasked || !destination.traits.manifestsComplete;
     const present = ask && (await destination.hasManifest(raw.digest));
     const known = present && destination.traits.manifestsComplete;
     const blobs = known ? [] : blobsOf(raw, [image.config, ...image.layers]);
@@ -253,7 +256,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     Promise.all(
       missingVariants(index, chosen, request.addCompression ?? []).map(async ({ entry, recipe }) => {
         const label = `${labelOf(entry)} with ${recipe.format}`;
-        const planned = await planImage(await readEntry(entry), { label, compression: recipe, isVariant: true });
+        const compression = recipeFor(request, entry.digest, recipe);
+        const planned = await planImage(await readEntry(entry), { label, compression, isVariant: true });
         return { entry, recipe, planned };
       }),
     ).then((variants) =>
