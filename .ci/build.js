@@ -42,6 +42,7 @@ const stamp = sourceStamp(root);
 const aside = `.dist-${process.pid}`;
 try {
   const metafile = await buildProgram();
+  await buildThread();
   await buildLibrary();
   fs.writeFileSync(`${aside}/THIRD-PARTY-LICENSES.txt`, thirdPartyLicenses(metafile));
   if (withTypes) declareTypes();
@@ -132,6 +133,11 @@ function makeScript(file) {
   const code = fs.readFileSync(file, 'utf8');
   const script = code.replaceAll(/[^\0-\x7f]/g, escaped).replaceAll(/\bimport\((?!\))/g, '__import(');
   fs.writeFileSync(file, `(function (module, exports, require, __url, __resolve, __import) {${script}\n})`);
+}
+
+/** What runs on threads beside the program and the library: a module of its own, which the chunks of both look for beside their folder. */
+async function buildThread() {
+  await need(esbuild).build({ ...commonOptions(), entryPoints: ['src/compression/peer-gzip-thread.ts'] });
 }
 
 /** Its dependencies are those of package.json, so that a program that has them too has them once. */

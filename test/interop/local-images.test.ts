@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { Digest } from '../../src/oci/digest.ts';
 import { testFolder } from '../support/folders.ts';
 import { leasePort } from '../support/ports.ts';
 import { withRegistry } from '../support/registry.ts';

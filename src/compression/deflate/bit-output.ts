@@ -4,35 +4,36 @@ export class BitOutput {
   readonly view: DataView;
   /** Bytes that are full. */
   length = 0;
-  /** Bits that wait for their byte to be full, fewer than 16. */
+  /** Bits that wait for their byte to be full, fewer than 8. */
   bits = 0;
   count = 0;
 
-  /** Writes into `bytes`. */
+  /** Writes into `bytes`, up to 4 more than there are in the end. */
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** At most 16 bits. */
+  clear(): void {
+    this.length = 0;
+    this.bits = 0;
+    this.count = 0;
+  }
+
+  /** At most 24 bits. */
   write(value: number, count: number): void {
-    this.bits |= value << this.count;
-    this.count += count;
-    if (this.count < 16) return;
-    this.view.setUint16(this.length, this.bits, true);
-    this.length += 2;
-    this.bits >>>= 16;
-    this.count -= 16;
+    const bits = this.bits | (value << this.count);
+    const all = this.count + count;
+    // what is not full is written too: a branch would cost more
+    this.view.setInt32(this.length, bits, true);
+    this.length += all >> 3;
+    this.bits = bits >>> (all & 24);
+    this.count = all & 7;
   }
 
   /** Fills the last byte with zeros. */
   align(): void {
-    for (; this.count > 0; this.count -= 8) {
-      this.bytes[this.length++] = this.bits;
-      this.bits >>>= 8;
-    }
-    this.bits = 0;
-    this.count = 0;
+    this.write(0, (8 - this.count) & 7);
   }
 
   /** Whole bytes, behind {@link align}. */

@@ -3,21 +3,11 @@
  * the block before, which is then simply not ended. All that is weighed, and with what estimates, is as the compressor this
  * agrees with does it. RFC 1951 section 3.2.3 to 3.2.7.
  */
-import {
-  distanceBase,
-  distanceCodeOf,
-  distanceCodes,
-  distanceExtra,
-  endOfBlock,
-  firstLengthCode,
-  lengthBase,
-  lengthCode,
-  lengthExtra,
-  literalCodes,
-} from './alphabet.ts';
+import { distanceCodes, endOfBlock, literalCodes } from './alphabet.ts';
 import { BitOutput } from './bit-output.ts';
 import { longestWord, PrefixCode, reversed } from './prefix-code.ts';
 import type { Sequences } from './sequences.ts';
+import { writeLiterals, writeSymbols } from './symbols.ts';
 import { TableHeader } from './table-header.ts';
 
 /** Blocks of fewer symbols may have the fixed codes. */
@@ -60,8 +50,6 @@ export class BlockWriter {
   /** Whether the open block has no code for matches. */
   #openForLiterals = false;
   readonly #counts = new Int32Array(literalCodes);
-  /** By length - 3: the word with the extra bits, and from bit 24 on how many bits they are. */
-  readonly #lengthWords = new Int32Array(256);
 
   /** Writes into `bytes`. */
   constructor(bytes: Uint8Array) {
@@ -74,9 +62,7 @@ export class BlockWriter {
   }
 
   clear(): void {
-    this.#output.length = 0;
-    this.#output.bits = 0;
-    this.#output.count = 0;
+    this.#output.clear();
     this.#open = 0;
   }
 
@@ -145,7 +131,7 @@ export class BlockWriter {
       this.#open = this.#header.size;
       this.#openForLiterals = false;
     }
-    this.#symbols(bytes, found, this.#literals, this.#distances);
+    writeSymbols(this.#output, bytes, found, { literals: this.#literals, distances: this.#distances });
     if (last) this.#end();
   }
 
@@ -174,7 +160,7 @@ export class BlockWriter {
       this.#open = this.#header.size;
       this.#openForLiterals = true;
     }
-    this.#bytes(bytes, 0, bytes.byteLength, this.#literals);
+    writeLiterals(this.#output, bytes, this.#literals);
     if (last) this.#end();
   }
 
@@ -202,45 +188,8 @@ export class BlockWriter {
   #fixed(bytes: Uint8Array, found: Sequences): void {
     this.#end();
     this.#output.write(0b010, 3);
-    this.#symbols(bytes, found, fixedLiterals, fixedDistances);
+    writeSymbols(this.#output, bytes, found, { literals: fixedLiterals, distances: fixedDistances });
     this.#output.write(fixedLiterals.words[endOfBlock] as number, fixedLiterals.lengths[endOfBlock] as number);
-  }
-
-  #symbols(bytes: Uint8Array, found: Sequences, literals: PrefixCode, distances: PrefixCode): void {
-    const output = this.#output;
-    this.#joinLengths(literals);
-    let place = 0;
-    for (let index = 0; index < found.count; index += 1) {
-      const run = found.literals[index] as number;
-      this.#bytes(bytes, place, place + run, literals);
-      const match = found.matches[index] as number;
-      const length = this.#lengthWords[match >> 16] as number;
-      output.write(length & 0xffff, Math.min(length >> 24, 16));
-      if (length >> 24 > 16) output.write((length >> 16) & 0xff, (length >> 24) - 16);
-      const code = distanceCodeOf(match & 0xffff);
-      output.write(distances.words[code] as number, distances.lengths[code] as number);
-      output.write((match & 0xffff) - (distanceBase[code] as number), distanceExtra[code] as number);
-      place += run + (match >> 16) + 3;
-    }
-    this.#bytes(bytes, place, bytes.byteLength, literals);
-  }
-
-  #joinLengths(literals: PrefixCode): void {
-    for (let length = 0; length < 256; length += 1) {
-      const code = lengthCode[length] as number;
-      const bits = literals.lengths[firstLengthCode + code] as number;
-      const extra = (length - (lengthBase[code] as number)) << bits;
-      const word = (literals.words[firstLengthCode + code] as number) | extra;
-      this.#lengthWords[length] = word | ((bits + (lengthExtra[code] as number)) << 24);
-    }
-  }
-
-  #bytes(bytes: Uint8Array, start: number, end: number, { words, lengths }: PrefixCode): void {
-    const output = this.#output;
-    for (let index = start; index < end; index += 1) {
-      const byte = bytes[index] as number;
-      output.write(words[byte] as number, lengths[byte] as number);
-    }
   }
 }
 
