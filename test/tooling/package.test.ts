@@ -38,6 +38,7 @@ describe('the package', () => {
       'dist/index.js',
       'dist/cli/main.cjs',
       'dist/commands/manifest/push.js',
+      'dist/compression/peer-gzip-thread.js',
       'dist/THIRD-PARTY-LICENSES.txt',
     ];
     for (const path of [...wanted, ...built]) assert.ok(paths.includes(path), `${path} is missing`);
