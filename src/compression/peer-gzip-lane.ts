@@ -1,28 +1,20 @@
-/** A compressor for segments of {@link peerGzip}, one after the other, on a thread of its own once it is worth one. */
-import { Worker } from 'node:worker_threads';
-import { asError, CancelledError } from '../foundation/errors.ts';
+/** Compresses segments of {@link peerGzip}, one after the other, on threads that all lanes share. */
+import { CancelledError } from '../foundation/errors.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Reusable } from './budget.ts';
-import { SegmentDeflater, segmentMemory } from './deflate/segment.ts';
+import { segmentMemory } from './deflate/segment.ts';
+import { PeerGzipThreads } from './peer-gzip-threads.ts';
 
-/** What the thread is told: where in its input the segment is. Its answer is how many bytes the result has. */
-export interface SegmentOrder {
-  readonly primer: number;
-  readonly end: number;
-}
-
-/** The module of the thread: beside this one in the sources, in a folder of its own beside the one of all chunks when built. */
-const thread = new URL(
-  import.meta.url.endsWith('.ts') ? './peer-gzip-thread.ts' : '../compression/peer-gzip-thread.js',
-  import.meta.url,
-);
+/** Results are handed out in pieces of this size. */
+const pieceBytes = 128 << 10;
 
 export class PeerGzipLane implements Reusable {
   readonly #memory = segmentMemory();
+  readonly #threads = PeerGzipThreads.join();
   #primer = 0;
   #end = 0;
-  #here: SegmentDeflater | undefined;
-  #worker: Worker | undefined;
   #length: PromiseWithResolvers<number> = Promise.withResolvers();
+  #destroyed = false;
 
   /** Begins a segment behind `primer`. */
   begin(primer: Uint8Array): void {
@@ -40,33 +32,27 @@ export class PeerGzipLane implements Reusable {
     this.#end += bytes.byteLength;
   }
 
-  /** The segment is complete. `here` says that no thread is to be started for it. */
+  /** The segment is complete. `here` says that it is the only one, for which no thread is to be started. */
   finish(here: boolean): void {
-    const order: SegmentOrder = { primer: this.#primer, end: this.#end };
-    if (here && this.#worker === undefined) {
-      this.#here ??= new SegmentDeflater(this.#memory);
-      this.#length.resolve(this.#here.deflate(order.primer, order.end));
-    } else {
-      this.#worker ??= this.#start();
-      this.#worker.postMessage(order);
+    const order = { memory: this.#memory, primer: this.#primer, end: this.#end };
+    if (here) this.#length.resolve(this.#threads.deflateHere(order));
+    else this.#threads.deflate(order).then(this.#length.resolve, this.#length.reject);
+  }
+
+  /** A copy of the compressed segment, piece by piece. Throws CancelledError once destroyed. */
+  async *result(): AsyncGenerator<Uint8Array> {
+    const length = await this.#length.promise;
+    for (let at = 0; at < length; at += pieceBytes) {
+      const piece = Buffer.from(this.#memory.result.subarray(at, Math.min(length, at + pieceBytes)));
+      countYoungBytes(piece.byteLength);
+      yield piece;
     }
   }
 
-  /** A copy of the compressed segment. Throws CancelledError once destroyed. */
-  async result(): Promise<Uint8Array> {
-    const length = await this.#length.promise;
-    return Buffer.from(this.#memory.result.subarray(0, length));
-  }
-
   destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
     this.#length.reject(new CancelledError());
-    void this.#worker?.terminate();
-  }
-
-  #start(): Worker {
-    const worker = new Worker(thread, { workerData: this.#memory });
-    worker.on('message', (length: number) => this.#length.resolve(length));
-    worker.on('error', (error) => this.#length.reject(asError(error)));
-    return worker;
+    this.#threads.leave();
   }
 }

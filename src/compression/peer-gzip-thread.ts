@@ -1,7 +1,9 @@
-/** The thread of a {@link PeerGzipLane}. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { SegmentDeflater, type SegmentMemory } from './deflate/segment.ts';
-import type { SegmentOrder } from './peer-gzip-lane.ts';
+/** One of {@link PeerGzipThreads}: answers orders one after the other, each with the number of bytes of the result. */
+import { parentPort } from 'node:worker_threads';
+import { SegmentDeflater } from './deflate/segment.ts';
+import type { SegmentOrder } from './peer-gzip-threads.ts';
 
-const deflater = new SegmentDeflater(workerData as SegmentMemory);
-parentPort?.on('message', ({ primer, end }: SegmentOrder) => parentPort?.postMessage(deflater.deflate(primer, end)));
+const deflater = new SegmentDeflater();
+parentPort?.on('message', ({ memory, primer, end }: SegmentOrder) => {
+  parentPort?.postMessage(deflater.deflate(memory, primer, end));
+});

@@ -14,8 +14,10 @@ import { primerBytes, segmentBytes } from './deflate/segment.ts';
 import { PeerGzipLane } from './peer-gzip-lane.ts';
 import { inSegments } from './segments.ts';
 
-/** Memory of a compressor and its thread, with the blocks that wait before it. */
-export const peerGzipJobBytes = 12 << 20;
+/** Memory of a job: of a thread, a segment and the blocks before it. */
+export const peerGzipJobBytes = 16 << 20;
+/** Memory of each segment more that is compressed, or waits for the thread or the reader. */
+const segmentJobBytes = 4 << 20;
 
 /** No name, the system is "unknown"; the time is the one that Go has when none is set, cut to 32 bits. */
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0x00, 0x09, 0x6e, 0x88, 0, 0xff);
@@ -34,7 +36,7 @@ export async function* peerGzip(plain: AsyncIterable<Uint8Array>, turn: Turn): A
   yield header;
   yield* inSegments(plain, turn, {
     blocks: segmentBytes / blockBytes,
-    bytes: peerGzipJobBytes,
+    bytes: segmentJobBytes,
     open() {
       const reused = turn.reuse(kind);
       const lane = reused instanceof PeerGzipLane ? reused : new PeerGzipLane();
@@ -51,7 +53,7 @@ export async function* peerGzip(plain: AsyncIterable<Uint8Array>, turn: Turn): A
         // one that is alone is done before a thread is ready for it
         finish: (last) => lane.finish(last && size <= segmentBytes),
         async *result() {
-          yield await lane.result();
+          yield* lane.result();
           complete = true;
         },
         close: () => (complete ? turn.putBy(kind, lane) : lane.destroy()),

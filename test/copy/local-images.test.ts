@@ -25,7 +25,14 @@ async function scene(t: TestContext) {
   });
   await pushFixtureImage(registry.url, 'src/app', image, '1');
   const copy = (from: string, to: string, changes: Partial<CopyImageRequest> = {}) =>
-    copyImage(env, { source: locate(from), destination: locate(to), take: { one: {} }, tags: [], dryRun: false, ...changes });
+    copyImage(env, {
+      source: locate(from),
+      destination: locate(to),
+      take: { one: {} },
+      tags: [],
+      dryRun: false,
+      ...changes,
+    });
   const layersAt = async (text: string) => {
     await using source = await openVerifiedSource(locate(text), env);
     return parseImageManifest(await source.getManifest()).layers;

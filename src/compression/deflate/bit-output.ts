@@ -14,12 +14,6 @@ export class BitOutput {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  clear(): void {
-    this.length = 0;
-    this.bits = 0;
-    this.count = 0;
-  }
-
   /** At most 24 bits. */
   write(value: number, count: number): void {
     const bits = this.bits | (value << this.count);

@@ -40,7 +40,7 @@ function fixedCode(symbols: number, word: (symbol: number) => [number, number]):
 }
 
 export class BlockWriter {
-  readonly #output: BitOutput;
+  #output = new BitOutput(new Uint8Array());
   #literals = new PrefixCode(literalCodes);
   #otherLiterals = new PrefixCode(literalCodes);
   readonly #distances = new PrefixCode(distanceCodes);
@@ -51,18 +51,14 @@ export class BlockWriter {
   #openForLiterals = false;
   readonly #counts = new Int32Array(literalCodes);
 
-  /** Writes into `bytes`. */
-  constructor(bytes: Uint8Array) {
-    this.#output = new BitOutput(bytes);
-  }
-
-  /** Bytes written since the last {@link clear}. */
+  /** Bytes written since {@link begin}. */
   get length(): number {
     return this.#output.length;
   }
 
-  clear(): void {
-    this.#output.clear();
+  /** Writes into `bytes` from now on. */
+  begin(bytes: Uint8Array): void {
+    this.#output = new BitOutput(bytes);
     this.#open = 0;
   }
 

@@ -26,20 +26,16 @@ const factor7Lower = Number(BigInt.asIntN(32, factor7));
 const factor7Upper = Number(BigInt.asIntN(32, factor7 >> 24n));
 
 export class Matcher {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #bytes: Uint8Array = new Uint8Array();
+  #view: DataView = new DataView(this.#bytes.buffer);
   readonly #short = new Int32Array(1 << tableBits);
   /** The last place and the one before it. */
   readonly #long = new Int32Array(2 << tableBits);
 
-  /** Looks at what is in `bytes` when it is asked. */
-  constructor(bytes: Uint8Array) {
+  /** Forgets all places. From now on they are places in `bytes`. */
+  begin(bytes: Uint8Array): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** Forgets all places. */
-  clear(): void {
     this.#short.fill(nowhere);
     this.#long.fill(nowhere);
   }

@@ -36,28 +36,20 @@ export function segmentMemory(): SegmentMemory {
 }
 
 export class SegmentDeflater {
-  readonly #input: Uint8Array;
-  readonly #matcher: Matcher;
+  readonly #matcher = new Matcher();
   readonly #found = new Sequences();
-  readonly #writer: BlockWriter;
-
-  constructor({ input, result }: SegmentMemory) {
-    this.#input = input;
-    this.#matcher = new Matcher(input);
-    this.#writer = new BlockWriter(result);
-  }
+  readonly #writer = new BlockWriter();
 
   /**
    * Deflates the bytes of the input from `primer`, before which it is primed, to `end`, as blocks of which none is the last.
    * How many bytes the result has.
    */
-  deflate(primer: number, end: number): number {
-    const input = this.#input;
+  deflate({ input, result }: SegmentMemory, primer: number, end: number): number {
     const matcher = this.#matcher;
     const found = this.#found;
     const writer = this.#writer;
-    matcher.clear();
-    writer.clear();
+    matcher.begin(input);
+    writer.begin(result);
     if (primer > 0) {
       found.clear();
       matcher.scan(0, primer, found);
