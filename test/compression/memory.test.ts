@@ -13,7 +13,7 @@ async function memoryOf(mebibytes: number, to: string): Promise<number> {
   return (JSON.parse(stdout) as { maxRssMib: number }).maxRssMib;
 }
 
-for (const to of ['gzip', 'zstd']) {
+for (const to of ['gzip', 'peers', 'zstd']) {
   test(`a layer of 96 MiB to ${to} takes no more memory than blocks and compressors do`, async () => {
     const base = await memoryOf(1, to);
     const large = await memoryOf(96, to);

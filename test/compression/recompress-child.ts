@@ -1,4 +1,4 @@
-/** Recompresses a long layer made on the fly, and prints what it took: `MIB FROM TO JOBS`. Run by `memory.test.ts`. */
+/** Recompresses a long layer made on the fly, and prints what it took: `MIB FROM TO JOBS`, where TO may be `peers`. Run by `memory.test.ts`. */
 import { Readable } from 'node:stream';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import { parseCompressionFormat } from '../../src/compression/compression.ts';
@@ -27,7 +27,11 @@ function source(): Readable {
 }
 
 async function job(): Promise<number> {
-  const { stream, done } = await recompress(source(), { format: parseCompressionFormat(to) });
+  const asPeers = to === 'peers';
+  const { stream, done } = await recompress(source(), {
+    format: asPeers ? 'gzip' : parseCompressionFormat(to),
+    asPeers,
+  });
   let bytes = 0;
   for await (const chunk of stream) bytes += (chunk as Uint8Array).byteLength;
   const result = await done;
