@@ -135,7 +135,7 @@ function makeScript(file) {
   fs.writeFileSync(file, `(function (module, exports, require, __url, __resolve, __import) {${script}\n})`);
 }
 
-/** What runs on threads beside the program and the library: a module of its own, which the chunks of both look for beside their folder. */
+/** What runs on threads beside the program and the library: a module of its own, for which both look beside their folder. */
 async function buildThread() {
   await need(esbuild).build({ ...commonOptions(), entryPoints: ['src/compression/peer-gzip-thread.ts'] });
 }
