@@ -78,10 +78,11 @@ export class Matcher {
         longSlot = hash7(word, view.getInt32(next + 3, true));
 
         if (place - longFrom < windowBytes) {
+          const newer = view.getInt32(longFrom, true) === wordBefore;
           const older = place - olderFrom < windowBytes && view.getInt32(olderFrom, true) === wordBefore;
-          if (view.getInt32(longFrom, true) === wordBefore) {
-            from = longFrom;
-            if (older) {
+          if (newer || older) {
+            from = newer ? longFrom : olderFrom;
+            if (newer && older) {
               length = matching(view, place, longFrom, end);
               const other = matching(view, place, olderFrom, end);
               if (other > length) {
@@ -89,12 +90,6 @@ export class Matcher {
                 length = other;
               }
             }
-          } else if (older) {
-            from = olderFrom;
-          } else {
-            from = nowhere;
-          }
-          if (from !== nowhere) {
             short[shortSlot] = next;
             long[longSlot + 1] = long[longSlot] as number;
             long[longSlot] = next;
@@ -112,30 +107,26 @@ export class Matcher {
           long[longSlot + 1] = nextFrom;
           // one that begins a little later may be longer
           if (next - nextFrom < windowBytes) {
-            if (view.getInt32(nextFrom, true) === word) {
-              const other = matching(view, next, nextFrom, end);
-              if (other > length) {
-                from = nextFrom;
-                place = next;
-                length = other;
-                break;
-              }
+            let other = view.getInt32(nextFrom, true) === word ? matching(view, next, nextFrom, end) : 0;
+            let otherFrom = nextFrom;
+            if (other <= length && next - nextOlder < windowBytes && view.getInt32(nextOlder, true) === word) {
+              other = matching(view, next, nextOlder, end);
+              otherFrom = nextOlder;
             }
-            if (next - nextOlder < windowBytes && view.getInt32(nextOlder, true) === word) {
-              const other = matching(view, next, nextOlder, end);
-              if (other > length) {
-                from = nextOlder;
-                place = next;
-                length = other;
-              }
+            if (other > length) {
+              from = otherFrom;
+              place = next;
+              length = other;
             }
           }
           break;
         }
       }
 
-      if (length === 0) length = 4 + matchLength(view, place + 4, from + 4, end);
-      else if (length === longestMatch) length += matchLength(view, place + length, from + length, end);
+      if (length === 0 || length === longestMatch) {
+        const known = Math.max(length, 4);
+        length = known + matchLength(view, place + known, from + known, end);
+      }
 
       const behind = place + length;
       if (length < goodMatch && behind < limit) {
@@ -226,7 +217,7 @@ function matchLength(view: DataView, place: number, from: number, end: number): 
   const back = place - from;
   for (const last = end - 4; at <= last; at += 4) {
     const differs = view.getInt32(at, true) ^ view.getInt32(at - back, true);
-    if (differs !== 0) return at - place + ((31 - Math.clz32(differs & -differs)) >> 3);
+    if (differs !== 0) return at - place + ((31 - Math.clz32(differs & ~(differs - 1))) >> 3);
   }
   while (at < end && view.getUint8(at) === view.getUint8(at - back)) at += 1;
   return at - place;
