@@ -47,8 +47,9 @@ export class PeerGzipThreads {
 
   /** How many bytes the result has. Rejects with CancelledError when the last user leaves first. */
   deflate(order: SegmentOrder): Promise<number> {
-    let [thread] = this.#threads.toSorted((one, other) => one.waiting - other.waiting);
-    if (thread === undefined || (thread.waiting > 0 && this.#threads.length < this.#most)) {
+    const able = this.#threads.filter((one) => one.failure === undefined);
+    let [thread] = able.sort((one, other) => one.waiting - other.waiting);
+    if (thread === undefined || (thread.waiting > 0 && able.length < this.#most)) {
       thread = new Thread();
       this.#threads.push(thread);
     }
@@ -66,7 +67,8 @@ class Thread {
   readonly #worker = new Worker(module, { env: SHARE_ENV, resourceLimits: heap });
   /** In the order in which they are answered. */
   readonly #orders: PromiseWithResolvers<number>[] = [];
-  #failure: Error | undefined;
+  /** Why it takes no more orders. */
+  failure: Error | undefined;
 
   constructor() {
     this.#worker.on('message', (length: number) => this.#orders.shift()?.resolve(length));
@@ -78,7 +80,6 @@ class Thread {
   }
 
   deflate(order: SegmentOrder): Promise<number> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const answer = Promise.withResolvers<number>();
     this.#orders.push(answer);
     this.#worker.postMessage(order);
@@ -91,7 +92,7 @@ class Thread {
   }
 
   #fail(error: Error): void {
-    this.#failure = error;
+    this.failure = error;
     for (const { reject } of this.#orders.splice(0)) reject(error);
   }
 }
