@@ -247,7 +247,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       ...(what.to === undefined && what.compression === undefined ? ['points at what its subject becomes'] : []),
     ].join(', ');
     const digests = isDraft(document) ? `from ${raw.digest}` : `from ${raw.digest} to ${document.digest}`;
-    const asked = what.to === request.format;
+    // layers are compressed only where that is asked for or usual
+    const asked = what.to === undefined || what.to === request.format;
     (asked ? changes : notes).push(`${what.label}: ${how}, so its digest changes ${digests}`);
   };
 
