@@ -10,8 +10,6 @@ export interface PushSignFlagValues extends SignFlagValues {
 
 /**
  * `undefined` where nobody is asked to sign. `creator`: `sheaf 1.2.3`.
- *
- * @throws UsageError, NotFoundError, AuthError for keys that cannot be used
  */
 export async function pushSigning(
   flags: PushSignFlagValues,
@@ -21,11 +19,11 @@ export async function pushSigning(
   const asked = flags['sign-by'] ?? flags['sign-key-file'] ?? flags['sign-by-sigstore'];
   if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) return {};
   const { chooseSigners, lazyRegistriesD } = await import('./signing-wiring.ts');
-  const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator });
+  const chosen = chooseSigners(flags, { env: process.env, session, creator });
+  chosen.catch(() => {});
   return {
     signing: {
-      signers,
-      stores,
+      chosen,
       identity: flags['sign-identity'],
       registriesD: lazyRegistriesD(flags['registries-d'], process.env),
     },

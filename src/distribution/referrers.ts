@@ -24,12 +24,18 @@ export function createReferrers(
 ): Pick<Repository, 'referrers'> {
   const { http, grants, path } = context;
 
+  /** Whether it is known that the registry has no such API, and the first question about that. */
+  let known = false;
+  let asking: Promise<void> | undefined;
+
   async function page(target: string, what: string): Promise<Page | 'unsupported'> {
     const call = { method: 'GET', target, grant: grants.read, what, headers: { accept: mediaTypes.ociIndex } } as const;
     return http.send({ ...call, accept: [404, 405] }, async (answer) => {
-      const supported = normalizeMediaType(headerOf(answer, 'content-type') ?? '') === mediaTypes.ociIndex;
-      if (answer.status >= 400 || !supported) {
+      const type = normalizeMediaType(headerOf(answer, 'content-type') ?? '');
+      if (answer.status >= 400 || type !== mediaTypes.ociIndex) {
         await http.discard(answer);
+        // that this manifest is unknown is said in JSON: of another one there may be more to say
+        known ||= answer.status >= 400 && !type.endsWith('json');
         return 'unsupported';
       }
       const tooLarge = (): RegistryError => bad(what, 'a page is larger than 4 MiB');
@@ -60,8 +66,23 @@ export function createReferrers(
     }
   }
 
+  /** Whoever comes second waits for what the first is told: a registry without the API need be asked for it once only. */
+  async function firstPage(target: string, what: string): Promise<Page | 'unsupported'> {
+    const before = asking;
+    if (before === undefined) {
+      const first = page(target, what);
+      asking = first.then(
+        () => {},
+        () => {},
+      );
+      return first;
+    }
+    await before;
+    return known ? 'unsupported' : page(target, what);
+  }
+
   return {
-    async referrers(digest, artifactType) {
+    async referrers(digest, { artifactType, hasTags } = {}) {
       const what = `list what refers to ${named(context, digest)}`;
       const query = artifactType === undefined ? '' : `?${new URLSearchParams({ artifactType }).toString()}`;
       const matches = (entry: Descriptor): boolean => artifactType === undefined || entry.artifactType === artifactType;
@@ -71,10 +92,11 @@ export function createReferrers(
       while (target !== undefined) {
         if (asked.has(target)) throw bad(what, 'its pages go round in a circle');
         asked.add(target);
-        const result: Page | 'unsupported' = await page(target, what);
+        const result: Page | 'unsupported' = await (asked.size === 1 ? firstPage(target, what) : page(target, what));
         if (result === 'unsupported') {
           // in the middle of a listing it would be a hole
           if (asked.size > 1) throw bad(what, 'a later page is not there');
+          if ((await hasTags?.()) === false) return [];
           return (await fallback(digest)).filter(matches);
         }
         found.push(...(result.filtered ? result.manifests : result.manifests.filter(matches)));

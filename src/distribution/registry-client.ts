@@ -94,9 +94,12 @@ export interface Repository {
   tags(options?: { pageSize?: number }): AsyncIterable<string>;
   /**
    * Descriptors of the manifests whose `subject` is `digest`, all or those of one `artifactType`. Where the registry
-   * has no referrers API, those of the tag that stands in for it.
+   * has no referrers API (asked once a run), those of the tag that stands in for it; `hasTags` tells whether there can be one.
    */
-  referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]>;
+  referrers(
+    digest: Digest,
+    options?: { readonly artifactType?: string; hasTags?(): Promise<boolean> },
+  ): Promise<Descriptor[]>;
   /** Whether the registry keeps simple signatures itself (`X-Registry-Supports-Signatures`); asked once a run. */
   keepsSignatures(): Promise<boolean>;
   /** `GET /extensions/v2/<name>/signatures/<digest>` of such a registry; at most 4 MiB. Throws IntegrityError. */

@@ -40,7 +40,9 @@ async function planExecuteAndSign(
   { dryRun, signing }: ExecuteRequest,
 ): Promise<PlannedCopy> {
   const { source, destination, location, store, pairs } = copy;
-  const plan = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
+  const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
+  // a key that cannot be used is told at once, whatever else there is to say
+  const [plan] = await Promise.all([planned, signing?.chosen]);
   const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
   if (signing === undefined) {
     return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };

@@ -12,10 +12,15 @@ import { signatureStores } from './signature-stores.ts';
 import { signedManifests } from './signed-manifests.ts';
 
 /** Who signs, and where signatures go. */
-export interface SigningRequest {
+export interface Signing {
   /** At least one. */
   readonly signers: readonly ImageSigner[];
   readonly stores: ReadonlySet<SignatureStoreName>;
+}
+
+export interface SigningRequest {
+  /** Keys are opened while the copy is planned: both take their time. Handled by whoever makes it, should nobody wait for it. */
+  readonly chosen: Promise<Signing>;
   /** The name to sign, in place of the destination's. */
   readonly identity?: string | undefined;
   registriesD(): Promise<RegistriesD>;
@@ -42,9 +47,10 @@ export async function signPushed(
   request: SigningRequest,
   original: RawManifest,
 ): Promise<PushSigning> {
-  const { signers, registriesD } = request;
+  const { registriesD } = request;
+  const { signers, stores: only } = await request.chosen;
   const identity = signIdentity(location, request.identity);
-  const options = { only: request.stores, registriesD, reading: false } as const;
+  const options = { only, registriesD, reading: false } as const;
   await signatureStores(env, location, original.digest, options);
   const sign = async ({ root, getManifest }: MadeManifests): Promise<void> => {
     const reader = {

@@ -3,6 +3,7 @@ import { UnsupportedError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
+import { createAbsence } from '../signing/absent-repository.ts';
 import { createAttachmentStore } from '../signing/attachments/attachment-store.ts';
 import { createDirStore } from '../signing/lookaside/dir-store.ts';
 import { createLookasideStore } from '../signing/lookaside/lookaside-store.ts';
@@ -53,8 +54,9 @@ export async function signatureStores(
     stores.push(createLookasideStore(repository, location.reference.repository, places));
   }
   const refused = options.asConfigured === true && places?.attachments === false;
-  if (wanted('attachment') && !refused) stores.push(createAttachmentStore(repository));
-  if (wanted('bundle')) stores.push(createBundleStore(repository, env.session));
+  const absence = createAbsence(repository);
+  if (wanted('attachment') && !refused) stores.push(createAttachmentStore(repository, absence));
+  if (wanted('bundle')) stores.push(createBundleStore(repository, env.session, absence));
   return stores;
 }
 

@@ -106,7 +106,7 @@ test('referrers: the API, with and without the filter of the registry, and page 
     assert.deepEqual(found.map((entry) => entry.digest).sort(), referrers.map((image) => image.digest).sort());
     for (const filtered of [true, false]) {
       if (!filtered) registry.faults.on({}, faults.withHeaders({ 'oci-filters-applied': undefined }));
-      const signatures = await repository.referrers(digest, 'application/x-signature');
+      const signatures = await repository.referrers(digest, { artifactType: 'application/x-signature' });
       assert.deepEqual(
         signatures.map((entry) => entry.artifactType),
         ['application/x-signature'],
@@ -128,7 +128,10 @@ test('a registry that does not filter, although it was asked to', async (t) => {
     response.end(JSON.stringify({ schemaVersion: 2, mediaType: ociIndex, manifests: [entry('a/a'), entry('b/b')] }));
   });
   const { pool } = testPool(t);
-  const found = await pool.client(server.host).repository('a').referrers(digestOf(indexBytes()), 'b/b');
+  const found = await pool
+    .client(server.host)
+    .repository('a')
+    .referrers(digestOf(indexBytes()), { artifactType: 'b/b' });
   assert.deepEqual(
     found.map((one) => one.artifactType),
     ['b/b'],
@@ -157,7 +160,7 @@ test('referrers of a registry without the API: the tag that stands in for it', a
   const other = pool.client(fallback.host).repository('a');
   assert.equal((await other.referrers(digest)).length, 2);
   assert.deepEqual(
-    (await other.referrers(digest, 'a/a')).map((entry) => entry.digest),
+    (await other.referrers(digest, { artifactType: 'a/a' })).map((entry) => entry.digest),
     [manifests[0]?.digest],
   );
 });

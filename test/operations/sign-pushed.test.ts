@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
 import type { CompressionRecipe } from '../../src/copy/recipe.ts';
-import { RegistryError } from '../../src/foundation/errors.ts';
+import { AuthError, RegistryError } from '../../src/foundation/errors.ts';
 import { copyImage } from '../../src/operations/copy-image.ts';
 import type { SignatureStoreName } from '../../src/signing/signature-store.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { gpgKey, type SigningEnv, signingEnv, sigstoreKey, verdicts, verify } from '../signing/support.ts';
-import { serverError } from '../support/fault-kinds.ts';
+import { answer, serverError } from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
 interface Arranged {
@@ -45,7 +45,7 @@ function copy(
     take: { select: 'all', unselected: 'keep' },
     tags: [],
     dryRun: false,
-    signing: { signers, stores: new Set(stores), registriesD: env.registriesD },
+    signing: { chosen: Promise.resolve({ signers, stores: new Set(stores) }), registriesD: env.registriesD },
     ...(compression === undefined ? {} : { compression }),
   });
 }
@@ -123,5 +123,54 @@ describe('a copy that signs', () => {
     const arrangement = await arranged(t);
     const to = `oci:${join(arrangement.env.folder, 'out')}:1`;
     await assert.rejects(copy(arrangement, [sigstoreKey().signer('attachment')], { to }), /signatures|no name/);
+  });
+});
+
+describe('what is there already', () => {
+  const reads = ({ registry }: Arranged): string[] =>
+    registry.faults.log().filter((line) => /^GET .*(\.sig|referrers\/)/.test(line));
+
+  it('is not asked for manifest by manifest where there is no such repository', async (t) => {
+    const arrangement = await arranged(t);
+    const key = sigstoreKey();
+    await copy(arrangement, [key.signer('attachment')], { stores: ['attachment'] });
+    assert.deepEqual(reads(arrangement), []);
+    assert.deepEqual(verdicts(await verify(arrangement.env, arrangement.name, { sigstore: [key] })), [
+      'verified',
+      'verified',
+      'verified',
+    ]);
+  });
+
+  it('is kept where a repository that is there leaves tags of signatures out of its list', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, registry, name } = arrangement;
+    const [first, second] = [sigstoreKey(), sigstoreKey()];
+    await copy(arrangement, [first.signer('attachment')], { stores: ['attachment'] });
+    registry.faults.on(
+      { method: 'GET', path: /\/tags\/list/, nth: [1] },
+      answer(200, {}, { name: 'ns/app', tags: [] }),
+    );
+    await copy(arrangement, [second.signer('attachment')], { stores: ['attachment'] });
+    for (const key of [first, second]) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+    }
+  });
+
+  it('is asked for where the list of tags cannot be had, and a failure of that stops the push', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, registry, name } = arrangement;
+    const [first, second] = [sigstoreKey(), sigstoreKey()];
+    await copy(arrangement, [first.signer('attachment')], { stores: ['attachment'] });
+    registry.faults.on({ method: 'GET', path: /\/tags\/list/ }, answer(403, {}, { errors: [{ code: 'DENIED' }] }));
+    await copy(arrangement, [second.signer('attachment')], { stores: ['attachment'] });
+    for (const key of [first, second]) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+    }
+    registry.faults.on({ method: 'GET', path: /\.sig$/ }, answer(403, {}, { errors: [{ code: 'DENIED' }] }));
+    await assert.rejects(
+      copy(arrangement, [sigstoreKey().signer('attachment')], { stores: ['attachment'] }),
+      AuthError,
+    );
   });
 });

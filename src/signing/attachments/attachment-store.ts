@@ -9,6 +9,7 @@ import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
+import { createAbsence } from '../absent-repository.ts';
 import type { AttachmentSignature, ImageSignature } from '../signature.ts';
 import { type KeptSignatures, maxSignatureBytes, type SignatureStore, withoutKnown } from '../signature-store.ts';
 import { readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
@@ -26,15 +27,19 @@ export function attachmentTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
-export function createAttachmentStore(repository: Repository): SignatureStore {
+export function createAttachmentStore(repository: Repository, absence = createAbsence(repository)): SignatureStore {
   return {
     name: 'attachment',
     keeps: new Set(['attachment']),
     async open({ digest }): Promise<KeptSignatures> {
       const tag = attachmentTag(digest);
-      const before = await readManifest(repository, tag);
+      const before = (await absence.isAbsent()) ? undefined : await readManifest(repository, tag);
       const signatures = before === undefined ? [] : await readLayers(repository, before, tag);
-      return { signatures, problems: [], add: (more) => append(repository, tag, before, signatures, more) };
+      const add = (more: readonly ImageSignature[]): Promise<number> => {
+        absence.wrote();
+        return append(repository, tag, before, signatures, more);
+      };
+      return { signatures, problems: [], add };
     },
   };
 }

@@ -11,6 +11,7 @@ import type { Descriptor } from '../../oci/descriptor.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
+import { type Absence, createAbsence } from '../absent-repository.ts';
 import type { BundleSignature, ImageSignature } from '../signature.ts';
 import {
   maxSignatureBytes,
@@ -29,17 +30,22 @@ const imageSignaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
 /** Manifests that are looked at to find the bundles among them. */
 const maxReferrers = 512;
 
-export function createBundleStore(repository: Repository, session: Session): SignatureStore {
+export function createBundleStore(
+  repository: Repository,
+  session: Session,
+  absence = createAbsence(repository),
+): SignatureStore {
   return {
     name: 'bundle',
     keeps: new Set(['bundle']),
     async open(manifest) {
-      const { signatures, problems } = await readBundles(repository, manifest);
+      const { signatures, problems } = await readBundles(repository, absence, manifest);
       return {
         signatures,
         problems,
         async add(more) {
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
+          absence.wrote();
           for (const { bundle } of fresh) await writeBundle(repository, session, manifest, bundle);
           return fresh.length;
         },
@@ -50,10 +56,13 @@ export function createBundleStore(repository: Repository, session: Session): Sig
 
 async function readBundles(
   repository: Repository,
+  absence: Absence,
   { digest }: SignedManifest,
 ): Promise<{ signatures: readonly BundleSignature[]; problems: readonly string[] }> {
   // all of them: the index that stands in for the API is written with wrong types by some
-  const referrers = (await repository.referrers(digest)).filter((one) => one.mediaType === mediaTypes.ociManifest);
+  const absent = absence.isAbsent();
+  const listed = await repository.referrers(digest, { hasTags: async () => !(await absent) });
+  const referrers = listed.filter((one) => one.mediaType === mediaTypes.ociManifest);
   if (referrers.length > maxReferrers) throw tooMany(repository, digest, maxReferrers);
   const problems: string[] = [];
   const found = await Promise.all(

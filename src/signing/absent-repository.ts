@@ -1,0 +1,39 @@
+/** Whether a repository is there at all: where it is not, nothing is in it, and nobody need ask for each manifest. */
+import type { Repository } from '../distribution/registry-client.ts';
+import { NotFoundError, SheafError } from '../foundation/errors.ts';
+
+export interface Absence {
+  /**
+   * Asked of the registry once. Only the answer that there is no such repository counts: a list of tags may leave out tags of
+   * signatures, as some registries do, and one that cannot be had says nothing.
+   */
+  isAbsent(): Promise<boolean>;
+  /** Tells that something was put there, of which the answer knew nothing. */
+  wrote(): void;
+}
+
+export function createAbsence(repository: Repository): Absence {
+  let answer: Promise<boolean> | undefined;
+  let written = false;
+  return {
+    async isAbsent() {
+      if (written) return false;
+      answer ??= ask(repository);
+      return answer;
+    },
+    wrote() {
+      written = true;
+    },
+  };
+}
+
+async function ask(repository: Repository): Promise<boolean> {
+  try {
+    await repository.tags({ pageSize: 1 })[Symbol.asyncIterator]().next();
+    return false;
+  } catch (thrown) {
+    // whoever reads meets the same failure, or gets an answer
+    if (thrown instanceof SheafError) return thrown instanceof NotFoundError && thrown.code === 'NAME_UNKNOWN';
+    throw thrown;
+  }
+}
