@@ -156,7 +156,8 @@ async function execute(
   for (const step of plan.steps) {
     if ('manifest' in step && !isDraft(step.manifest)) manifests.set(step.id, step.manifest);
   }
-  const beside = isDraft(plan.root) ? undefined : options.beforeTag?.(madeManifests(plan.root));
+  // signatures that are companions stand there first: what is signed anew goes beside them
+  const beside = isDraft(plan.root) || plan.companions > 0 ? undefined : options.beforeTag?.(madeManifests(plan.root));
   beside?.catch(stopAll);
 
   const done = new Map<string, Promise<void>>();

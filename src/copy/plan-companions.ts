@@ -38,8 +38,8 @@ export async function planCompanions(
     if (done.has(descriptor.digest)) return;
     done.add(descriptor.digest);
     const label = `${nameOf(descriptor, tag)} of ${of}`;
-    if (!takes(descriptor.mediaType)) {
-      notes.push(`${label}: the destination cannot take it, so it stays behind`);
+    if (destination.traits.keepsCompanions !== true || !takes(descriptor.mediaType)) {
+      notes.push(`${label}: the destination cannot keep it, so it stays behind`);
       return;
     }
     if (tag !== undefined && !(await isFree(tag, descriptor.digest, label))) return;

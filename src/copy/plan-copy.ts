@@ -67,6 +67,7 @@ async function planAll(
   const companions = request.referrers === true ? await planCompanions(request, planner, flatten(root), remarks) : [];
   const flat = [...flatten(root), ...companions.map(({ planned }) => planned)];
   const blobs = await planBlobs(inventory, flat);
+  const changed = flatten(root).filter(({ document, from }) => isDraft(document) || document.digest !== from);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);
   const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
@@ -79,6 +80,7 @@ async function planAll(
     remarks,
     recipe,
     companions: companions.length,
+    changed: changed.map(({ from }) => from),
   });
 }
 
@@ -128,9 +130,10 @@ interface Finished {
   readonly remarks: PlanRemarks;
   readonly recipe: string;
   readonly companions?: number;
+  readonly changed?: readonly Digest[];
 }
 
-function finish({ request, original, root, steps, remarks, recipe, companions = 0 }: Finished): CopyPlan {
+function finish({ request, original, root, steps, remarks, recipe, companions = 0, changed = [] }: Finished): CopyPlan {
   const moves = (step: CopyStep): boolean =>
     step.kind === 'copy' || step.kind === 'mount' || step.kind === 'recompress';
   return {
@@ -141,6 +144,7 @@ function finish({ request, original, root, steps, remarks, recipe, companions = 
     steps,
     notes: [...new Set(remarks.notes)],
     changes: [...new Set(remarks.changes)],
+    changed,
     variants: remarks.variants,
     companions,
     bytes: steps.reduce((sum, step) => ('blob' in step && moves(step) ? sum + step.blob.size : sum), 0),

@@ -83,6 +83,8 @@ export interface CopyPlan {
   readonly notes: readonly string[];
   /** Every change of a digest that was asked for. */
   readonly changes: readonly string[];
+  /** Manifests of the source whose digests do not survive. */
+  readonly changed: readonly Digest[];
   /** How many of the manifests are compression variants of others. */
   readonly variants: number;
   /** How many of them are no part of the image, but speak of it. */

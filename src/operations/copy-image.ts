@@ -1,15 +1,16 @@
 /** Copies an image, some images of an index, or a whole index from one place to another: plan, execute. */
 import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
 import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
-import { descriptorOf } from '../oci/descriptor.ts';
+import { type Descriptor, descriptorOf } from '../oci/descriptor.ts';
 import { parseIndex } from '../oci/image-index.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
+import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 import { oneInstance } from './one-instance.ts';
-import { type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
+import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
 /** What of an index is copied: one image as an image of its own, or an index of some, all or none of its images. */
@@ -26,6 +27,11 @@ export interface CopyImageRequest extends CopyChanges {
   readonly signing?: SigningRequest;
   /** A file of what layers became: see {@link DigestPairs}. */
   readonly digestPairs?: string;
+  /**
+   * Takes the signatures of the source along, and refuses what would break them or cannot keep them; without it they stay
+   * behind.
+   */
+  readonly signatures?: { registriesD(): Promise<RegistriesD> };
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
@@ -54,24 +60,58 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     store,
     ...changesOf(request),
   };
+  const carry = request.signatures && carryFrom(env, request, request.signatures, opened, source);
   return await planAndExecute(to, copy, {
     dryRun: request.dryRun,
     ...(signing === undefined ? {} : { signing }),
+    ...(carry === undefined ? {} : { carry }),
     ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
   });
+}
+
+/** Attachments at a registry are left to `referrers` where these go along, for they are such. */
+function carryFrom(
+  env: Env,
+  { take, referrers, destination }: CopyImageRequest,
+  { registriesD }: { registriesD(): Promise<RegistriesD> },
+  opened: VerifiedSource,
+  source: VerifiedSource,
+): CarryRequest | undefined {
+  const { location } = opened;
+  if (location.transport !== 'docker' && location.transport !== 'dir') return undefined;
+  const asReferrers = referrers === true && location.transport === 'docker' && destination.transport !== 'dir';
+  return {
+    registriesD,
+    async read() {
+      const [{ readCarried }, { signedManifests }] = await Promise.all([
+        import('./carried-signatures.ts'),
+        import('./signed-manifests.ts'),
+      ]);
+      const root = await source.getManifest();
+      const all = 'one' in take || take.select !== 'all' ? undefined : await signedManifests(source, root);
+      const manifests = all ?? [descriptorOf(root), ...(await usedOf(source, take, env))];
+      return readCarried(env, {
+        location,
+        root: (await opened.getManifest()).digest,
+        manifests: manifests.filter(({ digest }, at) => manifests.findIndex((one) => one.digest === digest) === at),
+        registriesD,
+        attachments: asReferrers ? 'never' : 'if-asked',
+      });
+    },
+  };
+}
+
+/** The instances that are used, or the one image. */
+async function usedOf(source: VerifiedSource, take: CopyTaking, env: Env): Promise<readonly Descriptor[]> {
+  const root = await source.getManifest();
+  if (!isIndexType(root.mediaType) || 'one' in take) return [descriptorOf(root)];
+  const index = parsed(source, () => parseIndex(root));
+  return selectInstances(index, take.select, env.host);
 }
 
 /** Asks the machine's policy about all that is used: the instances, as with the peers, or the one image. */
 async function checkUsed(env: Env, opened: VerifiedSource, source: VerifiedSource, take: CopyTaking): Promise<void> {
   if (env.checkSource === undefined) return;
-  const root = await source.getManifest();
-  const used =
-    isIndexType(root.mediaType) && !('one' in take)
-      ? selectInstances(
-          parsed(source, () => parseIndex(root)),
-          take.select,
-          env.host,
-        )
-      : [descriptorOf(root)];
+  const used = await usedOf(source, take, env);
   await env.checkSource({ location: opened.location, root: descriptorOf(await opened.getManifest()), used });
 }

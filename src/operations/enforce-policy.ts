@@ -104,7 +104,7 @@ async function storesOf(
     only,
     registriesD: guard.registriesD,
     reading: true,
-    asConfigured: true,
+    attachments: 'unless-refused',
   });
 }
 

@@ -6,6 +6,7 @@ import { signManifests } from '../signing/sign-manifests.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
 import type { ImageSigner } from '../signing/signer.ts';
 import type { ImageLocation } from '../transports/transport.ts';
+import { type CarriedSignatures, storesFor } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import { signIdentity } from './sign-image.ts';
 import { signatureStores } from './signature-stores.ts';
@@ -23,6 +24,13 @@ export interface SigningRequest {
   readonly chosen: Promise<Signing>;
   /** The name to sign, in place of the destination's. */
   readonly identity?: string | undefined;
+  registriesD(): Promise<RegistriesD>;
+}
+
+/** What comes along from the source, and what is signed anew; one of them is there. */
+export interface PushedSignatures {
+  readonly signing: SigningRequest | undefined;
+  readonly carried: CarriedSignatures;
   registriesD(): Promise<RegistriesD>;
 }
 
@@ -44,12 +52,12 @@ export interface PushSigning {
 export async function signPushed(
   env: Env,
   location: ImageLocation,
-  request: SigningRequest,
+  { signing, carried, registriesD }: PushedSignatures,
   original: RawManifest,
 ): Promise<PushSigning> {
-  const { registriesD } = request;
-  const { signers, stores: only } = await request.chosen;
-  const identity = signIdentity(location, request.identity);
+  const { signers, stores: asked } = (await signing?.chosen) ?? { signers: [], stores: new Set<SignatureStoreName>() };
+  const identity = signing === undefined ? '' : signIdentity(location, signing.identity);
+  const only = new Set([...asked, ...storesFor(carried)]);
   const options = { only, registriesD, reading: false } as const;
   await signatureStores(env, location, original.digest, options);
   const sign = async ({ root, getManifest }: MadeManifests): Promise<void> => {
@@ -60,7 +68,7 @@ export async function signPushed(
     };
     const manifests = await signedManifests(reader, root);
     const stores = await signatureStores(env, location, root.digest, options);
-    await signManifests(env.session, { manifests, identity, signers, stores });
+    await signManifests(env.session, { manifests, identity, signers, stores, carried });
   };
   const described = { signers: signers.map((signer) => signer.describe()), identity };
   if (location.transport === 'docker') return { ...described, beforeTag: sign, afterwards: async () => {} };

@@ -8,8 +8,10 @@ import { createAttachmentStore } from '../signing/attachments/attachment-store.t
 import { createDirStore } from '../signing/lookaside/dir-store.ts';
 import { createLookasideStore } from '../signing/lookaside/lookaside-store.ts';
 import { createBundleStore } from '../signing/referrers/bundle-store.ts';
+import type { ImageSignature } from '../signing/signature.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
 import { pushEndpoint } from '../transports/docker/endpoints.ts';
+import { parseLayoutPlace } from '../transports/oci/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
 
@@ -19,8 +21,18 @@ export interface StoreOptions {
   /** registries.d of this machine, read when it is needed. */
   registriesD(): Promise<RegistriesD>;
   readonly reading: boolean;
-  /** Leaves out attachments where registries.d says that they are not used. */
-  readonly asConfigured?: boolean;
+  /** Default `always`. */
+  readonly attachments?: AttachmentUse;
+}
+
+/** Whether attachments are looked at: whatever registries.d says, unless it rules them out, or only where it asks for them. */
+export type AttachmentUse = 'always' | 'unless-refused' | 'if-asked' | 'never';
+
+/** The kinds of signatures that images at a location can have. */
+export function keptAt({ transport }: ImageLocation): ReadonlySet<ImageSignature['kind']> {
+  if (transport === 'docker') return new Set(['simple', 'attachment', 'bundle']);
+  if (transport === 'dir') return new Set(['simple', 'attachment']);
+  return new Set(transport === 'oci' ? ['attachment', 'bundle'] : []);
 }
 
 /**
@@ -37,10 +49,12 @@ export async function signatureStores(
   const { only } = options;
   const folder = folderOfDir(location);
   if (folder !== undefined) return [createDirStore(folder, root)];
+  const layout = folderOfLayout(location);
+  if (layout !== undefined) return layoutStores(env, location, layout, options);
   if (location.transport !== 'docker' || location.reference === undefined) {
     throw new UnsupportedError(`signatures of ${location.format()} cannot be kept anywhere`, {
       code: 'NO_SIGNATURES',
-      hint: 'Images in registries (docker://) and in folders (dir:) have signatures; copy it there.',
+      hint: 'Images in registries (docker://), in layouts (oci:) and in folders (dir:) have signatures; copy it there.',
     });
   }
   const { reference, access } = await pushEndpoint(location.reference, env);
@@ -48,16 +62,22 @@ export async function signatureStores(
   const repository = env.registries.client(reference.registry, access).repository(reference.repository, use);
   const wanted = (name: SignatureStoreName): boolean => only?.has(name) ?? true;
   const stores: SignatureStore[] = [];
-  const configured = wanted('lookaside') || options.asConfigured === true;
+  const { attachments = 'always' } = options;
+  const configured = wanted('lookaside') || attachments === 'unless-refused' || attachments === 'if-asked';
   const places = configured ? (await options.registriesD()).places(location.reference) : undefined;
   if (wanted('lookaside') && places !== undefined) {
     stores.push(createLookasideStore(repository, location.reference.repository, places));
   }
-  const refused = options.asConfigured === true && places?.attachments === false;
   const absence = createAbsence(repository);
-  if (wanted('attachment') && !refused) stores.push(createAttachmentStore(repository, absence));
+  if (wanted('attachment') && isUsed(attachments, places?.attachments))
+    stores.push(createAttachmentStore(repository, absence));
   if (wanted('bundle')) stores.push(createBundleStore(repository, env.session, absence));
   return stores;
+}
+
+function isUsed(use: AttachmentUse, configured: boolean | undefined): boolean {
+  if (use === 'unless-refused') return configured !== false;
+  return use === 'always' || (use === 'if-asked' && configured === true);
 }
 
 /** The folder of a `dir:` image. */
@@ -67,6 +87,33 @@ export function folderOfDir(location: ImageLocation): string | undefined {
     .format()
     .slice('dir:'.length)
     .replace(/@sha(?:256|512):[0-9a-f]+$/, '');
+}
+
+function folderOfLayout(location: ImageLocation): string | undefined {
+  return location.transport === 'oci'
+    ? parseLayoutPlace('oci', location.format().slice('oci:'.length)).path
+    : undefined;
+}
+
+/** As in a registry, but for GPG signatures, which no tool looks for beside a layout. */
+async function layoutStores(
+  env: Env,
+  location: ImageLocation,
+  folder: string,
+  { only, reading }: StoreOptions,
+): Promise<readonly SignatureStore[]> {
+  if (!reading && only?.has('lookaside')) {
+    throw new UnsupportedError(`GPG signatures of ${location.format()} cannot be kept anywhere`, {
+      code: 'NO_SIGNATURES',
+      hint: 'Sign in the registry (docker://) or in a folder (dir:), or sign with a sigstore key.',
+    });
+  }
+  const { layoutRepository } = await import('../transports/oci/layout-repository.ts');
+  const repository = layoutRepository(folder, env);
+  return [
+    ...((only?.has('attachment') ?? true) ? [createAttachmentStore(repository)] : []),
+    ...((only?.has('bundle') ?? true) ? [createBundleStore(repository, env.session)] : []),
+  ];
 }
 
 /** The name that signatures of an image have, in full form: by its tag, or by its digest where it has none. */

@@ -87,7 +87,7 @@ export async function verifyImage(env: Env, request: VerifyImageRequest): Promis
     only: request.stores,
     registriesD: request.registriesD,
     reading: true,
-    asConfigured: request.stores === undefined,
+    attachments: request.stores === undefined ? 'unless-refused' : 'always',
   });
   const manifests = await Promise.all(
     all.map(async (manifest): Promise<ManifestVerdict> => {

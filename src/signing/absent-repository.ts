@@ -1,6 +1,7 @@
 /** Whether a repository is there at all: where it is not, nothing is in it, and nobody need ask for each manifest. */
-import type { Repository } from '../distribution/registry-client.ts';
+
 import { NotFoundError, SheafError } from '../foundation/errors.ts';
+import type { SignatureRepository } from './signature-repository.ts';
 
 export interface Absence {
   /**
@@ -12,7 +13,7 @@ export interface Absence {
   wrote(): void;
 }
 
-export function createAbsence(repository: Repository): Absence {
+export function createAbsence(repository: SignatureRepository): Absence {
   let answer: Promise<boolean> | undefined;
   let written = false;
   return {
@@ -27,7 +28,7 @@ export function createAbsence(repository: Repository): Absence {
   };
 }
 
-async function ask(repository: Repository): Promise<boolean> {
+async function ask(repository: SignatureRepository): Promise<boolean> {
   try {
     await repository.tags({ pageSize: 1 })[Symbol.asyncIterator]().next();
     return false;

@@ -7,6 +7,7 @@
  */
 import { asError, BugError, UsageError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
 import type { KeptSignatures, SignatureStore, SignedManifest } from './signature-store.ts';
 import type { ImageSigner } from './signer.ts';
@@ -18,6 +19,8 @@ export interface SignRequest {
   readonly identity: string;
   readonly signers: readonly ImageSigner[];
   readonly stores: readonly SignatureStore[];
+  /** Signatures from elsewhere that are to be kept too, by the digest of their manifest; they come before new ones. */
+  readonly carried?: ReadonlyMap<Digest, readonly ImageSignature[]>;
 }
 
 export interface SignReport {
@@ -61,12 +64,20 @@ export async function signManifests(session: Session, request: SignRequest): Pro
 
 async function signOne(
   session: Session,
-  { signers, stores }: SignRequest,
+  { signers, stores, carried }: SignRequest,
   manifest: SignedManifest,
   claim: SigningClaim,
   stopped: () => boolean,
 ): Promise<{ added: number; kept: number }> {
-  const places = await all(stores.map(async (store) => ({ store, content: await store.open(manifest) })));
+  const brought = carried?.get(manifest.digest) ?? [];
+  // whoever only brings signatures along need not look where none are
+  if (signers.length === 0 && brought.length === 0) return { added: 0, kept: 0 };
+  const places = await all(
+    stores.map(async (store): Promise<Place> => {
+      const content = await store.open(manifest);
+      return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
+    }),
+  );
   const turns = await all(
     signers.map(async (signer) => {
       const missing = await all(places.map((place) => missingKinds(place, signer, claim)));
@@ -79,8 +90,9 @@ async function signOne(
   // a failure of one stops what the others have not begun: half of the signatures are of no use
   if (stopped()) return { added: 0, kept };
   const added = await all(
-    places.map(({ content }, at) => {
-      const fresh = turns.flatMap(({ made, missing }) => made.filter(({ kind }) => missing[at]?.kinds.has(kind)));
+    places.map(({ content, along }, at) => {
+      const made = turns.flatMap((turn) => turn.made.filter(({ kind }) => turn.missing[at]?.kinds.has(kind)));
+      const fresh = [...along, ...made];
       return fresh.length === 0 ? Promise.resolve(0) : content.add(fresh);
     }),
   );
@@ -96,6 +108,13 @@ async function all<T>(work: ReadonlyArray<Promise<T>>): Promise<T[]> {
   });
 }
 
+interface Place {
+  readonly store: SignatureStore;
+  readonly content: KeptSignatures;
+  /** What is brought along and can be kept here. */
+  readonly along: readonly ImageSignature[];
+}
+
 interface Missing {
   /** Of what the signer makes, what this place keeps and does not have yet. */
   kinds: ReadonlySet<ImageSignature['kind']>;
@@ -104,11 +123,11 @@ interface Missing {
 }
 
 async function missingKinds(
-  { store, content }: { store: SignatureStore; content: KeptSignatures },
+  { store, content, along }: Place,
   signer: ImageSigner,
   claim: SigningClaim,
 ): Promise<Missing> {
-  const candidates = content.signatures.filter(({ kind }) => signer.makes?.includes(kind) ?? true);
+  const candidates = [...content.signatures, ...along].filter(({ kind }) => signer.makes?.includes(kind) ?? true);
   const mine = await Promise.all(candidates.map((existing) => signer.isMine(existing, claim)));
   const there = new Set(candidates.filter((_, at) => mine[at]).map(({ kind }) => kind));
   if (signer.makes === undefined && there.size > 0) return { kinds: new Set(), found: true };
@@ -117,7 +136,7 @@ async function missingKinds(
 }
 
 function checkStores({ signers, stores, identity }: SignRequest): void {
-  if (identity === '') throw new BugError('signing without an identity');
+  if (identity === '' && signers.length > 0) throw new BugError('signing without an identity');
   const kept = new Set(stores.flatMap(({ keeps }) => [...keeps]));
   for (const signer of signers) {
     const homeless = signer.makes?.find((kind) => !kept.has(kind));

@@ -1,13 +1,13 @@
 /** Small blobs of a repository, whole in memory: payloads, bundles and configs of signatures. */
 import { Readable } from 'node:stream';
-import type { Repository } from '../distribution/registry-client.ts';
 import { IntegrityError } from '../foundation/errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
+import type { SignatureRepository } from './signature-repository.ts';
 
 /** Throws NotFoundError, and IntegrityError when it is larger than `maxBytes` or not what the descriptor says. */
 export async function readSmallBlob(
-  repository: Repository,
+  repository: SignatureRepository,
   blob: Pick<Descriptor, 'digest' | 'size'>,
   maxBytes: number,
 ): Promise<Uint8Array> {
@@ -36,13 +36,13 @@ export async function readSmallBlob(
 }
 
 /** What was written, or is being written, in this run. */
-const written = new WeakMap<Repository, Map<Digest, Promise<void>>>();
+const written = new WeakMap<SignatureRepository, Map<Digest, Promise<void>>>();
 
 /**
  * Writes a blob once a run, however many ask for it: all signatures have the same empty config, and two uploads of one blob at
  * once confuse CNCF distribution 2.8, which then has it under neither.
  */
-export async function writeSmallBlob(repository: Repository, bytes: Uint8Array): Promise<Digest> {
+export async function writeSmallBlob(repository: SignatureRepository, bytes: Uint8Array): Promise<Digest> {
   const digest = digestOf(bytes);
   const ofRepository = written.get(repository) ?? new Map<Digest, Promise<void>>();
   written.set(repository, ofRepository);
@@ -60,7 +60,7 @@ export async function writeSmallBlob(repository: Repository, bytes: Uint8Array):
   return digest;
 }
 
-function tooLarge(repository: Repository, digest: Digest, maxBytes: number): IntegrityError {
+function tooLarge(repository: SignatureRepository, digest: Digest, maxBytes: number): IntegrityError {
   return new IntegrityError(
     `the blob ${digest} of ${repository.host}/${repository.name} is larger than ${maxBytes >> 20} MiB`,
     { code: 'SIGNATURE_TOO_LARGE', hint: 'No signature is that large.' },

@@ -52,6 +52,11 @@ export interface Companion {
   readonly tag?: string;
 }
 
+/** The tags that cosign makes of a digest: signatures, attestations, bills of materials. */
+export function companionTags(of: Digest): readonly string[] {
+  return ['.sig', '.att', '.sbom'].map((suffix) => `${of.replace(':', '-')}${suffix}`);
+}
+
 export interface ImageSource extends AsyncDisposable {
   /** The manifest that the location names, or one instance of it by digest. Throws NotFoundError. */
   getManifest(instance?: Digest): Promise<RawManifest>;
@@ -78,6 +83,8 @@ export interface DestinationTraits {
   readonly sparseIndex: boolean;
   /** Whether a manifest that stands there has all its blobs there too, so that nobody need ask for them. */
   readonly manifestsComplete: boolean;
+  /** Whether what speaks of a manifest (its {@link Companion}s) can stand beside it, and is found there. */
+  readonly keepsCompanions?: boolean;
 }
 
 export interface ImageDestination extends AsyncDisposable {

@@ -128,6 +128,6 @@ export function fails(result: { code: number; stderr: string }, reason: RegExp):
   assert.match(result.stderr, reason);
 }
 
-export function succeeds(result: { code: number; stderr: string }): void {
+export function succeeds(result: { code: number | null; stderr: string }): void {
   assert.equal(result.code, 0, result.stderr);
 }

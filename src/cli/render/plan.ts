@@ -12,7 +12,7 @@ export interface Signed {
 }
 
 /** Lines that say what would be done, in the order in which it would be. */
-export function renderPlan(plan: CopyPlan, signed?: Signed): string[] {
+export function renderPlan(plan: CopyPlan, signed?: Signed, carried = 0): string[] {
   const head = [`Plan: ${plan.source} -> ${plan.destination}`];
   const steps = plan.steps.map((step) => `  ${describeStep(step)}`);
   const notes = [...plan.notes, ...plan.changes].map((note) => `  note: ${note}`);
@@ -22,7 +22,8 @@ export function renderPlan(plan: CopyPlan, signed?: Signed): string[] {
   const signers = (signed?.signers ?? []).map(
     (signer) => `  sign          every manifest as ${signed?.identity}, by ${signer}`,
   );
-  return [...head, ...steps, ...signers, ...notes, total];
+  const along = carried === 0 ? [] : [`  carry         ${carried} signature${carried === 1 ? '' : 's'} of the source`];
+  return [...head, ...steps, ...along, ...signers, ...notes, total];
 }
 
 function describeStep(step: CopyStep): string {
@@ -49,7 +50,7 @@ function nameOf(document: RawManifest | ManifestDraft): string {
 }
 
 /** The plan as data, without the bytes of documents. */
-export function planDocument(plan: CopyPlan, signed?: Signed): unknown {
+export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number): unknown {
   return {
     source: plan.source,
     destination: plan.destination,
@@ -58,6 +59,7 @@ export function planDocument(plan: CopyPlan, signed?: Signed): unknown {
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
     ...(signed === undefined ? {} : { signed }),
+    ...(carried === undefined ? {} : { signaturesCarried: carried }),
     notes: plan.notes,
     changes: plan.changes,
     steps: plan.steps.map((step) => {

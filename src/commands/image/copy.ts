@@ -23,7 +23,6 @@ const waiting = {
 
 /** What skopeo can be told and sheaf does in any case. */
 const granted = {
-  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (done with --referrers only).' }),
   'dest-oci-accept-uncompressed-layers': Flags.boolean({ summary: 'Leave uncompressed layers as they are.' }),
   'dest-precompute-digests': Flags.boolean({ summary: 'Ask for blobs before they are sent.' }),
 };
@@ -88,6 +87,12 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...dryRunFlag,
     ...signFlags,
     ...signatureStoreFlags,
+    'remove-signatures': Flags.boolean({
+      summary: 'Leave the signatures of the source behind.',
+      description:
+        'Without it they go along: those in lookasides and dir: folders, and attachments where registries.d says that they are used. A copy that would break them, or a destination that keeps none, is refused.',
+      helpGroup: 'SIGNATURES',
+    }),
     ...policyFlag,
     ...hide(waiting),
     ...hide(granted),
@@ -113,7 +118,8 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const { attestations, referrers } = flags;
-    const { plan, result, signed } = await copyImage(
+    const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
+    const { plan, result, signed, carried } = await copyImage(
       env,
       {
         source: await findImage(env, this.args.source),
@@ -129,13 +135,16 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,
         ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
+        ...(flags['remove-signatures']
+          ? {}
+          : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
       },
       await this.env.destination(),
     );
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
-      for (const line of renderPlan(plan, signed)) this.output.print(line);
-      return planDocument(plan, signed);
+      for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
+      return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
@@ -151,6 +160,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       destination: plan.destination,
       ...counts,
       ...signed,
+      ...(carried === undefined ? {} : { signaturesCarried: carried }),
     };
   }
 }

@@ -3,7 +3,7 @@
  *
  * Source: cosign specs/SIGNATURE_SPEC.md ("Storage", "Tag-based Discovery"); containers/image docker/ (what it writes and reads).
  */
-import type { Repository } from '../../distribution/registry-client.ts';
+
 import { IntegrityError, NotFoundError } from '../../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -11,6 +11,7 @@ import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../
 import { mediaTypes } from '../../oci/media-types.ts';
 import { createAbsence } from '../absent-repository.ts';
 import type { AttachmentSignature, ImageSignature } from '../signature.ts';
+import type { SignatureRepository } from '../signature-repository.ts';
 import { type KeptSignatures, maxSignatureBytes, type SignatureStore, withoutKnown } from '../signature-store.ts';
 import { readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
 import { appendDiffIds, newConfig } from './attachment-config.ts';
@@ -27,7 +28,10 @@ export function attachmentTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
 }
 
-export function createAttachmentStore(repository: Repository, absence = createAbsence(repository)): SignatureStore {
+export function createAttachmentStore(
+  repository: SignatureRepository,
+  absence = createAbsence(repository),
+): SignatureStore {
   return {
     name: 'attachment',
     keeps: new Set(['attachment']),
@@ -44,7 +48,7 @@ export function createAttachmentStore(repository: Repository, absence = createAb
   };
 }
 
-async function readManifest(repository: Repository, tag: string): Promise<ImageManifest | undefined> {
+async function readManifest(repository: SignatureRepository, tag: string): Promise<ImageManifest | undefined> {
   let raw: RawManifest;
   try {
     raw = await repository.getManifest(tag);
@@ -71,7 +75,7 @@ async function readManifest(repository: Repository, tag: string): Promise<ImageM
 }
 
 function readLayers(
-  repository: Repository,
+  repository: SignatureRepository,
   { layers }: ImageManifest,
   tag: string,
 ): Promise<readonly AttachmentSignature[]> {
@@ -93,7 +97,7 @@ function readLayers(
 }
 
 async function append(
-  repository: Repository,
+  repository: SignatureRepository,
   tag: string,
   before: ImageManifest | undefined,
   existing: readonly ImageSignature[],

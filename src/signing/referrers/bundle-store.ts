@@ -4,7 +4,7 @@
  * Source: OCI Distribution Specification v1.1, "Pushing Manifests with Subject", "Listing Referrers"; cosign 3, which writes the
  * same; sigstore bundle v0.3.
  */
-import type { Repository } from '../../distribution/registry-client.ts';
+
 import { IntegrityError, NotFoundError, SheafError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
@@ -13,6 +13,7 @@ import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../
 import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
 import { type Absence, createAbsence } from '../absent-repository.ts';
 import type { BundleSignature, ImageSignature } from '../signature.ts';
+import type { SignatureRepository } from '../signature-repository.ts';
 import {
   maxSignatureBytes,
   maxSignatures,
@@ -31,7 +32,7 @@ const imageSignaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
 const maxReferrers = 512;
 
 export function createBundleStore(
-  repository: Repository,
+  repository: SignatureRepository,
   session: Session,
   absence = createAbsence(repository),
 ): SignatureStore {
@@ -55,7 +56,7 @@ export function createBundleStore(
 }
 
 async function readBundles(
-  repository: Repository,
+  repository: SignatureRepository,
   absence: Absence,
   { digest }: SignedManifest,
 ): Promise<{ signatures: readonly BundleSignature[]; problems: readonly string[] }> {
@@ -82,7 +83,7 @@ async function readBundles(
   return { signatures: found.flat(), problems };
 }
 
-async function readBundle(repository: Repository, referrer: Descriptor): Promise<BundleSignature[]> {
+async function readBundle(repository: SignatureRepository, referrer: Descriptor): Promise<BundleSignature[]> {
   let manifest: ImageManifest;
   try {
     manifest = parseImageManifest(await repository.getManifest(referrer.digest));
@@ -102,7 +103,7 @@ function mayBeBundle({ artifactType }: Descriptor): boolean {
 }
 
 async function writeBundle(
-  repository: Repository,
+  repository: SignatureRepository,
   session: Session,
   subject: SignedManifest,
   bundle: Uint8Array,
@@ -129,7 +130,7 @@ async function writeBundle(
   await addToFallbackIndex(repository, session, subject.digest, entry);
 }
 
-function tooMany(repository: Repository, digest: string, limit: number): IntegrityError {
+function tooMany(repository: SignatureRepository, digest: string, limit: number): IntegrityError {
   return new IntegrityError(`more than ${limit} manifests refer to ${repository.host}/${repository.name}@${digest}`, {
     code: 'TOO_MANY_SIGNATURES',
     hint: 'That is more than anybody would sign; remove those that are not needed.',

@@ -3,19 +3,20 @@
  *
  * Source: OCI Distribution Specification v1.1, "Pushing Manifests with Subject" (referrers tag schema).
  */
-import type { Repository } from '../../distribution/registry-client.ts';
+
 import { ConflictError, IntegrityError, NotFoundError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
 import { emptyIndex, encodeIndex, type ImageIndex, parseIndex } from '../../oci/image-index.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
+import type { SignatureRepository } from '../signature-repository.ts';
 
 /** Somebody else may write the tag at the same time, and nobody can lock it. */
 const maxTries = 6;
 
 /** Writers of this process, one after the other for each tag. */
-const turns = new WeakMap<Repository, Map<string, Promise<void>>>();
+const turns = new WeakMap<SignatureRepository, Map<string, Promise<void>>>();
 
 export function fallbackTag(digest: Digest): string {
   return `${algorithmOf(digest).slice(0, 32)}-${encodedOf(digest).slice(0, 64)}`;
@@ -28,7 +29,7 @@ export function fallbackTag(digest: Digest): string {
  * @throws IntegrityError BAD_REFERRERS_TAG where the tag is something else; ConflictError REFERRERS_RACE
  */
 export function addToFallbackIndex(
-  repository: Repository,
+  repository: SignatureRepository,
   session: Session,
   subject: Digest,
   entry: Descriptor,
@@ -45,7 +46,7 @@ export function addToFallbackIndex(
   return turn;
 }
 
-async function add(repository: Repository, session: Session, tag: string, entry: Descriptor): Promise<void> {
+async function add(repository: SignatureRepository, session: Session, tag: string, entry: Descriptor): Promise<void> {
   for (let tried = 0; tried < maxTries; tried += 1) {
     if (tried > 0) await session.clock.sleep(100 * 2 ** tried * (0.5 + Math.random()), session.signal);
     const index = await read(repository, tag);
@@ -60,7 +61,7 @@ async function add(repository: Repository, session: Session, tag: string, entry:
   });
 }
 
-async function read(repository: Repository, tag: string): Promise<ImageIndex> {
+async function read(repository: SignatureRepository, tag: string): Promise<ImageIndex> {
   let raw: RawManifest;
   try {
     raw = await repository.getManifest(tag);

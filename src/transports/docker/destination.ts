@@ -1,11 +1,9 @@
 /** Writes an image to a registry: blobs and manifests by digest, the tag last. */
 import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
-import { type Descriptor, descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { parseIndex } from '../../oci/image-index.ts';
-import { parseImageManifest } from '../../oci/manifest.ts';
+import type { RawManifest } from '../../oci/descriptor.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
+import { referrerOf } from '../../oci/referrer.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -42,6 +40,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
       manifestTypes: [mediaTypes.ociManifest, mediaTypes.dockerManifest, mediaTypes.ociIndex, mediaTypes.dockerList],
       sparseIndex: false,
       manifestsComplete: true,
+      keepsCompanions: true,
     },
     hasBlob: async (blob) => (await blaming(repository.headBlob(blob.digest))) !== undefined,
     hasManifest: async (digest) => (await blaming(repository.headManifest(digest))) !== undefined,
@@ -65,23 +64,6 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     },
     [Symbol.asyncDispose]: async () => {},
   };
-}
-
-/** What the list of referrers says of a manifest with a subject (OCI Distribution Specification v1.1, "Listing Referrers"). */
-function referrerOf(manifest: RawManifest): { subject: Digest; entry: Descriptor } | undefined {
-  if (manifest.mediaType !== mediaTypes.ociManifest && manifest.mediaType !== mediaTypes.ociIndex) return undefined;
-  // most have none, and need not be parsed for that
-  if (!Buffer.from(manifest.bytes).includes('"subject"')) return undefined;
-  const image = manifest.mediaType === mediaTypes.ociManifest ? parseImageManifest(manifest) : undefined;
-  const { subject, artifactType, annotations } = image ?? parseIndex(manifest);
-  if (subject === undefined) return undefined;
-  const type = artifactType ?? image?.config.mediaType;
-  const entry: Descriptor = {
-    ...descriptorOf(manifest),
-    ...(type === undefined ? {} : { artifactType: type }),
-    ...(annotations === undefined ? {} : { annotations }),
-  };
-  return { subject: subject.digest, entry };
 }
 
 /** Marks what a registry throws here as the destination's fault. */

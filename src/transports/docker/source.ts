@@ -3,13 +3,9 @@
 import type { Repository } from '../../distribution/registry-client.ts';
 import { BugError, CancelledError, NotFoundError, RegistryError } from '../../foundation/errors.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
-import { algorithmOf, encodedOf } from '../../oci/digest.ts';
 import { formatReference } from '../../oci/reference.ts';
-import type { ImageSource, TransportEnv } from '../transport.ts';
+import { companionTags, type ImageSource, type TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
-
-/** Tags that cosign makes of a digest: signatures, attestations, bills of materials. */
-const tagSuffixes = ['.sig', '.att', '.sbom'];
 
 interface Opened {
   readonly repository: Repository;
@@ -37,7 +33,7 @@ export function createDockerSource(endpoints: readonly Endpoint[], env: Transpor
     },
     async companions(of) {
       const { repository } = await open();
-      const tags = tagSuffixes.map((suffix) => `${algorithmOf(of)}-${encodedOf(of)}${suffix}`);
+      const tags = companionTags(of);
       const [referrers, ...tagged] = await Promise.all([
         repository.referrers(of),
         ...tags.map((tag) => repository.headManifest(tag)),

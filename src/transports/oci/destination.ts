@@ -9,14 +9,15 @@ import { ConflictError, IntegrityError, systemCode } from '../../foundation/erro
 import { withFileLock } from '../../foundation/file-lock.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest } from '../../oci/digest.ts';
-import { emptyIndex } from '../../oci/image-index.ts';
+import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
+import { referrerOf } from '../../oci/referrer.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
 import { blobName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
-import { nameOf, withRoot } from './layout-entries.ts';
+import { nameOf, withReferrer, withRoot } from './layout-entries.ts';
 import { folderFiles } from './layout-files.ts';
 import type { LayoutPlace } from './location.ts';
 
@@ -32,15 +33,19 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
   await refuseForeignFolder(place.path);
   const files = folderFiles(place.path);
   const pathOf = (digest: Digest): string => join(place.path, blobName(digest));
-  const name = async (root: RawManifest, as: string | undefined): Promise<void> => {
+  const change = async (edit: (index: ImageIndex) => ImageIndex): Promise<void> => {
     await mkdir(place.path, { recursive: true });
     await withFileLock(join(place.path, '.index.json.lock'), env.session, async () => {
-      const index = (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
-      await writeLayoutIndex(place.path, withRoot(index, root, as));
+      await writeLayoutIndex(place.path, edit((await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex)));
     });
   };
+  const name = (root: RawManifest, as: string | undefined): Promise<void> =>
+    change((index) => withRoot(index, root, as));
+  /** What refers to a manifest is found in index.json alone; it comes there with the image. */
+  const referrers: RawManifest[] = [];
+  const list = (): Promise<void> => change((index) => referrers.reduce(withReferrer, index));
   return {
-    traits: layoutTraits,
+    traits: { ...layoutTraits, keepsCompanions: true },
     hasBlob: async (blob) => (await sizeOfFile(pathOf(blob.digest))) === blob.size,
     hasManifest: async (digest) => (await sizeOfFile(pathOf(digest))) !== undefined,
     async currentRoot(tag) {
@@ -51,9 +56,11 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
     async putManifest(manifest, at) {
       assertDigest(manifest, at);
       await writeAtomically(pathOf(at), manifest.bytes);
+      if (referrerOf(manifest) !== undefined) referrers.push(manifest);
     },
     async commit(root) {
       await writeAtomically(pathOf(root.digest), root.bytes);
+      if (referrers.length > 0) await list();
       await name(root, place.name);
     },
     tag: name,

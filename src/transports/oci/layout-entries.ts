@@ -82,3 +82,9 @@ function withoutName(entry: IndexEntry): IndexEntry {
   const kept = Object.entries(annotations ?? {}).filter(([key]) => key !== refNameAnnotation);
   return kept.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(kept) };
 }
+
+/** `index` with an entry for a manifest that refers to another one; without a name, for it is found through its subject. */
+export function withReferrer(index: ImageIndex, manifest: RawManifest): ImageIndex {
+  if (index.manifests.some(({ digest }) => digest === manifest.digest)) return index;
+  return { ...index, manifests: [...index.manifests, descriptorOf(manifest)] };
+}

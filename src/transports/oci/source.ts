@@ -4,10 +4,11 @@ import type { RawManifest } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
-import type { ImageSource } from '../transport.ts';
+import { type Companion, companionTags, type ImageSource } from '../transport.ts';
 import { blobName, readLayoutIndex } from './layout.ts';
-import { chooseEntry } from './layout-entries.ts';
+import { chooseEntry, nameOf } from './layout-entries.ts';
 import { folderFiles, type LayoutFiles } from './layout-files.ts';
+import { type Referrers, referrersIn } from './layout-repository.ts';
 import type { LayoutPlace } from './location.ts';
 
 /** The layout in the folder of `place`. Throws NotFoundError LAYOUT_NOT_FOUND. */
@@ -46,7 +47,20 @@ export function createLayoutSource(
     if (bytes === undefined) throw missing(digest, text);
     return { ...rawManifest(bytes, declaredType), digest };
   };
+  let referrers: Promise<Referrers> | undefined;
   return {
+    async companions(of) {
+      referrers ??= referrersIn(files, index);
+      const refer = (await referrers).get(of) ?? [];
+      const tags = companionTags(of);
+      const tagged = index.manifests.flatMap((entry): Companion[] => {
+        const tag = nameOf(entry);
+        if (tag === undefined || !tags.includes(tag)) return [];
+        const { mediaType, digest, size } = entry;
+        return [{ descriptor: { mediaType, digest, size }, tag }];
+      });
+      return [...refer.map((descriptor) => ({ descriptor })), ...tagged];
+    },
     async getManifest(instance) {
       const digest = instance ?? place.digest;
       if (digest !== undefined) return readManifest(digest);

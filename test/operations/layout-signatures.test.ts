@@ -1,0 +1,176 @@
+/** Signatures in layouts, and signatures that go along with a copy. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
+import type { CopyChanges } from '../../src/copy/copy-request.ts';
+import { ConflictError, UnsupportedError } from '../../src/foundation/errors.ts';
+import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
+import type { ImageSigner } from '../../src/signing/signer.ts';
+import { locate } from '../../src/transports/image-names.ts';
+import {
+  gpgKey,
+  type SigningEnv,
+  seedApp,
+  sign,
+  signingEnv,
+  sigstoreKey,
+  verdicts,
+  verify,
+} from '../signing/support.ts';
+import { answer } from '../support/fault-kinds.ts';
+import { type TestRegistry, withRegistry } from '../support/registry.ts';
+
+const all: CopyTaking = { select: 'all', unselected: 'keep' };
+const three = ['verified', 'verified', 'verified'];
+
+async function layout(env: SigningEnv): Promise<string> {
+  const images = await Promise.all(
+    ['amd64', 'arm64'].map((architecture) => fixtureImage({ platform: { os: 'linux', architecture } })),
+  );
+  const folder = join(env.folder, 'layout');
+  await writeFixtureLayout(folder, Object.fromEntries(images.map((image, at) => [`p${at}`, image])), {
+    multi: fixtureIndex(images),
+  });
+  return folder;
+}
+
+interface Options extends CopyChanges {
+  readonly take?: CopyTaking;
+  readonly signers?: readonly ImageSigner[];
+  /** Whether signatures go along; default true. */
+  readonly along?: boolean;
+  readonly dryRun?: boolean;
+}
+
+function copy(env: SigningEnv, from: string, to: string, options: Options = {}) {
+  const { take = all, signers = [], along = true, dryRun = false, ...changes } = options;
+  const { registriesD } = env;
+  const stores = new Set(['attachment', 'lookaside'] as const);
+  return copyImage(env, {
+    source: locate(from),
+    destination: locate(to),
+    take,
+    tags: [],
+    dryRun,
+    ...(along ? { signatures: { registriesD } } : {}),
+    ...(signers.length === 0 ? {} : { signing: { chosen: Promise.resolve({ signers, stores }), registriesD } }),
+    ...changes,
+  });
+}
+
+describe('signatures in a layout', () => {
+  it('are attachments and bundles, once each, and go along to a registry', async (t) => {
+    const env = await signingEnv(t);
+    const registry = await withRegistry(t);
+    const folder = await layout(env);
+    const name = `oci:${folder}:multi`;
+    const key = sigstoreKey();
+    const signing = { stores: ['attachment', 'bundle'], identity: `${registry.host}/ns/app:v1` } as const;
+    assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['unsigned', 'unsigned', 'unsigned']);
+    assert.equal((await sign(env, name, [key.signer('attachment', 'bundle')], signing)).added, 6);
+    assert.equal((await sign(env, name, [key.signer('attachment', 'bundle')], signing)).added, 0);
+    for (const stores of [['attachment'], ['bundle']] as const) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key], stores })), three);
+      assert.equal((await verify(env, name, { sigstore: [sigstoreKey()], stores })).verified, false);
+    }
+    const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as { manifests: unknown[] };
+    assert.equal(index.manifests.length, 3 + 3 + 3);
+    const to = `docker://${registry.host}/ns/app:v1`;
+    await copy(env, name, to, { referrers: true });
+    for (const stores of [['attachment'], ['bundle']] as const) {
+      assert.deepEqual(verdicts(await verify(env, to, { sigstore: [key], stores })), three);
+    }
+    const back = `oci:${join(env.folder, 'back')}:multi`;
+    await copy(env, to, back, { referrers: true });
+    for (const stores of [['attachment'], ['bundle']] as const) {
+      assert.deepEqual(verdicts(await verify(env, back, { sigstore: [key], stores })), three);
+    }
+  });
+
+  it('are not of GPG, which nobody would look for there', async (t) => {
+    const env = await signingEnv(t);
+    const name = `oci:${await layout(env)}:multi`;
+    const request = { stores: ['lookaside'], identity: 'a.example/b:1' } as const;
+    await assert.rejects(sign(env, name, [(await gpgKey()).signer], request), UnsupportedError);
+  });
+});
+
+interface Signed {
+  readonly env: SigningEnv;
+  readonly registry: TestRegistry;
+  readonly name: string;
+  readonly gpg: Awaited<ReturnType<typeof gpgKey>>;
+  readonly key: ReturnType<typeof sigstoreKey>;
+}
+
+/** An index in a registry, signed in a lookaside and by attachments. */
+async function signed(t: TestContext): Promise<Signed> {
+  const env = await signingEnv(t);
+  const registry = await withRegistry(t);
+  const { name } = await seedApp(registry);
+  const [gpg, key] = [await gpgKey(), sigstoreKey()];
+  await sign(env, name, [gpg.signer, key.signer('attachment')], { stores: ['lookaside', 'attachment'] });
+  return { env, registry, name, gpg, key };
+}
+
+describe('signatures of the source of a copy', () => {
+  it('go along from a registry to a folder and to another registry, beside new ones', async (t) => {
+    const { env, name, gpg, key } = await signed(t);
+    const folder = `dir:${join(env.folder, 'out')}`;
+    assert.equal((await copy(env, name, folder, { dryRun: true })).carried, 6);
+    assert.equal((await copy(env, name, folder)).carried, 6);
+    const other = `docker://${(await withRegistry(t)).host}/other/app:v2`;
+    const mine = sigstoreKey();
+    await copy(env, folder, other, { signers: [mine.signer('attachment')] });
+    const identity = name.slice('docker://'.length);
+    for (const place of [folder, other]) {
+      assert.deepEqual(verdicts(await verify(env, place, { gpg: [gpg], identity })), three);
+      assert.deepEqual(verdicts(await verify(env, place, { sigstore: [key], identity })), three);
+    }
+    assert.deepEqual(verdicts(await verify(env, other, { sigstore: [mine] })), three);
+    assert.equal((await verify(env, other, { gpg: [gpg] })).verified, false);
+    assert.equal((await copy(env, folder, other)).carried, 6);
+    const again = await verify(env, other, { sigstore: [key], identity });
+    assert.equal(again.manifests[0]?.signatures.filter(({ format }) => format === 'attachment').length, 2);
+  });
+
+  it('go along with the one image that is taken, and with those of some platforms when the list is not signed', async (t) => {
+    const { env, name, gpg } = await signed(t);
+    const one = `dir:${join(env.folder, 'one')}`;
+    await copy(env, name, one, { take: { one: {} } });
+    const identity = name.slice('docker://'.length);
+    assert.deepEqual(verdicts(await verify(env, one, { gpg: [gpg], identity })), ['verified']);
+    const some: CopyTaking = { select: { platforms: [{ os: 'linux', architecture: 'arm64' }] }, unselected: 'strip' };
+    await assert.rejects(copy(env, name, `dir:${join(env.folder, 'some')}`, { take: some }), ConflictError);
+  });
+
+  it('stop a copy that would break them or cannot keep them, before anything is sent, unless they stay behind', async (t) => {
+    const { env, name, registry } = await signed(t);
+    const layoutName = `oci:${join(env.folder, 'out')}:1`;
+    const refusals: Array<[string, Options, string]> = [
+      [`docker://${registry.host}/ns/other:1`, { format: 'docker' }, 'SIGNATURES_WOULD_BREAK'],
+      [layoutName, {}, 'SIGNATURES_NOT_SUPPORTED'],
+    ];
+    for (const [to, options, code] of refusals) {
+      registry.faults.reset();
+      await assert.rejects(copy(env, name, to, options), (thrown: { code?: string; hint?: string }) => {
+        assert.equal(thrown.code, code);
+        assert.match(thrown.hint ?? '', /--remove-signatures/);
+        return true;
+      });
+      assert.deepEqual(
+        registry.faults.log().filter((line) => !/^(GET|HEAD)/.test(line)),
+        [],
+      );
+      assert.equal((await copy(env, name, to, { ...options, along: false })).carried, undefined);
+    }
+  });
+
+  it('are an error where they cannot be read', async (t) => {
+    const { env, name, registry } = await signed(t);
+    registry.faults.on({ method: 'GET', path: /\.sig$/ }, answer(403, {}, { errors: [{ code: 'DENIED' }] }));
+    await assert.rejects(copy(env, name, `dir:${join(env.folder, 'out')}`));
+  });
+});
