@@ -1,6 +1,6 @@
 /** How a run reaches registries: flags, environment variables and the files of the machine, put together. */
 import { homedir } from 'node:os';
-import type { CredentialProvider, RegistrySettings } from '../distribution/registry-pool.ts';
+import type { Authorities, CredentialProvider, RegistrySettings } from '../distribution/registry-pool.ts';
 import type { Session } from '../foundation/session.ts';
 import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
@@ -75,12 +75,17 @@ export function poolSettings({ settings, side, env, userAgent }: RegistryWiringO
       const { findCertificateDir } = await import('../registry-config/certificate-dirs.ts');
       return findCertificateDir(host, { homeDir: homeOf(env) });
     },
-    authorities: {
-      always: Boolean(env['SSL_CERT_FILE'] || env['SSL_CERT_DIR']),
-      async read() {
-        const { trustedAuthorities } = await import('../registry-config/trusted-authorities.ts');
-        return trustedAuthorities(env);
-      },
+    authorities: authoritiesOf(env),
+  };
+}
+
+/** Those of the machine, from the start where variables name them. */
+export function authoritiesOf(env: NodeJS.ProcessEnv): Authorities {
+  return {
+    always: Boolean(env['SSL_CERT_FILE'] || env['SSL_CERT_DIR']),
+    async read() {
+      const { trustedAuthorities } = await import('../registry-config/trusted-authorities.ts');
+      return trustedAuthorities(env);
     },
   };
 }

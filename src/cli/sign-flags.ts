@@ -62,6 +62,13 @@ export const signFlags = {
     helpValue: 'FILE',
     helpGroup: 'SIGNATURES',
   }),
+  'identity-token': Flags.string({
+    summary: 'File with the identity token that --sign-by-sigstore is to sign with.',
+    description:
+      'In place of what the parameter file says of the token. A token itself is not taken: every process of the machine could read it.',
+    helpValue: 'FILE',
+    helpGroup: 'SIGNATURES',
+  }),
   'sign-passphrase-file': Flags.string({
     summary: 'File whose first line is the passphrase of the key.',
     description: 'Without it $SHEAF_SIGN_PASSPHRASE.',

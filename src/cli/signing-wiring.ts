@@ -6,6 +6,8 @@ import type { PolicyGuard } from '../operations/enforce-policy.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
 import type { ImageSigner } from '../signing/signer.ts';
+import type { ServiceConnections } from '../signing/sigstore/fetch-json.ts';
+import type { SigningParameters } from '../signing/sigstore/parameter-file.ts';
 import { homeOf } from './registry-wiring.ts';
 
 /** What commands that sign have been given. */
@@ -14,6 +16,7 @@ export interface SignFlagValues {
   'sign-key-file'?: string | undefined;
   'sign-by-sigstore-private-key'?: readonly string[] | undefined;
   'sign-by-sigstore'?: string | undefined;
+  'identity-token'?: string | undefined;
   'sign-passphrase-file'?: string | undefined;
   'signature-store'?: readonly string[] | undefined;
 }
@@ -57,10 +60,16 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
   const forms = formsOf(asked);
   // side by side: opening a key takes as long as is meant to make guessing its passphrase hard
   const parameters = flags['sign-by-sigstore'];
+  if (flags['identity-token'] !== undefined && parameters === undefined) {
+    throw new UsageError('--identity-token is for signing with an identity, and nobody was asked to', {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Name the authority and the log in a file for --sign-by-sigstore.',
+    });
+  }
   const [simple, ...sigstore] = await Promise.all([
     gpgSigners(flags, context, passphrase),
     ...keyFiles.map((file) => keySigner(file, passphrase, forms, context)),
-    ...(parameters === undefined ? [] : [parameterSigner(parameters, forms, context)]),
+    ...(parameters === undefined ? [] : [parameterSigner(parameters, flags['identity-token'], forms, context)]),
   ]);
   const usual: SignatureStoreName[] = [
     ...(simple.length > 0 ? ['lookaside' as const] : []),
@@ -150,6 +159,7 @@ async function keySigner(
 /** The YAML file of `--sign-by-sigstore`. */
 async function parameterSigner(
   file: string,
+  tokenFile: string | undefined,
   produce: readonly Form[],
   { env, creator }: SigningContext,
 ): Promise<ImageSigner> {
@@ -157,16 +167,54 @@ async function parameterSigner(
     import('../signing/sigstore/parameter-file.ts'),
     import('../signing/sigstore/parameter-signer.ts'),
   ]);
-  const parameters = await parseSigningParameters(await readInput(file, 'the parameter file'), file);
+  const written = await parseSigningParameters(await readInput(file, 'the parameter file'), file);
+  const parameters = tokenFile === undefined ? written : withToken(written, tokenFile, file);
+  const connections = await serviceConnections(env);
   const signer = await createParameterSigner(parameters, {
     produce,
     creator,
     env,
+    connections,
     readFile: readInput,
     // without it nobody could sign in, however quiet the run is to be
     tell: (message) => void process.stderr.write(`${message}\n`),
   });
   return { ...signer, makes: produce };
+}
+
+/** Throws UsageError where no token is wanted, or where it is one and no file. */
+function withToken(parameters: SigningParameters, token: string, file: string): SigningParameters {
+  if (parameters.kind !== 'fulcio') {
+    throw new UsageError(`${file} signs with a key, which needs no identity token`, {
+      code: 'CONFLICTING_FLAGS',
+      hint: 'Leave --identity-token away, or name a parameter file with "fulcio" in it.',
+    });
+  }
+  if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token) && token.length > 100) {
+    throw new UsageError('--identity-token was given a token and not a file', {
+      code: 'TOKEN_ON_COMMAND_LINE',
+      hint: 'Every process of this machine can read command lines: write the token to a file, or set SIGSTORE_ID_TOKEN.',
+    });
+  }
+  return { ...parameters, oidc: { mode: 'token-file', file: token } };
+}
+
+/**
+ * Services are reached as registries are: through the proxies of the environment, and with the authorities of the machine. What
+ * the library for logs and timestamps opens by itself obeys the same variables, and is given the authorities here where some
+ * were asked for.
+ */
+async function serviceConnections(env: NodeJS.ProcessEnv): Promise<ServiceConnections> {
+  const [{ createConnections }, { authoritiesOf }] = await Promise.all([
+    import('../distribution/connections.ts'),
+    import('./registry-wiring.ts'),
+  ]);
+  const authorities = authoritiesOf(env);
+  if (authorities.always) {
+    const { setDefaultCACertificates } = await import('node:tls');
+    setDefaultCACertificates(await authorities.read());
+  }
+  return createConnections({ env, authorities, retry: { maxRetries: 0 } });
 }
 
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {

@@ -5,16 +5,19 @@ import { signatureStoreFlags, signFlags } from '../cli/sign-flags.ts';
 import { UsageError } from '../foundation/errors.ts';
 
 export default class Sign extends BaseCommand<typeof Sign> {
-  static override summary = 'Sign an image that stands in a registry or a folder.';
+  static override summary = 'Sign an image that stands in a registry, a layout or a folder.';
   static override description =
-    'Signs the image and, of an index, every instance, all under the name of the image: that is what podman, skopeo and cosign look for. What the same key has signed already is not signed again (an identity without a key of its own signs anew each time), and no signature of anybody is removed. Prints the digest.';
+    'Signs the image and, of an index, every instance, all under the name of the image: that is what podman, skopeo and cosign look for. What the same key has signed already is not signed again, and no signature of anybody is removed. Prints the digest.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> --sign-by me@example.com quay.io/me/app:1.0',
     '<%= config.bin %> <%= command.id %> --sign-by-sigstore-private-key cosign.key --sign-passphrase-file pw quay.io/me/app:1.0',
     '<%= config.bin %> <%= command.id %> --sign-by-sigstore-private-key cosign.key --signature-store attachment --signature-store bundle quay.io/me/app:1.0',
   ];
   static override args = {
-    image: Args.string({ required: true, description: 'Image in docker:// or dir:; a bare name means docker://.' }),
+    image: Args.string({
+      required: true,
+      description: 'Image in docker://, oci: or dir:; a bare name means docker://.',
+    }),
   };
   static override flags = { ...dryRunFlag, ...signFlags, ...signatureStoreFlags, ...registryFlags };
 

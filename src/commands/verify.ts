@@ -19,7 +19,10 @@ export default class Verify extends BaseCommand<typeof Verify> {
     '<%= config.bin %> <%= command.id %> --policy policy.json --json docker://quay.io/me/app:1.0',
   ];
   static override args = {
-    image: Args.string({ required: true, description: 'Image in docker:// or dir:; a bare name means docker://.' }),
+    image: Args.string({
+      required: true,
+      description: 'Image in docker://, oci: or dir:; a bare name means docker://.',
+    }),
   };
   static override flags = {
     key: Flags.string({

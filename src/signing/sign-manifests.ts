@@ -80,7 +80,7 @@ async function signOne(
   );
   const turns = await all(
     signers.map(async (signer) => {
-      const missing = await all(places.map((place) => missingKinds(place, signer, claim)));
+      const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
       const kept = missing.filter(({ found }) => found).length;
       if (missing.every(({ kinds }) => kinds.size === 0) || stopped()) return { kept, made: [], missing };
       return { kept, made: await signer.sign(session, claim), missing };
@@ -123,12 +123,13 @@ interface Missing {
 }
 
 async function missingKinds(
+  session: Session,
   { store, content, along }: Place,
   signer: ImageSigner,
   claim: SigningClaim,
 ): Promise<Missing> {
   const candidates = [...content.signatures, ...along].filter(({ kind }) => signer.makes?.includes(kind) ?? true);
-  const mine = await Promise.all(candidates.map((existing) => signer.isMine(existing, claim)));
+  const mine = await Promise.all(candidates.map((existing) => signer.isMine(existing, claim, session)));
   const there = new Set(candidates.filter((_, at) => mine[at]).map(({ kind }) => kind));
   if (signer.makes === undefined && there.size > 0) return { kinds: new Set(), found: true };
   const wanted = [...store.keeps].filter((kind) => (signer.makes?.includes(kind) ?? true) && !there.has(kind));

@@ -14,7 +14,7 @@ export interface ImageSigner {
   sign(session: Session, claim: SigningClaim): Promise<readonly ImageSignature[]>;
   /**
    * Whether `existing`, found beside the manifest, is by this very signer and says the same: then nothing need be signed again.
-   * A signer that cannot tell answers false.
+   * A signer that cannot tell answers false. Throws as `sign` where others must be asked who this signer is.
    */
-  isMine(existing: ImageSignature, claim: SigningClaim): Promise<boolean>;
+  isMine(existing: ImageSignature, claim: SigningClaim, session: Session): Promise<boolean>;
 }

@@ -8,6 +8,7 @@ import { type Ended, run, sheaf } from '../cli/support/program.ts';
 import { gpgKey, seedApp, sigstoreKey } from '../signing/support.ts';
 import { testFolder } from '../support/folders.ts';
 import { withRegistry } from '../support/registry.ts';
+import { identityToken, sigstoreServices, testIssuer } from '../support/sigstore-services.ts';
 
 const passphrase = 'a passphrase of the test';
 
@@ -84,5 +85,40 @@ describe('sheaf sign and sheaf verify', () => {
     const nowhere = await command('sign', ...place, app.name);
     assert.match(nowhere.stderr, /GPG signatures go to a lookaside/);
     assert.equal((await command('verify', '--key', file('pub.asc'), `oci:${file('layout')}`)).code, 3);
+  });
+
+  it('sign with an identity from a file, and a second run signs nothing that is signed', async (t) => {
+    const { app, file, command } = await arranged(t);
+    const { url, trustedRoot } = await sigstoreServices(t);
+    await writeFile(file('root.json'), trustedRoot);
+    await writeFile(file('token'), `${identityToken()}\n`);
+    const parameters = `rekorURL: ${url}\nfulcio:\n  fulcioURL: ${url}\n  oidcMode: ambient\n`;
+    await writeFile(file('params.yaml'), parameters);
+    const stores = ['--signature-store', 'attachment', '--signature-store', 'bundle'];
+    const signing = ['sign', '--json', '--sign-by-sigstore', file('params.yaml'), ...stores];
+    const counts = async (...more: string[]): Promise<[number, number]> => {
+      const { added, kept } = JSON.parse((await command(...signing, ...more, app.name)).stdout) as Record<
+        string,
+        number
+      >;
+      return [added ?? Number.NaN, kept ?? Number.NaN];
+    };
+    assert.equal((await command(...signing, app.name)).code, 4);
+    assert.deepEqual(await counts('--identity-token', file('token')), [6, 0]);
+    assert.deepEqual(await counts('--identity-token', file('token')), [0, 6]);
+    const who = ['--certificate-identity', 'alice@example.com', '--certificate-oidc-issuer', testIssuer];
+    const verified = await command('verify', ...who, '--trusted-root', file('root.json'), app.name);
+    assert.equal(verified.code, 0, verified.stderr);
+    const onCommandLine = await command(...signing, '--identity-token', identityToken(), app.name);
+    assert.match(onCommandLine.stdout + onCommandLine.stderr, /a token and not a file/);
+    const useless = await command(
+      'sign',
+      '--identity-token',
+      file('token'),
+      '--sign-key-file',
+      file('key.asc'),
+      app.name,
+    );
+    assert.equal(useless.code, 2);
   });
 });

@@ -12,6 +12,7 @@ import {
   offline,
   prepare,
   produce,
+  session,
   succeeds,
   trustIn,
   unlogged,
@@ -37,7 +38,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     });
     const own = createSigstoreKeySigner({ key, produce, creator });
     const [bundle] = (await stores.bundle.open(root)).signatures;
-    assert.ok(bundle !== undefined && (await own.isMine(bundle, { digest: root.digest, identity: name })));
+    assert.ok(bundle !== undefined && (await own.isMine(bundle, { digest: root.digest, identity: name }, session)));
     await prepared.sign(own);
     succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
   });

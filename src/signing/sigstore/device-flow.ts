@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { AuthError, RegistryError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue } from '../../oci/json.ts';
-import { fetchJson } from './fetch-json.ts';
+import { fetchJson, type ServiceConnections } from './fetch-json.ts';
 import { serviceUrl } from './services.ts';
 
 export interface DeviceFlowOptions {
@@ -15,6 +15,7 @@ export interface DeviceFlowOptions {
   /** `sigstore` unless told. */
   readonly clientId?: string;
   readonly clientSecret?: string;
+  readonly connections?: ServiceConnections | undefined;
   /** Shows the person where to go and what to type there. */
   tell(message: string): void;
 }
@@ -27,14 +28,14 @@ const [defaultInterval, slowDown, longest] = [5, 5, 900];
 /** Throws AuthError DEVICE_FLOW_FAILED; RegistryError SIGSTORE_SERVICE; CancelledError. */
 export async function deviceFlowToken(session: Session, options: DeviceFlowOptions): Promise<string> {
   const issuer = serviceUrl(options.issuerUrl, what);
-  const { device, token } = await endpoints(session, issuer);
+  const { device, token } = await endpoints(session, issuer, options.connections);
   const verifier = randomBytes(32).toString('base64url');
   const client = {
     client_id: options.clientId ?? 'sigstore',
     ...(options.clientSecret === undefined ? {} : { client_secret: options.clientSecret }),
   };
   const challenge = createHash('sha256').update(verifier).digest('base64url');
-  const begun = await post(session, device, {
+  const begun = await post(session, options, device, {
     ...client,
     scope: 'openid email',
     code_challenge: challenge,
@@ -47,7 +48,7 @@ export async function deviceFlowToken(session: Session, options: DeviceFlowOptio
   let interval = number(begun.body, 'interval') ?? defaultInterval;
   while (session.clock.now() < until) {
     await session.clock.sleep(interval * 1000, session.signal);
-    const answer = await post(session, token, {
+    const answer = await post(session, options, token, {
       ...client,
       grant_type: grantType,
       device_code: code,
@@ -72,8 +73,14 @@ function printable(foreign: string): string {
   return foreign.replaceAll(/[^\x21-\x7e]/g, '').slice(0, 300);
 }
 
-async function endpoints(session: Session, issuer: string): Promise<{ device: string; token: string }> {
-  const { status, body } = await fetchJson(session, `${issuer}/.well-known/openid-configuration`, what);
+async function endpoints(
+  session: Session,
+  issuer: string,
+  connections: ServiceConnections | undefined,
+): Promise<{ device: string; token: string }> {
+  const { status, body } = await fetchJson(session, `${issuer}/.well-known/openid-configuration`, what, {
+    connections,
+  });
   if (status !== 200) throw failed(`it does not say how to sign in (HTTP status ${status})`);
   const [device, token] = [text(body, 'device_authorization_endpoint'), text(body, 'token_endpoint')];
   for (const url of [device, token]) {
@@ -86,11 +93,13 @@ async function endpoints(session: Session, issuer: string): Promise<{ device: st
 
 function post(
   session: Session,
+  { connections }: DeviceFlowOptions,
   url: string,
   fields: Readonly<Record<string, string>>,
 ): Promise<{ status: number; body: JsonValue }> {
   return fetchJson(session, url, what, {
     method: 'POST',
+    connections,
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams(fields).toString(),
   });

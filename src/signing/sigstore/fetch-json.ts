@@ -1,4 +1,6 @@
 /** Small conversations in JSON with the services of sigstore and identity providers. */
+import { type Connections, createConnections } from '../../distribution/connections.ts';
+import { exchange } from '../../distribution/exchange.ts';
 import { asError, CancelledError, RegistryError, SheafError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
@@ -8,10 +10,15 @@ import { patience } from './services.ts';
 /** Bytes of an answer. */
 const maxBody = 1 << 20;
 
+/** How services are reached: through proxies, and with authorities, as registries are. */
+export type ServiceConnections = Pick<Connections, 'dispatcherFor'>;
+
 export interface JsonRequest {
   readonly method?: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** With the proxies that the environment names unless told. */
+  readonly connections?: ServiceConnections | undefined;
 }
 
 /**
@@ -24,31 +31,64 @@ export async function fetchJson(
   what: string,
   request: JsonRequest = {},
 ): Promise<{ status: number; body: JsonValue }> {
+  const { connections } = request;
+  if (connections !== undefined) return ask(session, url, what, { ...request, connections });
+  const own = createConnections({ retry: { maxRetries: 0 } });
   try {
-    const answer = await fetch(url, {
-      ...request,
-      headers: { accept: 'application/json', ...request.headers },
-      redirect: 'error',
-      signal: AbortSignal.any([session.signal, AbortSignal.timeout(patience.timeout)]),
-    });
-    const bytes = await smallBody(answer);
-    return { status: answer.status, body: parsed(bytes, answer.ok, what) };
+    return await ask(session, url, what, { ...request, connections: own });
+  } finally {
+    await own.close();
+  }
+}
+
+async function ask(
+  session: Session,
+  url: string,
+  what: string,
+  { connections, method = 'GET', headers, body }: JsonRequest & { connections: ServiceConnections },
+): Promise<{ status: number; body: JsonValue }> {
+  const address = new URL(url);
+  const signal = AbortSignal.any([session.signal, AbortSignal.timeout(patience.timeout)]);
+  try {
+    const dispatcher = await connections.dispatcherFor(address, false);
+    const bytes = body === undefined ? undefined : Buffer.from(body);
+    const answer = await exchange(
+      dispatcher,
+      {
+        method,
+        url: address,
+        headers: {
+          accept: 'application/json',
+          ...(bytes === undefined ? {} : { 'content-length': `${bytes.byteLength}` }),
+          ...headers,
+        },
+        ...(bytes === undefined ? {} : { body: bytes }),
+      },
+      signal,
+    );
+    const { status } = answer;
+    if (status >= 300 && status < 400) {
+      answer.body.destroy();
+      throw new Error(`it answers with a redirect (HTTP status ${status})`);
+    }
+    return { status, body: parsed(await smallBody(answer.body), status < 300, what) };
   } catch (thrown) {
     if (session.signal.aborted) throw new CancelledError();
-    if (thrown instanceof SheafError) throw thrown;
+    if (thrown instanceof SheafError && !(thrown instanceof CancelledError)) throw thrown;
     const reason = asError(thrown);
     const words = reason.cause === undefined ? reason.message : asError(reason.cause).message;
-    throw new RegistryError(`${what} at ${redact(new URL(url).origin)} cannot be reached: ${redact(words)}`, {
+    throw new RegistryError(`${what} at ${redact(address.origin)} cannot be reached: ${redact(words)}`, {
       code: 'SIGSTORE_SERVICE',
       hint: 'See whether the service can be reached and run it again.',
     });
   }
 }
 
-async function smallBody(answer: Response): Promise<Uint8Array> {
+async function smallBody(body: AsyncIterable<unknown>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of answer.body ?? []) {
+  for await (const piece of body) {
+    const chunk = piece as Uint8Array;
     size += chunk.byteLength;
     if (size > maxBody) throw new Error(`the answer has more than ${maxBody} bytes`);
     chunks.push(chunk);

@@ -8,7 +8,7 @@ import { AuthError, RegistryError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue } from '../../oci/json.ts';
 import { type Certificate, parseCertificates } from './certificate.ts';
-import { fetchJson } from './fetch-json.ts';
+import { fetchJson, type ServiceConnections } from './fetch-json.ts';
 import { subjectOfToken } from './identity-token.ts';
 import { encodePublicKey, spkiOf } from './keys.ts';
 import { asked } from './services.ts';
@@ -23,7 +23,12 @@ export interface CertifiedKey {
 }
 
 /** Throws AuthError BAD_IDENTITY_TOKEN, IDENTITY_REFUSED; RegistryError SIGSTORE_SERVICE; CancelledError. */
-export async function certifyKey(session: Session, fulcioUrl: string, token: string): Promise<CertifiedKey> {
+export async function certifyKey(
+  session: Session,
+  fulcioUrl: string,
+  token: string,
+  connections?: ServiceConnections,
+): Promise<CertifiedKey> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const proof = sign('sha256', Buffer.from(subjectOfToken(token)), { key: privateKey, dsaEncoding: 'der' });
   const request = {
@@ -37,6 +42,7 @@ export async function certifyKey(session: Session, fulcioUrl: string, token: str
   const answer = await asked(session, what, fulcioUrl, async (url) => {
     const { status, body } = await fetchJson(session, `${url}/api/v2/signingCert`, what, {
       method: 'POST',
+      connections,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(request),
     });

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { AuthError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
-import { fetchJson } from './fetch-json.ts';
+import { fetchJson, type ServiceConnections } from './fetch-json.ts';
 
 /** Whom the token is for. */
 export const defaultAudience = 'sigstore';
@@ -16,6 +16,7 @@ export interface AmbientOptions {
   /** Environment variables. */
   readonly env: NodeJS.ProcessEnv;
   readonly audience?: string;
+  readonly connections?: ServiceConnections | undefined;
 }
 
 /**
@@ -24,20 +25,29 @@ export interface AmbientOptions {
  * @throws AuthError IDENTITY_TOKEN_REFUSED; RegistryError SIGSTORE_SERVICE; CancelledError
  */
 export async function ambientToken(session: Session, options: AmbientOptions): Promise<string | undefined> {
-  const { env, audience = defaultAudience } = options;
+  const { env, audience = defaultAudience, connections } = options;
   const given = env['SIGSTORE_ID_TOKEN'];
   if (given !== undefined && given !== '') return given.trim();
   const [url, bearer] = [env['ACTIONS_ID_TOKEN_REQUEST_URL'], env['ACTIONS_ID_TOKEN_REQUEST_TOKEN']];
-  if (url !== undefined && bearer !== undefined) return await gitHubToken(session, url, bearer, audience);
+  if (url !== undefined && bearer !== undefined)
+    return await gitHubToken(session, { url, bearer, audience, connections });
   return env['BUILDKITE'] === 'true' ? await buildkiteToken(env, audience, session.signal) : undefined;
 }
 
-async function gitHubToken(session: Session, url: string, bearer: string, audience: string): Promise<string> {
+interface GitHubRequest {
+  url: string;
+  bearer: string;
+  audience: string;
+  connections: ServiceConnections | undefined;
+}
+
+async function gitHubToken(session: Session, { url, bearer, audience, connections }: GitHubRequest): Promise<string> {
   const what = 'the identity provider of GitHub Actions';
   const address = URL.canParse(url) ? new URL(url) : undefined;
   if (address === undefined) throw refused(what, 'ACTIONS_ID_TOKEN_REQUEST_URL is no web address');
   address.searchParams.set('audience', audience);
   const { status, body } = await fetchJson(session, address.href, what, {
+    connections,
     headers: { authorization: `Bearer ${bearer}` },
   });
   const token = isJsonObject(body) ? body['value'] : undefined;

@@ -1,12 +1,18 @@
 /** Signs with a key of this moment and a certificate for who we are, which a log keeps. */
-import { UsageError } from '../../foundation/errors.ts';
+import { SheafError, UsageError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
+import { parseClaim } from '../claim.ts';
+import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
 import { signatureAnnotations } from './annotations.ts';
+import { type Certificate, namesOf, oidcIssuerOf, parseCertificates } from './certificate.ts';
+import type { ServiceConnections } from './fetch-json.ts';
 import { type CertifiedKey, certifyKey } from './fulcio.ts';
 import { signBytes } from './keys.ts';
 import { type ByteSigner, type ProduceOptions, produceSignatures } from './produce.ts';
 import { noPromise, serviceUrl } from './services.ts';
+import { type Certified, certifiedAttachment } from './verify-attachment.ts';
+import { certifiedBundle } from './verify-bundle.ts';
 
 /** The services that everybody may use. Asked only where nobody names others. */
 export const publicServices = {
@@ -18,6 +24,8 @@ export const publicServices = {
 export interface KeylessSignerOptions extends ProduceOptions {
   /** {@link publicServices} unless told, as with the log; the log must be there, for nothing else says when it was signed. */
   readonly fulcioUrl?: string;
+  /** The way to the authority; with what the environment says of proxies unless told. */
+  readonly connections?: ServiceConnections;
   /** Asked when the first certificate is wanted, and whenever a new one is. */
   token(session: Session): Promise<string>;
 }
@@ -41,7 +49,7 @@ export function createKeylessSigner(given: KeylessSignerOptions): ImageSigner {
   const current = async (session: Session): Promise<CertifiedKey> => {
     if (certified === undefined || session.clock.now() > goodUntil) {
       goodUntil = Number.POSITIVE_INFINITY;
-      certified = options.token(session).then((token) => certifyKey(session, fulcioUrl, token));
+      certified = options.token(session).then((token) => certifyKey(session, fulcioUrl, token, given.connections));
       // the next to sign may try again
       certified.catch(() => {
         certified = undefined;
@@ -58,9 +66,42 @@ export function createKeylessSigner(given: KeylessSignerOptions): ImageSigner {
     async sign(session, claim) {
       return await produceSignatures(session, byteSigner(await current(session)), claim, options);
     },
-    // who we are is known only after somebody was asked, and whether a log is to be trusted not at all
-    isMine: async () => false,
+    async isMine(existing, claim, session) {
+      const found = await certifiedIn(existing, claim);
+      return found?.logged === true && isSame(found.certificate, await current(session));
+    },
   };
+}
+
+/** The certificate of a signature that says what `claim` says; `undefined` for any other, or one that is not good. */
+async function certifiedIn(existing: ImageSignature, claim: SigningClaim): Promise<Certified | undefined> {
+  try {
+    if (existing.kind === 'bundle') return await certifiedBundle(existing, claim.digest);
+    if (existing.kind === 'simple') return undefined;
+    const { digest, identity } = parseClaim('sigstore', existing.payload);
+    return digest === claim.digest && identity === claim.identity ? certifiedAttachment(existing) : undefined;
+  } catch (thrown) {
+    if (thrown instanceof SheafError) return undefined;
+    throw thrown;
+  }
+}
+
+/**
+ * Whether it is for the same identity of the same issuer, and from the authority that certifies us. Whether the log is to be
+ * trusted is not asked: what does not count for a verifier is signed anew as soon as somebody takes it away.
+ */
+function isSame(other: Certificate, { certificate: own, chain }: CertifiedKey): boolean {
+  const { x509 } = other;
+  try {
+    const [authority] = chain === '' ? [] : parseCertificates(Buffer.from(chain), 'the chain of the authority');
+    if (authority === undefined ? x509.issuer !== own.x509.issuer : !x509.verify(authority.x509.publicKey))
+      return false;
+    const names = (one: Certificate): string => JSON.stringify(namesOf(one).identities.toSorted());
+    return names(other) === names(own) && oidcIssuerOf(other) === oidcIssuerOf(own);
+  } catch (thrown) {
+    if (thrown instanceof SheafError) return false;
+    throw thrown;
+  }
 }
 
 function byteSigner({ key, leaf, chain, certificate }: CertifiedKey): ByteSigner {

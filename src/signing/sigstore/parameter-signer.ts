@@ -2,6 +2,7 @@
 import { AuthError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { ImageSigner } from '../signer.ts';
+import type { ServiceConnections } from './fetch-json.ts';
 import { readKeyFile, wipe } from './key-file.ts';
 import type { FulcioParameters, KeyParameters, OidcParameters, SigningParameters } from './parameter-file.ts';
 import type { SigstoreForm } from './produce.ts';
@@ -11,6 +12,8 @@ export interface ParameterSignerOptions {
   readonly creator: string;
   /** Environment variables. */
   readonly env: NodeJS.ProcessEnv;
+  /** The way to those who give identities and certificates. */
+  readonly connections?: ServiceConnections;
   /** Throws NotFoundError or StorageError; `what` names the file in these. */
   readFile(path: string, what: string): Promise<Uint8Array>;
   /** Shows something to the person, whatever else is to be silent: they are waited for. */
@@ -55,6 +58,7 @@ async function identitySigner(parameters: FulcioParameters, options: ParameterSi
     rekorUrl,
     rekorVersion,
     ...(timestampUrl === undefined ? {} : { timestampUrl }),
+    ...(options.connections === undefined ? {} : { connections: options.connections }),
     token: (session) => tokenOf(session, oidc, options),
   });
 }
@@ -69,7 +73,7 @@ async function tokenOf(session: Session, oidc: OidcParameters, options: Paramete
         .trim();
     case 'ambient': {
       const { ambientToken } = await import('./identity-token.ts');
-      const token = await ambientToken(session, { env: options.env });
+      const token = await ambientToken(session, { env: options.env, connections: options.connections });
       if (token !== undefined) return token;
       throw new AuthError('this platform gives no identity token', {
         code: 'IDENTITY_TOKEN_MISSING',
@@ -78,7 +82,11 @@ async function tokenOf(session: Session, oidc: OidcParameters, options: Paramete
     }
     case 'device': {
       const { deviceFlowToken } = await import('./device-flow.ts');
-      return await deviceFlowToken(session, { ...oidc, tell: (message) => options.tell(message) });
+      return await deviceFlowToken(session, {
+        ...oidc,
+        connections: options.connections,
+        tell: (message) => options.tell(message),
+      });
     }
   }
 }

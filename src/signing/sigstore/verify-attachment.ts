@@ -58,6 +58,21 @@ export async function verifyAttachment(
   }
 }
 
+/** Whom a certificate names that goes with a signature, which its key made; nobody has vouched for any of that. */
+export interface Certified {
+  readonly certificate: Certificate;
+  /** Whether there is an entry of a log, of whatever worth. */
+  readonly logged: boolean;
+}
+
+/** For those who look for what they have signed themselves. Throws IntegrityError SIGNATURE_REJECTED. */
+export function certifiedAttachment(attachment: AttachmentSignature): Certified {
+  const parts = partsOf(attachment);
+  const certificate = leafOf(parts);
+  requireSigned(certificate.x509.publicKey, parts);
+  return { certificate, logged: parts.annotation('log') !== undefined };
+}
+
 function partsOf({ mediaType, payload, annotations }: AttachmentSignature): Parts {
   if (mediaType !== simpleSigningType) {
     throw rejected(`the attachment is of type ${JSON.stringify(mediaType.slice(0, 100))} and no signature`);

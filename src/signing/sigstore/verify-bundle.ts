@@ -15,6 +15,7 @@ import { parseCertificate, parseTrusted, verifyChain } from './certificate.ts';
 import { nameOfKey, parsePublicKeys, verifyBytes } from './keys.ts';
 import { asRejection, rejected } from './rejection.ts';
 import { checkStatement, preAuthEncoding, statementMediaType } from './statement.ts';
+import type { Certified } from './verify-attachment.ts';
 import { checkIdentity, parseTrustedRoot, verifyEntity } from './verify-identity.ts';
 
 type TrustOf<Kind extends SigstoreTrust['kind']> = Extract<SigstoreTrust, { kind: Kind }>;
@@ -132,6 +133,19 @@ async function verifyByFulcio(bundle: BundleWithDsseEnvelope, trust: TrustOf<'fu
   verifyChain(leaf, { roots: authorities, intermediates: [], at: witness.time });
   const rule = { subject: { exact: trust.subjectEmail }, issuer: { exact: trust.oidcIssuer } };
   return { signer: checkIdentity(der, rule), ...witness };
+}
+
+/** As {@link certifiedAttachment}, for bundles. */
+export async function certifiedBundle({ bundle: bytes }: BundleSignature, digest: Digest): Promise<Certified> {
+  const bundle = await parseBundle(bytes);
+  const certificate = parseCertificate(certificateOf(bundle));
+  const { payloadType, payload, signatures } = bundle.content.dsseEnvelope;
+  const signature = signatures[0]?.sig ?? Buffer.alloc(0);
+  if (!verifyBytes(certificate.x509.publicKey, preAuthEncoding(payloadType, payload), signature)) {
+    throw rejected('cryptographic signature verification failed');
+  }
+  checkStatement(payload, digest);
+  return { certificate, logged: bundle.verificationMaterial.tlogEntries.length > 0 };
 }
 
 function certificateOf({ verificationMaterial: { content } }: BundleWithDsseEnvelope): Uint8Array {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createSession } from '../../../src/foundation/session.ts';
 import { deviceFlowToken } from '../../../src/signing/sigstore/device-flow.ts';
 import { ambientToken, subjectOfToken } from '../../../src/signing/sigstore/identity-token.ts';
+import { testFolder } from '../../support/folders.ts';
 import { identityToken } from '../../support/sigstore-services.ts';
 import { session } from './samples.ts';
 
@@ -49,6 +52,17 @@ describe('tokens of the platform', () => {
     assert.equal(await ambientToken(session, { env }), 'a.b.c');
     assert.equal(seen[0]?.path, '/token?v=1&audience=sigstore');
     assert.equal(seen[0]?.headers.authorization, 'Bearer bearer');
+  });
+
+  it('are asked of the agent of Buildkite, for the audience', async (t) => {
+    const folder = await testFolder(t);
+    const agent = (script: string): Promise<void> =>
+      writeFile(join(folder, 'buildkite-agent'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const env = { BUILDKITE: 'true', PATH: `${folder}:/usr/bin:/bin` };
+    await agent('echo "$*"');
+    assert.equal(await ambientToken(session, { env }), 'oidc request-token --audience sigstore');
+    await agent('echo no >&2; exit 1');
+    await assert.rejects(ambientToken(session, { env }), { code: 'IDENTITY_TOKEN_REFUSED' });
   });
 
   it('are not asked for elsewhere when GitHub Actions refuses or sends us on', async (t) => {

@@ -107,13 +107,15 @@ describe('signatures with a key', () => {
     const stranger = createSigstoreKeySigner({ key: other.privateKey, produce, creator });
     const logging = createSigstoreKeySigner({ key: privateKey, produce, creator, rekorUrl: 'https://log.example' });
     for (const signature of signatures) {
-      assert.ok(await signer.isMine(signature, claim));
-      assert.ok(!(await signer.isMine(signature, { ...claim, digest: `sha256:${'00'.repeat(32)}` })));
-      assert.ok(!(await stranger.isMine(signature, claim)));
-      assert.ok(!(await logging.isMine(signature, claim)));
+      assert.ok(await signer.isMine(signature, claim, session));
+      assert.ok(!(await signer.isMine(signature, { ...claim, digest: `sha256:${'00'.repeat(32)}` }, session)));
+      assert.ok(!(await stranger.isMine(signature, claim, session)));
+      assert.ok(!(await logging.isMine(signature, claim, session)));
     }
-    assert.ok(!(await signer.isMine(attachmentOf(signatures), { ...claim, identity: 'registry.example/team/app:2' })));
-    assert.ok(!(await signer.isMine({ kind: 'simple', message: Buffer.from('x') }, claim)));
+    assert.ok(
+      !(await signer.isMine(attachmentOf(signatures), { ...claim, identity: 'registry.example/team/app:2' }, session)),
+    );
+    assert.ok(!(await signer.isMine({ kind: 'simple', message: Buffer.from('x') }, claim, session)));
     assert.deepEqual(signer.makes, produce);
     assert.match(signer.describe(), /^sigstore key sha256:[0-9a-f]{64} \(ECDSA P-256\)$/);
   });
@@ -140,8 +142,8 @@ describe('signatures with a key and a log', () => {
       assert.ok(Math.abs((by.time?.getTime() ?? 0) - Date.now()) < 60_000);
       assert.match(by.log ?? '', /^Rekor log/);
     }
-    assert.ok(await logging.isMine(attachmentOf(signatures), claim));
-    assert.ok(await logging.isMine(bundleOf(signatures), claim));
+    assert.ok(await logging.isMine(attachmentOf(signatures), claim, session));
+    assert.ok(await logging.isMine(bundleOf(signatures), claim, session));
 
     const unlogged = await signer.sign(session, claim);
     await rejects(verifier.verifyAttachment(attachmentOf(unlogged), trust), /missing dev.sigstore.cosign\/bundle/);

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { HashAlgorithm } from '@sigstore/protobuf-specs';
+import { createConnections } from '../../../src/distribution/connections.ts';
 import { createSession, type Session } from '../../../src/foundation/session.ts';
 import type { SigstoreTrust } from '../../../src/signing/policy/attachment-verifier.ts';
 import { createKeylessSigner, type KeylessSignerOptions } from '../../../src/signing/sigstore/keyless-signer.ts';
 import { logAnnotationOf, testify } from '../../../src/signing/sigstore/services.ts';
 import { createSigstoreVerifier } from '../../../src/signing/sigstore/verifier.ts';
+import { forwardProxy } from '../../support/forward-proxy.ts';
 import { pemOf, sigstoreAuthority } from '../../support/sigstore-authority.ts';
 import { identityToken, type SigstoreServices, sigstoreServices, testIssuer } from '../../support/sigstore-services.ts';
 import { annotated, attachmentOf, bundleOf, claim, creator, edited, rejects, session } from './samples.ts';
@@ -85,6 +87,49 @@ describe('keyless signatures', () => {
     await Promise.all([1, 2, 3].map(() => signer.sign(session, claim)));
     assert.equal(services.asked.filter((path) => path === '/api/v2/signingCert').length, 1);
     assert.equal(tokens, 1);
+  });
+
+  it('are known again by a later run: by identity, issuer and authority, under the same name, with a log', async (t) => {
+    const services = await sigstoreServices(t);
+    const signatures = await createKeylessSigner(optionsFor(services)).sign(session, claim);
+    const later = createKeylessSigner(optionsFor(services));
+    for (const signature of signatures) assert.ok(await later.isMine(signature, claim, session));
+    const elsewhere = await sigstoreServices(t);
+    const others: Array<[KeylessSignerOptions, string]> = [
+      [optionsFor(services, { token: async () => identityToken({ email: 'bob@example.com' }) }), 'another identity'],
+      [optionsFor(elsewhere), 'another authority'],
+    ];
+    for (const [options, what] of others) {
+      const signer = createKeylessSigner(options);
+      for (const signature of signatures) assert.ok(!(await signer.isMine(signature, claim, session)), what);
+    }
+    const [attachment, bundle] = [attachmentOf(signatures), bundleOf(signatures)];
+    assert.ok(!(await later.isMine(attachment, { ...claim, identity: 'registry.example/team/app:2' }, session)));
+    const otherDigest = { ...claim, digest: `sha256:${'00'.repeat(32)}` } as const;
+    for (const one of [attachment, bundle]) assert.ok(!(await later.isMine(one, otherDigest, session)));
+    const { 'dev.sigstore.cosign/bundle': _, ...unlogged } = attachment.annotations;
+    assert.ok(!(await later.isMine({ ...attachment, annotations: unlogged }, claim, session)));
+    assert.ok(!(await later.isMine({ ...attachment, payload: Buffer.from('{}') }, claim, session)));
+  });
+
+  it('need nobody to say who we are where there is nothing of anybody with a certificate', async (t) => {
+    const services = await sigstoreServices(t);
+    const never = async (): Promise<string> => assert.fail('asked for a token');
+    const signer = createKeylessSigner(optionsFor(services, { token: never }));
+    assert.ok(!(await signer.isMine({ kind: 'simple', message: Buffer.from('x') }, claim, session)));
+    assert.ok(!(await signer.isMine({ kind: 'bundle', bundle: Buffer.from('{}') }, claim, session)));
+  });
+
+  it('reach the authority through the proxy of the environment', async (t) => {
+    const services = await sigstoreServices(t);
+    const proxy = await forwardProxy(t, { 'fulcio.test': Number(new URL(services.url).port) });
+    const connections = createConnections({ env: proxy.env, retry: { maxRetries: 0 } });
+    t.after(() => connections.close());
+    const options = optionsFor(services, { fulcioUrl: 'http://fulcio.test', connections });
+    const signatures = await createKeylessSigner(options).sign(session, claim);
+    await verifier.verifyBundle(bundleOf(signatures), claim.digest, alice(services));
+    const seen = [...proxy.tunnels, ...proxy.plain.map(({ url }) => url)].join(' ');
+    assert.match(seen, /fulcio\.test/);
   });
 
   it('ask for a new certificate when the first one nears its end', async (t) => {

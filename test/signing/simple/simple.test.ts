@@ -50,8 +50,8 @@ describe('signing in process', { skip }, () => {
       assert.equal(verified.fingerprint, fingerprint);
       assert.equal(verified.user, 'Alice <alice@example.com>');
       assert.deepEqual([verified.claim.digest, verified.claim.identity], [claim.digest, claim.identity]);
-      assert.equal(await signer.isMine(signature, claim), true);
-      assert.equal(await signer.isMine(signature, { ...claim, identity: 'example.com/a/b:d' }), false);
+      assert.equal(await signer.isMine(signature, claim, session), true);
+      assert.equal(await signer.isMine(signature, { ...claim, identity: 'example.com/a/b:d' }, session), false);
     });
   }
 
@@ -116,8 +116,8 @@ describe('signing through gpg', { skip }, () => {
     const signature = simple(await signer.sign(session, claim));
     const keys = await readKeyring(await gpg.exportPublic(fingerprint, { armor: true }), 'pub');
     assert.equal((await verifySimple(signature, keys, now())).fingerprint, fingerprint);
-    assert.equal(await signer.isMine(signature, claim), true);
-    assert.equal(await signer.isMine(signature, { ...claim, digest: `sha256:${'00'.repeat(32)}` }), false);
+    assert.equal(await signer.isMine(signature, claim, session), true);
+    assert.equal(await signer.isMine(signature, { ...claim, digest: `sha256:${'00'.repeat(32)}` }, session), false);
   });
 
   it('hands the passphrase over beside the arguments', async (t) => {
