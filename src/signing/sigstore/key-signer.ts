@@ -1,6 +1,5 @@
 /** Signs with a key of the sigstore family, as cosign and containers/image do. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { UnsupportedError } from '../../foundation/errors.ts';
 import { parseClaim } from '../claim.ts';
 import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
@@ -22,7 +21,6 @@ export function createSigstoreKeySigner(options: SigstoreKeySignerOptions): Imag
   const { key, produce, rekorUrl } = options;
   const publicKey = createPublicKey(key);
   const kind = describeKey(key);
-  if (kind === 'Ed25519' && produce.includes('bundle')) throw noBundle();
   const pem = encodePublicKey(publicKey);
   const bytes = new TextEncoder().encode(pem);
   const signer: ByteSigner = {
@@ -62,11 +60,4 @@ async function says(existing: ImageSignature, claim: SigningClaim, key: Uint8Arr
     return !logged || Buffer.from(existing.bundle).includes('"tlogEntries"');
   }
   return false;
-}
-
-function noBundle(): UnsupportedError {
-  return new UnsupportedError('cannot make a bundle with an Ed25519 key: cosign wants Ed25519ph for it', {
-    code: 'UNSUPPORTED_KEY',
-    hint: 'Take a key of ECDSA P-256, or store the signature as an attachment.',
-  });
 }
