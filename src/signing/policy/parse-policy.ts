@@ -7,7 +7,7 @@
 import { asError, UsageError } from '../../foundation/errors.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import type { JsonObject } from '../../oci/json-value.ts';
-import { parseReference, parseRepositoryName } from '../../oci/reference.ts';
+import { parseReference } from '../../oci/reference.ts';
 import type { IdentityRule, Policy, Requirement, SigstoreKeys } from './policy.ts';
 import { choose, exactFields, problem, requiredText, sourceOf, sourcesOf, textOf } from './policy-fields.ts';
 import { checkScope } from './scopes.ts';
@@ -16,7 +16,7 @@ import { checkScope } from './scopes.ts';
 export function parsePolicy(bytes: Uint8Array, path: string): Policy {
   try {
     const document = exactFields(parseJson(bytes, path), ['default', 'transports'], 'the policy');
-    const transports = document['transports'] ?? {};
+    const { transports = {} } = document;
     if (!isJsonObject(transports)) throw problem('transports is no object');
     return {
       default: requirements(document['default'], 'default'),
@@ -177,7 +177,8 @@ function identity(value: JsonValue | undefined, what: string): IdentityRule {
     case 'exactRepository': {
       exactFields(value, ['type', 'dockerRepository'], what);
       const repository = requiredText(value, 'dockerRepository', what);
-      parseRepositoryName(repository);
+      // a tag in it is passed over, as by the peers
+      parseReference(repository);
       return { type, repository };
     }
     case 'remapIdentity': {
