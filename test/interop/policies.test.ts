@@ -6,14 +6,18 @@ import { describe, it } from 'node:test';
 import { enforcePolicy } from '../../src/operations/enforce-policy.ts';
 import { loadRegistriesD } from '../../src/registry-config/registries-d.ts';
 import { parsePolicy } from '../../src/signing/policy/parse-policy.ts';
+import { createKeylessSigner } from '../../src/signing/sigstore/keyless-signer.ts';
 import { createSigstoreVerifier } from '../../src/signing/sigstore/verifier.ts';
 import { createGpgKeySigner } from '../../src/signing/simple/key-signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
-import { creator, seedApp, session, sign, signingEnv, sigstoreKey } from '../signing/support.ts';
+import { creator, seedApp, session, sign, signingEnv, sigstoreKey, verify } from '../signing/support.ts';
 import { withGpg } from '../support/gpg.ts';
 import { isolatedPeers, skipWithout } from '../support/peers.ts';
 import { leasePort } from '../support/ports.ts';
 import { realRegistry } from '../support/registry.ts';
+import { pemOf } from '../support/sigstore-authority.ts';
+import { identityToken, sigstoreServices, testIssuer } from '../support/sigstore-services.ts';
+import { prepare } from './signed-list.ts';
 
 const accept = { type: 'insecureAcceptAnything' };
 const reject = { type: 'reject' };
@@ -216,5 +220,59 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
     };
     await Promise.all([work(), work(), work()]);
     assert.deepEqual(differing, []);
+  });
+});
+
+describe('policies about certificates', { skip: skipWithout('skopeo') }, () => {
+  it('mean to sheaf what they mean to skopeo', async (t) => {
+    const prepared = await prepare(t);
+    const services = await sigstoreServices(t);
+    const { file, name } = prepared;
+    const { url, authority } = services;
+    const token = async (): Promise<string> => identityToken();
+    await prepared.sign(
+      createKeylessSigner({ produce: ['attachment'], creator, fulcioUrl: url, rekorUrl: url, token }),
+    );
+    await writeFile(file('ca.pem'), pemOf(authority.root));
+    await writeFile(file('chain.pem'), pemOf(authority.intermediate, authority.root));
+    await writeFile(file('between.pem'), pemOf(authority.intermediate));
+    await writeFile(file('rekor.pub'), services.rekorKey);
+    await writeFile(file('other.pub'), sigstoreKey().pem);
+    const elsewhere = await sigstoreServices(t);
+    await writeFile(file('other-ca.pem'), pemOf(elsewhere.authority.root));
+    const who = { caPath: file('ca.pem'), oidcIssuer: testIssuer, subjectEmail: 'alice@example.com' };
+    const rekor = { rekorPublicKeyPath: file('rekor.pub') };
+    const data = Buffer.from(pemOf(authority.root)).toString('base64');
+    const { caPath: _, ...withoutCa } = who;
+    const roots = { caRootsPath: file('ca.pem') };
+    const requirements: ReadonlyArray<Record<string, unknown>> = [
+      { fulcio: who, ...rekor },
+      { fulcio: { ...withoutCa, caData: data }, ...rekor },
+      { fulcio: { ...who, caPath: file('chain.pem') }, ...rekor },
+      { fulcio: { ...who, caPath: file('other-ca.pem') }, ...rekor },
+      { fulcio: { ...who, oidcIssuer: `${testIssuer}/` }, ...rekor },
+      { fulcio: { ...who, subjectEmail: 'Alice@example.com' }, ...rekor },
+      { fulcio: who, rekorPublicKeyPath: file('other.pub') },
+      { fulcio: who, rekorPublicKeyPaths: [file('other.pub'), file('rekor.pub')] },
+      { fulcio: who, rekorPublicKeyDatas: [Buffer.from(services.rekorKey).toString('base64')] },
+      { pki: { ...roots, subjectEmail: 'alice@example.com' } },
+      { pki: { ...roots, subjectEmail: 'bob@example.com' } },
+      { pki: { ...roots, caIntermediatesPath: file('between.pem'), subjectEmail: 'alice@example.com' } },
+      { pki: { ...roots, subjectHostname: 'alice.example.com' } },
+      { pki: { ...roots, subjectEmail: 'alice@example.com', subjectHostname: 'alice.example.com' } },
+      { pki: { caRootsPath: file('other-ca.pem'), subjectEmail: 'alice@example.com' } },
+      { keyPath: file('other.pub') },
+      { keyPath: file('rekor.pub'), ...rekor },
+    ];
+    const env = await signingEnv(t);
+    const [host = ''] = name.split('/');
+    for (const requirement of requirements) {
+      const theirs = (await prepared.skopeo(requirement)).code === 0;
+      const transports = { docker: { [host]: [{ type: 'sigstoreSigned', ...requirement }] } };
+      const text = JSON.stringify({ default: [{ type: 'reject' }], transports });
+      const policy = parsePolicy(Buffer.from(text), 'policy.json');
+      const ours = await verify(env, `docker://${name}`, { kind: 'policy', policy });
+      assert.equal(ours.verified, theirs, JSON.stringify(requirement));
+    }
   });
 });
