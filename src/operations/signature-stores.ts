@@ -1,5 +1,5 @@
 /** Where the signatures of an image are, by its location. */
-import { UnsupportedError } from '../foundation/errors.ts';
+import { CancelledError, SheafError, UnsupportedError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -10,7 +10,7 @@ import { createLookasideStore } from '../signing/lookaside/lookaside-store.ts';
 import { createBundleStore } from '../signing/referrers/bundle-store.ts';
 import type { ImageSignature } from '../signing/signature.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
-import { pushEndpoint } from '../transports/docker/endpoints.ts';
+import { type Endpoint, pullEndpoints, pushEndpoint } from '../transports/docker/endpoints.ts';
 import { parseLayoutPlace } from '../transports/oci/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
@@ -36,7 +36,8 @@ export function keptAt({ transport }: ImageLocation): ReadonlySet<ImageSignature
 }
 
 /**
- * `root`: the digest of what `location` names. Signatures are kept in the registry that the name says, mirrors have none.
+ * `root`: the digest of what `location` names. Signatures are written to the registry that the name says, and read from where the
+ * image is read: from the first mirror that has it, as with the peers.
  *
  * @throws UnsupportedError NO_SIGNATURES where images cannot have any; what reading the configuration throws
  */
@@ -57,16 +58,18 @@ export async function signatureStores(
       hint: 'Images in registries (docker://), in layouts (oci:) and in folders (dir:) have signatures; copy it there.',
     });
   }
-  const { reference, access } = await pushEndpoint(location.reference, env);
+  const { reference, access } = options.reading
+    ? await readEndpoint(env, location.reference, root)
+    : await pushEndpoint(location.reference, env);
   const use = options.reading ? 'pull' : 'push';
   const repository = env.registries.client(reference.registry, access).repository(reference.repository, use);
   const wanted = (name: SignatureStoreName): boolean => only?.has(name) ?? true;
   const stores: SignatureStore[] = [];
   const { attachments = 'always' } = options;
   const configured = wanted('lookaside') || attachments === 'unless-refused' || attachments === 'if-asked';
-  const places = configured ? (await options.registriesD()).places(location.reference) : undefined;
+  const places = configured ? (await options.registriesD()).places(reference) : undefined;
   if (wanted('lookaside') && places !== undefined) {
-    stores.push(createLookasideStore(repository, location.reference.repository, places));
+    stores.push(createLookasideStore(repository, reference.repository, places));
   }
   const absence = createAbsence(repository);
   if (wanted('attachment') && isUsed(attachments, places?.attachments))
@@ -93,6 +96,21 @@ function folderOfLayout(location: ImageLocation): string | undefined {
   return location.transport === 'oci'
     ? parseLayoutPlace('oci', location.format().slice('oci:'.length)).path
     : undefined;
+}
+
+/** Where there are mirrors, the first that has the image; else the registry itself, which says what is wrong if something is. */
+async function readEndpoint(env: Env, named: Reference, root: Digest): Promise<Endpoint> {
+  const endpoints = await pullEndpoints(named, env);
+  for (const endpoint of endpoints.slice(0, -1)) {
+    const { reference, access } = endpoint;
+    const repository = env.registries.client(reference.registry, access).repository(reference.repository);
+    try {
+      if ((await repository.headManifest(root)) !== undefined) return endpoint;
+    } catch (thrown) {
+      if (thrown instanceof CancelledError || !(thrown instanceof SheafError)) throw thrown;
+    }
+  }
+  return endpoints.at(-1) ?? { reference: named, access: {} };
 }
 
 /** As in a registry, but for GPG signatures, which no tool looks for beside a layout. */

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { loadRegistriesD } from '../../src/registry-config/registries-d.ts';
+import { createGpgKeySigner } from '../../src/signing/simple/key-signer.ts';
 import { run, sheaf } from '../cli/support/program.ts';
-import { seedApp } from '../signing/support.ts';
+import { creator, seedApp, session, sign, signingEnv, sigstoreKey } from '../signing/support.ts';
 import { withGpg } from '../support/gpg.ts';
 import { isolatedPeers, skipWithout } from '../support/peers.ts';
 import { leasePort } from '../support/ports.ts';
@@ -82,6 +84,66 @@ describe('signatures in a layout', { skip: skipWithout('cosign', 'oras') }, () =
     for (const form of ['--new-bundle-format=true', '--new-bundle-format=false']) {
       const cosign = ['verify', '--key', file('k.pub'), ...offline, form, `${host}/new/app:1`];
       succeeds(await arranged.cosign(...cosign));
+    }
+  });
+});
+
+describe('signatures of an image that a mirror has', {
+  skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf'),
+}, () => {
+  it('are read there, under the name that was asked for, as by skopeo', async (t) => {
+    const registry = await realRegistry(t, { port: await leasePort(t) });
+    const [gpg, peers, app] = [await withGpg(t), await isolatedPeers(t), await seedApp(registry)];
+    const file = (name: string): string => join(peers.folder, name);
+    await mkdir(file('registries.d'));
+    const places = `docker:\n  ${registry.host}:\n    lookaside: file://${file('lookaside')}\n    use-sigstore-attachments: true\n`;
+    await writeFile(file('registries.d/a.yaml'), places);
+    const conf = `[[registry]]\nlocation = "example.invalid/first"\n[[registry.mirror]]\nlocation = "${registry.host}/ns"\ninsecure = true\n`;
+    await writeFile(file('registries.conf'), conf);
+    const fingerprint = await gpg.makeKey('Alice <alice@example.com>');
+    await writeFile(file('alice.gpg'), await gpg.exportPublic(fingerprint));
+    await writeFile(file('alice.key'), await gpg.exportSecret(fingerprint));
+    const key = sigstoreKey();
+    await writeFile(file('k.pub'), key.pem);
+    const env = await signingEnv(t);
+    const registriesD = () => loadRegistriesD({ env: {}, homeDir: peers.folder, directory: file('registries.d') });
+    const name = 'example.invalid/first/app:v1';
+    const identity = { identity: name, stores: ['attachment', 'lookaside'] } as const;
+    const signer = await createGpgKeySigner({ key: await gpg.exportSecret(fingerprint), what: 'k', creator }, session);
+    await sign({ ...env, registriesD }, app.name, [signer, key.signer('attachment')], identity);
+    const policyOf = async (requirement: object): Promise<string> => {
+      const transports = { docker: { 'example.invalid': [requirement] } };
+      await writeFile(file('policy.json'), JSON.stringify({ default: [{ type: 'reject' }], transports }));
+      return file('policy.json');
+    };
+    const requirements: Array<[object, boolean]> = [
+      [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: file('alice.gpg') }, true],
+      [{ type: 'sigstoreSigned', keyPath: file('k.pub') }, true],
+      [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: file('k.pub') }, false],
+    ];
+    const withMirror = { CONTAINERS_REGISTRIES_CONF: file('registries.conf') };
+    for (const [requirement, taken] of requirements) {
+      const policy = await policyOf(requirement);
+      const global = ['--registries-conf', file('registries.conf'), '--registries.d', file('registries.d')];
+      const copy = ['copy', '--all', `docker://${name}`, `dir:${file('theirs')}`];
+      const theirs = await peers.run('skopeo', [...global, '--policy', policy, ...copy]);
+      assert.equal(theirs.code === 0, taken, theirs.stderr);
+      const ours = await run(
+        sheaf,
+        [
+          'image',
+          'copy',
+          '--all',
+          '--policy',
+          policy,
+          '--registries-d',
+          file('registries.d'),
+          `docker://${name}`,
+          `dir:${file('ours')}`,
+        ],
+        { env: { HOME: peers.folder, SHEAF_HOME: file('store'), ...withMirror } },
+      );
+      assert.equal(ours.code === 0, taken, ours.stderr);
     }
   });
 });
