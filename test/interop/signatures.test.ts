@@ -7,6 +7,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { loadRegistriesD } from '../../src/registry-config/registries-d.ts';
+import { parsePolicy } from '../../src/signing/policy/parse-policy.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { createGpgSigner } from '../../src/signing/simple/gpg-signer.ts';
 import { createGpgKeySigner } from '../../src/signing/simple/key-signer.ts';
@@ -126,6 +127,53 @@ describe('what sheaf signs with GPG', { skip }, () => {
     const accepted = await pull(await policy('alice.json', signedBy('alice.gpg')));
     assert.doesNotMatch(accepted.stderr, /rejected/);
     assert.match(accepted.stderr, /Copying blob/);
+  });
+});
+
+describe('what sheaf signs with a sigstore key', { skip: skip || skipWithout('podman') }, () => {
+  it('is accepted by podman as an attachment, and refused for another key and where only a bundle is there', async (t) => {
+    const { env, app, policy, peers, folder } = await arranged(t);
+    const key = sigstoreKey();
+    await writeFile(join(folder, 'key.pub'), key.pem);
+    await writeFile(join(folder, 'other.pub'), sigstoreKey().pem);
+    const pull = async (file: string): Promise<RunResult> => {
+      const requirement = { type: 'sigstoreSigned', keyPath: join(folder, file) };
+      const name = await policy('sigstore.json', requirement);
+      return peers.run('podman', ['pull', '--tls-verify=false', '--signature-policy', name, app.name]);
+    };
+    assert.match((await pull('key.pub')).stderr, /no signature exists/);
+    await sign(env, app.name, [key.signer('bundle')], { stores: ['bundle'] });
+    assert.match((await pull('key.pub')).stderr, /no signature exists/);
+    await sign(env, app.name, [key.signer('attachment')], { stores: ['attachment'] });
+    assert.match((await pull('other.pub')).stderr, /Source image rejected/);
+    const accepted = await pull('key.pub');
+    assert.doesNotMatch(accepted.stderr, /rejected/);
+    assert.match(accepted.stderr, /Copying blob/);
+  });
+});
+
+describe('what cosign signs as attachments', { skip: skip || skipWithout('cosign') }, () => {
+  it('names the repository alone: by default no policy takes it, with matchRepository both do', async (t) => {
+    const { env, app, policy, copy, peers, folder, registry } = await arranged(t);
+    const withPassword = { env: { COSIGN_PASSWORD: '' } };
+    await peers.ok('cosign', ['generate-key-pair', '--output-key-prefix', 'c'], withPassword);
+    const offline = ['--tlog-upload=false', '--use-signing-config=false', '--new-bundle-format=false', '-y'];
+    const signing = ['sign', '--key', 'c.key', '--recursive', '--allow-insecure-registry', ...offline];
+    await peers.ok('cosign', [...signing, `${registry.host}/ns/app:v1`], withPassword);
+    const repository = { type: 'matchRepository' };
+    for (const [signedIdentity, taken] of [
+      [undefined, false],
+      [repository, true],
+      [{ type: 'exactRepository', dockerRepository: `${registry.host}/ns/app` }, true],
+      [{ type: 'exactRepository', dockerRepository: `${registry.host}/ns/other` }, false],
+    ] as const) {
+      const requirement = { type: 'sigstoreSigned', keyPath: join(folder, 'c.pub'), signedIdentity };
+      const file = await policy('cosign.json', requirement);
+      assert.equal((await copy(file, '--all')).code === 0, taken);
+      const text = await readFile(join(folder, file));
+      const trust = { kind: 'policy', policy: parsePolicy(text, file) } as const;
+      assert.equal((await verify(env, app.name, trust)).verified, taken);
+    }
   });
 });
 
