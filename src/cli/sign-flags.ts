@@ -36,6 +36,16 @@ export const signatureSearchFlags = {
   'registries-d': registriesDFlag,
 };
 
+/** Of commands that copy images. */
+export const removeSignaturesFlag = {
+  'remove-signatures': Flags.boolean({
+    summary: 'Leave the signatures of what is copied behind.',
+    description:
+      'Without it they go along: those in lookasides and dir: folders, and attachments where registries.d says that they are used. A copy that would break them, or a destination that keeps none, is refused.',
+    helpGroup: 'SIGNATURES',
+  }),
+};
+
 /** Who signs. */
 export const signFlags = {
   'sign-by': Flags.string({

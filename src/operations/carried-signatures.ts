@@ -4,7 +4,7 @@
  *
  * Source: containers/image copy/ (what it carries, and what it refuses).
  */
-import type { CopyPlan } from '../copy/plan.ts';
+import { type CopyPlan, plannedDigest } from '../copy/plan.ts';
 import { ConflictError, IntegrityError, UnsupportedError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -49,7 +49,9 @@ export async function readCarried(env: Env, source: SignedSource): Promise<Carri
  * SIGNATURES_NOT_SUPPORTED where the destination keeps no such signatures.
  */
 export function checkCarried(plan: CopyPlan, to: ImageLocation, carried: CarriedSignatures): void {
-  const broken = plan.changed.find((digest) => carried.has(digest));
+  // what an earlier run has made of it is known by its root alone
+  const remembered = plan.changed.length === 0 && plannedDigest(plan) !== plan.original.digest;
+  const broken = [...carried.keys()].find((digest) => remembered || plan.changed.includes(digest));
   if (broken !== undefined) {
     throw new ConflictError(`${plan.source} is signed, and the digest ${broken} that was signed would change`, {
       code: 'SIGNATURES_WOULD_BREAK',

@@ -51,7 +51,7 @@ async function planExecuteAndSign(
   { dryRun, signing, carry }: ExecuteRequest,
 ): Promise<PlannedCopy> {
   const { source, destination, location, store, pairs } = copy;
-  const planned = planCopy(signing === undefined && carry === undefined ? copy : { ...copy, needsRoot: true });
+  const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
   // a key that cannot be used is told at once, whatever else there is to say
   const [plan, carried = new Map()] = await Promise.all([planned, carry?.read(), signing?.chosen]);
   const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };

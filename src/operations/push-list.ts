@@ -1,17 +1,18 @@
 /** Pushes a list with everything it references: plan, execute, and only then the digest file and `--rm`. */
 
 import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
-import type { InstanceSelection } from '../copy/select-instances.ts';
+import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
 import { ConflictError } from '../foundation/errors.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { formatPlatform, type PlatformSpec, samePlatform } from '../oci/platform.ts';
+import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import { listLocation } from '../transports/store/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
-import { type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
+import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
 export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
@@ -24,6 +25,8 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   readonly signing?: SigningRequest;
   /** A file of what layers became: see {@link DigestPairs}. */
   readonly digestPairs?: string;
+  /** Takes the signatures of the instances along, from where these are; see {@link CopyImageRequest.signatures}. */
+  readonly signatures?: { registriesD(): Promise<RegistriesD> };
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
@@ -48,11 +51,41 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     store: env.store(),
     ...changesOf(request),
   };
+  const carry = request.signatures && carryFrom(env, record, select, request.signatures);
   return await planAndExecute(env, copy, {
     dryRun: request.dryRun,
     ...(signing === undefined ? {} : { signing }),
+    ...(carry === undefined ? {} : { carry }),
     ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
   });
+}
+
+/** The list itself has none: what is signed of it is signed when it is pushed. */
+function carryFrom(
+  env: Env,
+  { index, locations }: ListRecord,
+  select: InstanceSelection,
+  { registriesD }: { registriesD(): Promise<RegistriesD> },
+): CarryRequest | undefined {
+  const placed = selectInstances(index, select, env.host).flatMap((entry) => {
+    const [place = ''] = locations[entry.digest] ?? [];
+    return /^(?:docker|dir):/.test(place) ? [{ entry, location: env.locate(place) }] : [];
+  });
+  if (placed.length === 0) return undefined;
+  return {
+    registriesD,
+    async read() {
+      const { readCarried } = await import('./carried-signatures.ts');
+      const { digestOfFolder } = await import('./signature-stores.ts');
+      const found = await Promise.all(
+        placed.map(async ({ entry, location }) => {
+          const root = (await digestOfFolder(env, location)) ?? entry.digest;
+          return readCarried(env, { location, root, manifests: [entry], registriesD, attachments: 'if-asked' });
+        }),
+      );
+      return new Map(found.flatMap((one) => [...one]));
+    },
+  };
 }
 
 /** Instances come from where they are now: the policy of this machine has its word there too. */

@@ -13,6 +13,7 @@ import type { SignatureStore, SignatureStoreName } from '../signing/signature-st
 import { type Endpoint, pullEndpoints, pushEndpoint } from '../transports/docker/endpoints.ts';
 import { parseLayoutPlace } from '../transports/oci/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
+import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 
 export interface StoreOptions {
@@ -132,6 +133,14 @@ async function layoutStores(
     ...((only?.has('attachment') ?? true) ? [createAttachmentStore(repository)] : []),
     ...((only?.has('bundle') ?? true) ? [createBundleStore(repository, env.session)] : []),
   ];
+}
+
+/** The digest of what the folder of a `dir:` image is, whichever of its manifests `location` names; `undefined` elsewhere. */
+export async function digestOfFolder(env: Env, location: ImageLocation): Promise<Digest | undefined> {
+  const folder = folderOfDir(location);
+  if (folder === undefined) return undefined;
+  await using source = await openVerifiedSource(env.locate(`dir:${folder}`), env);
+  return (await source.getManifest()).digest;
 }
 
 /** The name that signatures of an image have, in full form: by its tag, or by its digest where it has none. */

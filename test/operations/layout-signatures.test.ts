@@ -7,6 +7,8 @@ import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/i
 import type { CopyChanges } from '../../src/copy/copy-request.ts';
 import { ConflictError, UnsupportedError } from '../../src/foundation/errors.ts';
 import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
+import { createList } from '../../src/operations/create-list.ts';
+import { pushList } from '../../src/operations/push-list.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import {
@@ -165,6 +167,39 @@ describe('signatures of the source of a copy', () => {
         [],
       );
       assert.equal((await copy(env, name, to, { ...options, along: false })).carried, undefined);
+    }
+  });
+
+  it('go along with the instances of a list that is pushed, from where these are', async (t) => {
+    const { env, name, gpg, key } = await signed(t);
+    const { registriesD } = env;
+    const to = `docker://${(await withRegistry(t)).host}/team/list:1`;
+    const taking = 'all' as const;
+    const list = await createList(env, {
+      name: 'list',
+      images: [locate(name)],
+      taking,
+      annotations: {},
+      ifExists: 'fail',
+    });
+    const request = {
+      list: list.id,
+      destination: locate(to),
+      select: 'all',
+      unselected: 'keep',
+      tags: [],
+      require: [],
+      dryRun: false,
+    } as const;
+    const compression = { format: 'zstd' } as const;
+    await assert.rejects(pushList(env, { ...request, compression, signatures: { registriesD } }), {
+      code: 'SIGNATURES_WOULD_BREAK',
+    });
+    assert.equal((await pushList(env, { ...request, signatures: { registriesD } })).carried, 4);
+    const identity = name.slice('docker://'.length);
+    for (const trusted of [{ gpg: [gpg] }, { sigstore: [key] }]) {
+      const seen = await verify(env, to, { ...trusted, identity, require: 'instances' });
+      assert.deepEqual(verdicts(seen), ['unsigned', 'verified', 'verified']);
     }
   });
 

@@ -7,7 +7,7 @@ import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } f
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
-import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
+import { policyFlag, removeSignaturesFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 
 /** Flags of skopeo for what sheaf does not do. */
 const waiting = {
@@ -87,12 +87,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...dryRunFlag,
     ...signFlags,
     ...signatureStoreFlags,
-    'remove-signatures': Flags.boolean({
-      summary: 'Leave the signatures of the source behind.',
-      description:
-        'Without it they go along: those in lookasides and dir: folders, and attachments where registries.d says that they are used. A copy that would break them, or a destination that keeps none, is refused.',
-      helpGroup: 'SIGNATURES',
-    }),
+    ...removeSignaturesFlag,
     ...policyFlag,
     ...hide(waiting),
     ...hide(granted),

@@ -12,13 +12,12 @@ import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
-import { policyFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
+import { policyFlag, removeSignaturesFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { ListRecord } from '../../store/list-store.ts';
 
 /** What the peers can be told and sheaf does in any case, or cannot do. */
 const hidden = {
-  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (never done).', hidden: true }),
   'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', hidden: true }),
 };
 
@@ -56,6 +55,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     ...dryRunFlag,
     ...signFlags,
     ...signatureStoreFlags,
+    ...removeSignaturesFlag,
     ...policyFlag,
     ...hidden,
     ...progressFlags,
@@ -81,7 +81,8 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
-    const { plan, result, signed } = await pushList(env, {
+    const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
+    const { plan, result, signed, carried } = await pushList(env, {
       list: record.id,
       destination: parseDestination(this.args.destination ?? ownName(record, this.args.list)),
       select: platforms === undefined ? (flags.all === false ? 'none' : 'all') : { platforms },
@@ -94,11 +95,14 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),
       ...signing,
       ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
+      ...(flags['remove-signatures']
+        ? {}
+        : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
     });
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
-      for (const line of renderPlan(plan, signed)) this.output.print(line);
-      return planDocument(plan, signed);
+      for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
+      return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
@@ -108,7 +112,9 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(root.digest);
-    return { digest: root.digest, mediaType: root.mediaType, destination: plan.destination, ...counts, ...signed };
+    const along = carried === undefined ? {} : { signaturesCarried: carried };
+    const { destination } = plan;
+    return { digest: root.digest, mediaType: root.mediaType, destination, ...counts, ...signed, ...along };
   }
 }
 
