@@ -165,6 +165,27 @@ test('referrers of a registry without the API: the tag that stands in for it', a
   );
 });
 
+test('a registry without the API is asked for it once, and one that does not know the manifest each time', async (t) => {
+  for (const [type, body, times] of [
+    ['text/plain', '404 page not found', 1],
+    ['application/json', '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"unknown"}]}', 3],
+  ] as const) {
+    let asked = 0;
+    const server = await fakeServer(t, (request, response) => {
+      if (request.url?.includes('/referrers/')) asked += 1;
+      response.writeHead(404, { 'content-type': type }).end(body);
+    });
+    const { pool } = testPool(t);
+    const repository = pool.client(server.host).repository('a');
+    const digests = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text)));
+    const found = await Promise.all(digests.map((digest) => repository.referrers(digest)));
+    assert.deepEqual(found.flat(), []);
+    assert.equal(asked, times);
+    // where nothing can have a tag, the one that stands in is not asked for either
+    assert.deepEqual(await repository.referrers(digestOf(Buffer.from('d')), { hasTags: async () => false }), []);
+  }
+});
+
 test('a registry that answers the referrers API with something else has none', async (t) => {
   const server = await fakeServer(t, (request, response) => {
     if (request.url?.includes('/referrers/')) response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');

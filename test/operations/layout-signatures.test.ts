@@ -91,6 +91,16 @@ describe('signatures in a layout', () => {
     }
   });
 
+  it('leave the one image of a layout to be found without a name', async (t) => {
+    const env = await signingEnv(t);
+    const folder = join(env.folder, 'one');
+    await copy(env, `oci:${await layout(env)}:multi`, `oci:${folder}`);
+    const key = sigstoreKey();
+    const signing = { stores: ['attachment', 'bundle'], identity: 'a.example/b:1' } as const;
+    assert.equal((await sign(env, `oci:${folder}`, [key.signer('attachment', 'bundle')], signing)).added, 6);
+    assert.deepEqual(verdicts(await verify(env, `oci:${folder}`, { sigstore: [key] })), three);
+  });
+
   it('are not of GPG, which nobody would look for there', async (t) => {
     const env = await signingEnv(t);
     const name = `oci:${await layout(env)}:multi`;

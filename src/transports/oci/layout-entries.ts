@@ -3,6 +3,7 @@ import { NotFoundError, UsageError } from '../../foundation/errors.ts';
 import { descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
 import type { ImageIndex, IndexEntry } from '../../oci/image-index.ts';
 import { isIndexType, isManifestType } from '../../oci/media-types.ts';
+import { referrerOf } from '../../oci/referrer.ts';
 
 /** The annotation that names an entry of a layout. */
 export const refNameAnnotation = 'org.opencontainers.image.ref.name';
@@ -35,7 +36,8 @@ export function chooseEntry(index: ImageIndex, choice: EntryChoice, where: strin
     });
   }
   if (choice.name === undefined) {
-    const [only, second] = images;
+    const alone = images.filter((entry) => !isCompanion(entry));
+    const [only, second] = alone.length === 1 ? alone : images;
     if (only !== undefined && second === undefined) return only;
     if (only === undefined) throw new NotFoundError(`there is no image in ${text}`, { code: 'IMAGE_NOT_FOUND' });
     throw new UsageError(`there is more than one image in ${text}`, {
@@ -51,6 +53,13 @@ export function chooseEntry(index: ImageIndex, choice: EntryChoice, where: strin
     code: 'IMAGE_NOT_FOUND',
     hint: holds,
   });
+}
+
+/** What speaks of another entry is not meant by who names none. */
+function isCompanion(entry: IndexEntry): boolean {
+  const name = nameOf(entry);
+  if (name === undefined) return entry.artifactType !== undefined;
+  return /^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(name);
 }
 
 /** `index` with `root` under `name`: an older holder of the name loses it, but stays. */
@@ -86,5 +95,7 @@ function withoutName(entry: IndexEntry): IndexEntry {
 /** `index` with an entry for a manifest that refers to another one; without a name, for it is found through its subject. */
 export function withReferrer(index: ImageIndex, manifest: RawManifest): ImageIndex {
   if (index.manifests.some(({ digest }) => digest === manifest.digest)) return index;
-  return { ...index, manifests: [...index.manifests, descriptorOf(manifest)] };
+  const artifactType = referrerOf(manifest)?.entry.artifactType;
+  const entry = { ...descriptorOf(manifest), ...(artifactType === undefined ? {} : { artifactType }) };
+  return { ...index, manifests: [...index.manifests, entry] };
 }
