@@ -74,7 +74,7 @@ export async function signatureStores(
   }
   const absence = createAbsence(repository);
   if (wanted('attachment') && isUsed(attachments, places?.attachments))
-    stores.push(createAttachmentStore(repository, absence));
+    stores.push(createAttachmentStore(repository, env.session, absence));
   if (wanted('bundle')) stores.push(createBundleStore(repository, env.session, absence));
   return stores;
 }
@@ -130,7 +130,7 @@ async function layoutStores(
   const { layoutRepository } = await import('../transports/oci/layout-repository.ts');
   const repository = layoutRepository(folder, env);
   return [
-    ...((only?.has('attachment') ?? true) ? [createAttachmentStore(repository)] : []),
+    ...((only?.has('attachment') ?? true) ? [createAttachmentStore(repository, env.session)] : []),
     ...((only?.has('bundle') ?? true) ? [createBundleStore(repository, env.session)] : []),
   ];
 }

@@ -1,6 +1,7 @@
 /** Whether a repository is there at all: where it is not, nothing is in it, and nobody need ask for each manifest. */
 
 import { NotFoundError, SheafError } from '../foundation/errors.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { SignatureRepository } from './signature-repository.ts';
 
 export interface Absence {
@@ -8,22 +9,22 @@ export interface Absence {
    * Asked of the registry once. Only the answer that there is no such repository counts: a list of tags may leave out tags of
    * signatures, as some registries do, and one that cannot be had says nothing.
    */
-  isAbsent(): Promise<boolean>;
-  /** Tells that something was put there, of which the answer knew nothing. */
-  wrote(): void;
+  isAbsent(of: Digest): Promise<boolean>;
+  /** Tells that something was put there beside this manifest, of which the answer knew nothing. */
+  wrote(of: Digest): void;
 }
 
 export function createAbsence(repository: SignatureRepository): Absence {
   let answer: Promise<boolean> | undefined;
-  let written = false;
+  const written = new Set<Digest>();
   return {
-    async isAbsent() {
-      if (written) return false;
+    async isAbsent(of) {
+      if (written.has(of)) return false;
       answer ??= ask(repository);
       return answer;
     },
-    wrote() {
-      written = true;
+    wrote(of) {
+      written.add(of);
     },
   };
 }

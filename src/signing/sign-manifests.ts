@@ -6,6 +6,7 @@
  * signer is not signed again, so that a run that was stopped can be run again.
  */
 import { asError, BugError, UsageError } from '../foundation/errors.ts';
+import { createSemaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
@@ -36,6 +37,12 @@ export interface SignReport {
 }
 
 /**
+ * Manifests that are signed at once: enough to fill the line, few enough that what is read of a tag and written after is not
+ * kept waiting in between.
+ */
+const atOnce = 16;
+
+/**
  * When it returns, every manifest has a signature of every signer, in every store that keeps its kind. A manifest need not be
  * in the registry yet: its digest is all that is signed.
  *
@@ -47,17 +54,18 @@ export async function signManifests(session: Session, request: SignRequest): Pro
   const timestamp = Math.trunc(session.clock.now() / 1000);
   const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
   let failed = false;
-  const manifests = await all(
-    unique.map(async (manifest) => {
-      try {
-        const claim = { digest: manifest.digest, identity: request.identity, timestamp };
-        return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, () => failed)) };
-      } catch (thrown) {
-        failed = true;
-        throw thrown;
-      }
-    }),
-  );
+  const turns = createSemaphore(atOnce);
+  const sign = async (manifest: SignedManifest) => {
+    try {
+      const claim = { digest: manifest.digest, identity: request.identity, timestamp };
+      return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, () => failed)) };
+    } catch (thrown) {
+      failed = true;
+      throw thrown;
+    }
+  };
+  const manifests = await all(unique.map((manifest) => turns.run(() => sign(manifest))));
+  await all(request.stores.map(async (store) => store.confirm?.()));
   const sum = (key: 'added' | 'kept'): number => manifests.reduce((total, one) => total + one[key], 0);
   return { added: sum('added'), kept: sum('kept'), manifests };
 }

@@ -22,6 +22,11 @@ export interface SignatureStore {
    * keep (TOO_MANY_SIGNATURES, SIGNATURE_TOO_LARGE) or not what it says
    */
   open(manifest: SignedManifest): Promise<KeptSignatures>;
+  /**
+   * After everything was added: looks whether it is still there, for places that nobody can lock, and adds again what somebody
+   * who wrote at the same time has overwritten. Throws ConflictError where that does not end.
+   */
+  confirm?(): Promise<void>;
 }
 
 /** What one store has for one manifest. */

@@ -1,7 +1,8 @@
 /** Small blobs of a repository, whole in memory: payloads, bundles and configs of signatures. */
 import { Readable } from 'node:stream';
-import { IntegrityError } from '../foundation/errors.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import { IntegrityError, RegistryError } from '../foundation/errors.ts';
+import type { Session } from '../foundation/session.ts';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts';
 import type { SignatureRepository } from './signature-repository.ts';
 
@@ -58,6 +59,39 @@ export async function writeSmallBlob(repository: SignatureRepository, bytes: Uin
   }
   await writing;
   return digest;
+}
+
+/**
+ * Puts a manifest after its blobs. Where two programs upload one blob at once, CNCF distribution 2.8 may come to have it under
+ * neither: what it misses then is sent again.
+ */
+export async function putWithBlobs(
+  repository: SignatureRepository,
+  session: Session,
+  { reference, manifest, blobs }: { reference: string; manifest: RawManifest; blobs: readonly Uint8Array[] },
+): Promise<{ subject?: Digest }> {
+  for (let tried = 1; ; tried += 1) {
+    await Promise.all(blobs.map((blob) => writeSmallBlob(repository, blob)));
+    try {
+      return await repository.putManifest(reference, manifest);
+    } catch (thrown) {
+      if (tried === maxTries || !(thrown instanceof RegistryError) || !missesBlob(thrown)) throw thrown;
+      for (const blob of blobs) written.get(repository)?.delete(digestOf(blob));
+      await pause(session, tried);
+    }
+  }
+}
+
+function missesBlob({ code, errors }: RegistryError): boolean {
+  return [code, ...(errors ?? []).map((one) => one.code)].includes('MANIFEST_BLOB_UNKNOWN');
+}
+
+/** How often something is tried in which others come between. */
+export const maxTries = 6;
+
+/** Longer each time, and never the same for two who wait for each other. */
+export function pause(session: Session, tried: number): Promise<void> {
+  return session.clock.sleep(100 * 2 ** tried * (0.5 + Math.random()), session.signal);
 }
 
 function tooLarge(repository: SignatureRepository, digest: Digest, maxBytes: number): IntegrityError {

@@ -41,7 +41,10 @@ export async function prepare(t: TestContext, kind: Kind = 'ours') {
   const list = await seedIndex(registry, repository, images, { tag: '1.0' });
   const env = await testEnv(t);
   const client = env.registries.client(host).repository(repository, 'push');
-  const stores = { attachment: createAttachmentStore(client), bundle: createBundleStore(client, env.session) };
+  const stores = {
+    attachment: createAttachmentStore(client, env.session),
+    bundle: createBundleStore(client, env.session),
+  };
   const name = `${host}/${repository}:1.0`;
   const manifests = [list, ...images].map(({ mediaType, digest, bytes }) => ({
     mediaType,

@@ -9,7 +9,7 @@ import { copyImage } from '../../src/operations/copy-image.ts';
 import type { SignatureStoreName } from '../../src/signing/signature-store.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
-import { gpgKey, type SigningEnv, signingEnv, sigstoreKey, verdicts, verify } from '../signing/support.ts';
+import { gpgKey, type SigningEnv, sign, signingEnv, sigstoreKey, verdicts, verify } from '../signing/support.ts';
 import { answer, serverError } from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
@@ -172,5 +172,18 @@ describe('what is there already', () => {
       copy(arrangement, [sigstoreKey().signer('attachment')], { stores: ['attachment'] }),
       AuthError,
     );
+  });
+});
+
+describe('attachments that two write at once', () => {
+  it('are all there in the end', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, name } = arrangement;
+    await copy(arrangement, [sigstoreKey().signer('attachment')], { stores: ['attachment'] });
+    const keys = [sigstoreKey(), sigstoreKey(), sigstoreKey()];
+    await Promise.all(keys.map((key) => sign(env, name, [key.signer('attachment')], { stores: ['attachment'] })));
+    for (const key of keys) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+    }
   });
 });

@@ -3,17 +3,19 @@
  *
  * Source: cosign specs/SIGNATURE_SPEC.md ("Storage", "Tag-based Discovery"); containers/image docker/ (what it writes and reads).
  */
+import { isDeepStrictEqual } from 'node:util';
 
-import { IntegrityError, NotFoundError } from '../../foundation/errors.ts';
+import { ConflictError, IntegrityError, NotFoundError } from '../../foundation/errors.ts';
+import type { Session } from '../../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { createAbsence } from '../absent-repository.ts';
-import type { AttachmentSignature, ImageSignature } from '../signature.ts';
+import type { AttachmentSignature } from '../signature.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
 import { type KeptSignatures, maxSignatureBytes, type SignatureStore, withoutKnown } from '../signature-store.ts';
-import { readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
+import { maxTries, pause, putWithBlobs, readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
 import { appendDiffIds, newConfig } from './attachment-config.ts';
 
 /** The media type of a layer whose payload is a claim; others are attestations and the like. */
@@ -30,25 +32,76 @@ export function attachmentTag(digest: Digest): string {
 
 export function createAttachmentStore(
   repository: SignatureRepository,
+  session: Session,
   absence = createAbsence(repository),
 ): SignatureStore {
+  /** What was written over something, or beside somebody: whether it stays is seen in the end. */
+  const unconfirmed: Appending[] = [];
   return {
     name: 'attachment',
     keeps: new Set(['attachment']),
     async open({ digest }): Promise<KeptSignatures> {
       const tag = attachmentTag(digest);
-      const before = (await absence.isAbsent()) ? undefined : await readManifest(repository, tag);
-      const signatures = before === undefined ? [] : await readLayers(repository, before, tag);
-      const add = (more: readonly ImageSignature[]): Promise<number> => {
-        absence.wrote();
-        return append(repository, tag, before, signatures, more);
+      const isNew = await absence.isAbsent(digest);
+      const before = isNew ? undefined : await readManifest(repository, tag);
+      const signatures = before === undefined ? [] : await readLayers(repository, before.manifest, tag);
+      return {
+        signatures,
+        problems: [],
+        async add(more) {
+          absence.wrote(digest);
+          const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'attachment');
+          if (fresh.length === 0) return 0;
+          const appending = { tag, fresh };
+          if (isNew) {
+            await put(repository, session, tag, await withLayers(repository, appending, undefined));
+          } else {
+            await append(repository, session, appending, before);
+            unconfirmed.push(appending);
+          }
+          return fresh.length;
+        },
       };
-      return { signatures, problems: [], add };
+    },
+    async confirm() {
+      for (let tried = 1; unconfirmed.length > 0; tried += 1) {
+        const lost = await overwritten(repository, unconfirmed);
+        unconfirmed.length = 0;
+        const [first] = lost;
+        if (first === undefined) return;
+        if (tried === maxTries) throw raced(repository, first.appending.tag);
+        await pause(session, tried);
+        await Promise.all(lost.map(({ appending, now }) => append(repository, session, appending, now)));
+        unconfirmed.push(...lost.map(({ appending }) => appending));
+      }
     },
   };
 }
 
-async function readManifest(repository: SignatureRepository, tag: string): Promise<ImageManifest | undefined> {
+/** What stands under a tag. */
+interface Standing {
+  readonly manifest: ImageManifest;
+  readonly digest: Digest;
+}
+
+interface Appending {
+  readonly tag: string;
+  readonly fresh: readonly AttachmentSignature[];
+}
+
+interface Lost {
+  readonly appending: Appending;
+  readonly now: Standing | undefined;
+}
+
+async function overwritten(repository: SignatureRepository, written: readonly Appending[]): Promise<readonly Lost[]> {
+  const looked = await Promise.all(
+    written.map(async (appending) => ({ appending, now: await readManifest(repository, appending.tag) })),
+  );
+  return looked.filter(({ appending, now }) => !layersOf(appending).every((layer) => hasLayer(now, layer)));
+}
+
+async function readManifest(repository: SignatureRepository, tag: string): Promise<Standing | undefined> {
   let raw: RawManifest;
   try {
     raw = await repository.getManifest(tag);
@@ -71,7 +124,7 @@ async function readManifest(repository: SignatureRepository, tag: string): Promi
       hint: `No more than ${maxLayers} signatures of ${maxAllBytes >> 20} MiB in all are read; remove those that are not needed.`,
     });
   }
-  return manifest;
+  return { manifest, digest: raw.digest };
 }
 
 function readLayers(
@@ -96,35 +149,87 @@ function readLayers(
   );
 }
 
+/**
+ * Nobody can lock a tag. What stands there is looked at once more when everything for the new manifest is there, so that next to
+ * no time is left for others to come between.
+ */
 async function append(
   repository: SignatureRepository,
-  tag: string,
-  before: ImageManifest | undefined,
-  existing: readonly ImageSignature[],
-  more: readonly ImageSignature[],
-): Promise<number> {
-  const fresh = withoutKnown(more, existing).filter((one) => one.kind === 'attachment');
-  if (fresh.length === 0) return 0;
-  const layers = fresh.map(
-    ({ mediaType, payload, annotations }): Descriptor => ({
-      mediaType,
-      digest: digestOf(payload),
-      size: payload.byteLength,
-      annotations,
-    }),
+  session: Session,
+  appending: Appending,
+  before: Standing | undefined,
+): Promise<void> {
+  let known = before;
+  for (let tried = 1; tried <= maxTries; tried += 1) {
+    const made = await withLayers(repository, appending, known);
+    await Promise.all(made.blobs.map((blob) => writeSmallBlob(repository, blob)));
+    const now = await readManifest(repository, appending.tag);
+    if (now?.digest === known?.digest) return put(repository, session, appending.tag, made);
+    known = now;
+    if (layersOf(appending).every((layer) => hasLayer(now, layer))) return;
+  }
+  throw raced(repository, appending.tag);
+}
+
+async function put(
+  repository: SignatureRepository,
+  session: Session,
+  reference: string,
+  { manifest, blobs }: Made,
+): Promise<void> {
+  await putWithBlobs(repository, session, { reference, manifest: encodeImageManifest(manifest), blobs });
+}
+
+function layersOf({ fresh }: Appending): readonly Descriptor[] {
+  return fresh.map(({ mediaType, payload, annotations }) => ({
+    mediaType,
+    digest: digestOf(payload),
+    size: payload.byteLength,
+    annotations,
+  }));
+}
+
+function hasLayer(standing: Standing | undefined, layer: Descriptor): boolean {
+  return (standing?.manifest.layers ?? []).some(
+    (one) =>
+      one.mediaType === layer.mediaType &&
+      one.digest === layer.digest &&
+      isDeepStrictEqual({ ...one.annotations }, { ...layer.annotations }),
   );
+}
+
+interface Made {
+  readonly manifest: ImageManifest;
+  /** That it needs beside those that are there. */
+  readonly blobs: readonly Uint8Array[];
+}
+
+/** The manifest with ours after what is known to stand there. */
+async function withLayers(
+  repository: SignatureRepository,
+  appending: Appending,
+  known: Standing | undefined,
+): Promise<Made> {
+  const before = known?.manifest;
+  const layers = layersOf(appending).filter((layer) => !hasLayer(known, layer));
   const diffIds = layers.map((layer) => layer.digest);
   const config =
     before === undefined
       ? newConfig(diffIds)
       : appendDiffIds(await readSmallBlob(repository, before.config, maxSignatureBytes), diffIds);
-  const payloads = new Map(fresh.map(({ payload }) => [digestOf(payload), payload]));
-  await Promise.all([config, ...payloads.values()].map((blob) => writeSmallBlob(repository, blob)));
+  const payloads = new Map(appending.fresh.map(({ payload }) => [digestOf(payload), payload]));
+  const blobs = [config, ...payloads.values()];
   const descriptor = { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.byteLength };
-  const manifest: ImageManifest =
-    before === undefined
-      ? { mediaType: mediaTypes.ociManifest, config: descriptor, layers }
-      : { ...before, config: { ...before.config, ...descriptor }, layers: [...before.layers, ...layers] };
-  await repository.putManifest(tag, encodeImageManifest(manifest));
-  return fresh.length;
+  if (before === undefined) {
+    return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: [...layers] }, blobs };
+  }
+  const all = [...before.layers, ...layers];
+  return { manifest: { ...before, config: { ...before.config, ...descriptor }, layers: all }, blobs };
+}
+
+function raced(repository: SignatureRepository, tag: string): ConflictError {
+  return new ConflictError(`others write ${repository.host}/${repository.name}:${tag} all the time`, {
+    code: 'ATTACHMENT_RACE',
+    hint: 'Sign again when they have done; what is signed already is not signed twice.',
+  });
 }

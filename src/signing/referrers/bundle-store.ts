@@ -8,7 +8,7 @@
 import { IntegrityError, NotFoundError, SheafError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
-import { digestOf } from '../../oci/digest.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
 import { type Absence, createAbsence } from '../absent-repository.ts';
@@ -21,8 +21,8 @@ import {
   type SignedManifest,
   withoutKnown,
 } from '../signature-store.ts';
-import { readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
-import { addToFallbackIndex } from './fallback-index.ts';
+import { putWithBlobs, readSmallBlob } from '../small-blobs.ts';
+import { addToFallbackIndex, isInFallbackIndex, putIntoFallbackIndex } from './fallback-index.ts';
 
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const anyBundleType = 'application/vnd.dev.sigstore.bundle';
@@ -36,6 +36,8 @@ export function createBundleStore(
   session: Session,
   absence = createAbsence(repository),
 ): SignatureStore {
+  /** What was put into indexes that stand in for the API, and that others may write over. */
+  const unconfirmed: Listed[] = [];
   return {
     name: 'bundle',
     keeps: new Set(['bundle']),
@@ -46,13 +48,29 @@ export function createBundleStore(
         problems,
         async add(more) {
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
-          absence.wrote();
-          for (const { bundle } of fresh) await writeBundle(repository, session, manifest, bundle);
+          absence.wrote(manifest.digest);
+          for (const { bundle } of fresh) {
+            const listed = await writeBundle(repository, session, manifest, bundle);
+            if (listed !== undefined) unconfirmed.push(listed);
+          }
           return fresh.length;
         },
       };
     },
+    async confirm() {
+      await Promise.all(
+        unconfirmed.splice(0).map(async ({ subject, entry }) => {
+          if (await isInFallbackIndex(repository, subject, entry)) return;
+          await addToFallbackIndex(repository, session, subject, entry);
+        }),
+      );
+    },
   };
+}
+
+interface Listed {
+  readonly subject: Digest;
+  readonly entry: Descriptor;
 }
 
 async function readBundles(
@@ -61,7 +79,7 @@ async function readBundles(
   { digest }: SignedManifest,
 ): Promise<{ signatures: readonly BundleSignature[]; problems: readonly string[] }> {
   // all of them: the index that stands in for the API is written with wrong types by some
-  const absent = absence.isAbsent();
+  const absent = absence.isAbsent(digest);
   const listed = await repository.referrers(digest, { hasTags: async () => !(await absent) });
   const referrers = listed.filter((one) => one.mediaType === mediaTypes.ociManifest);
   if (referrers.length > maxReferrers) throw tooMany(repository, digest, maxReferrers);
@@ -107,7 +125,7 @@ async function writeBundle(
   session: Session,
   subject: SignedManifest,
   bundle: Uint8Array,
-): Promise<void> {
+): Promise<Listed | undefined> {
   const { data: _, ...config } = emptyDescriptor;
   const annotations = {
     'dev.sigstore.bundle.content': 'dsse-envelope',
@@ -122,12 +140,14 @@ async function writeBundle(
     subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
     annotations,
   });
-  await Promise.all([Buffer.from('{}'), bundle].map((blob) => writeSmallBlob(repository, blob)));
-  const { subject: linked } = await repository.putManifest(manifest.digest, manifest);
-  if (linked === subject.digest) return;
+  const blobs = [Buffer.from('{}'), bundle];
+  const put = { reference: manifest.digest, manifest, blobs };
+  const { subject: linked } = await putWithBlobs(repository, session, put);
+  if (linked === subject.digest) return undefined;
   const { mediaType, digest, bytes } = manifest;
   const entry = { mediaType, digest, size: bytes.byteLength, artifactType: bundleType, annotations };
-  await addToFallbackIndex(repository, session, subject.digest, entry);
+  await putIntoFallbackIndex(repository, subject.digest, entry);
+  return { subject: subject.digest, entry };
 }
 
 function tooMany(repository: SignatureRepository, digest: string, limit: number): IntegrityError {

@@ -11,9 +11,7 @@ import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
 import { emptyIndex, encodeIndex, type ImageIndex, parseIndex } from '../../oci/image-index.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
-
-/** Somebody else may write the tag at the same time, and nobody can lock it. */
-const maxTries = 6;
+import { maxTries, pause } from '../small-blobs.ts';
 
 /** Writers of this process, one after the other for each tag. */
 const turns = new WeakMap<SignatureRepository, Map<string, Promise<void>>>();
@@ -28,37 +26,49 @@ export function fallbackTag(digest: Digest): string {
  *
  * @throws IntegrityError BAD_REFERRERS_TAG where the tag is something else; ConflictError REFERRERS_RACE
  */
-export function addToFallbackIndex(
+export async function addToFallbackIndex(
   repository: SignatureRepository,
   session: Session,
+  subject: Digest,
+  entry: Descriptor,
+): Promise<void> {
+  for (let tried = 1; tried <= maxTries; tried += 1) {
+    await putIntoFallbackIndex(repository, subject, entry);
+    if (await isInFallbackIndex(repository, subject, entry)) return;
+    await pause(session, tried);
+  }
+  throw new ConflictError(`others write ${repository.host}/${repository.name}:${fallbackTag(subject)} all the time`, {
+    code: 'REFERRERS_RACE',
+    hint: 'Sign again when they have done; what is signed already is not signed twice.',
+  });
+}
+
+/** The same for who looks afterwards with {@link isInFallbackIndex}. */
+export function putIntoFallbackIndex(
+  repository: SignatureRepository,
   subject: Digest,
   entry: Descriptor,
 ): Promise<void> {
   const tag = fallbackTag(subject);
   const ofRepository = turns.get(repository) ?? new Map<string, Promise<void>>();
   turns.set(repository, ofRepository);
-  const before = ofRepository.get(tag) ?? Promise.resolve();
-  const turn = before.then(
-    () => add(repository, session, tag, entry),
-    () => add(repository, session, tag, entry),
-  );
+  const add = async (): Promise<void> => {
+    const index = await read(repository, tag);
+    if (index.manifests.some(({ digest }) => digest === entry.digest)) return;
+    await repository.putManifest(tag, encodeIndex({ ...index, manifests: [...index.manifests, entry] }));
+  };
+  const turn = (ofRepository.get(tag) ?? Promise.resolve()).then(add, add);
   ofRepository.set(tag, turn);
   return turn;
 }
 
-async function add(repository: SignatureRepository, session: Session, tag: string, entry: Descriptor): Promise<void> {
-  for (let tried = 0; tried < maxTries; tried += 1) {
-    if (tried > 0) await session.clock.sleep(100 * 2 ** tried * (0.5 + Math.random()), session.signal);
-    const index = await read(repository, tag);
-    if (index.manifests.some(({ digest }) => digest === entry.digest)) return;
-    await repository.putManifest(tag, encodeIndex({ ...index, manifests: [...index.manifests, entry] }));
-    const after = await read(repository, tag);
-    if (after.manifests.some(({ digest }) => digest === entry.digest)) return;
-  }
-  throw new ConflictError(`others write ${repository.host}/${repository.name}:${tag} all the time`, {
-    code: 'REFERRERS_RACE',
-    hint: 'Sign again when they have done; what is signed already is not signed twice.',
-  });
+export async function isInFallbackIndex(
+  repository: SignatureRepository,
+  subject: Digest,
+  entry: Descriptor,
+): Promise<boolean> {
+  const { manifests } = await read(repository, fallbackTag(subject));
+  return manifests.some(({ digest }) => digest === entry.digest);
 }
 
 async function read(repository: SignatureRepository, tag: string): Promise<ImageIndex> {
