@@ -1,6 +1,9 @@
 /** Signing as a part of another command: what its flags ask for. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Session } from '../foundation/session.ts';
 import type { SigningRequest } from '../operations/sign-pushed.ts';
+import { homeOf } from './registry-wiring.ts';
 import type { SignFlagValues } from './signing-wiring.ts';
 
 export interface PushSignFlagValues extends SignFlagValues {
@@ -28,4 +31,21 @@ export async function pushSigning(
       registriesD: lazyRegistriesD(flags['registries-d'], process.env),
     },
   };
+}
+
+/**
+ * Whether this machine may know of signatures of the instances of a list: where it has neither registries.d nor a lookaside, no
+ * registry need be asked whether it keeps signatures itself, and nothing of signatures is loaded.
+ */
+export function mayKnowSignatures(directory: string | undefined, env: NodeJS.ProcessEnv): boolean {
+  if (directory !== undefined) return true;
+  const home = homeOf(env);
+  const kinds = ['registries.d', 'registries.rootful.d', 'registries.rootless.d'];
+  const system = ['/usr/share/containers', '/etc/containers'].flatMap((base) => kinds.map((kind) => join(base, kind)));
+  return [
+    ...system,
+    join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'containers/registries.d'),
+    '/var/lib/containers/sigstore',
+    join(home, '.local/share/containers/sigstore'),
+  ].some((path) => existsSync(path));
 }

@@ -159,7 +159,8 @@ test('blobs of the same registry are mounted, not uploaded: a real registry', {
   proxy.forget();
   await sheaf.ok('manifest', 'push', insecure, 'app', `docker://${proxy.host}/release/app:1.0`);
   assert.deepEqual(
-    proxy.passed.filter((one) => one.method !== 'HEAD'),
+    // a machine with registries.d asks whether the registry keeps signatures
+    proxy.passed.filter((one) => one.method !== 'HEAD' && one.target !== '/v2/'),
     [],
     'a second push changes nothing',
   );

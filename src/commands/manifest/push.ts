@@ -11,7 +11,7 @@ import {
 import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
-import { pushSigning } from '../../cli/push-signing.ts';
+import { mayKnowSignatures, pushSigning } from '../../cli/push-signing.ts';
 import { policyFlag, removeSignaturesFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 import { UsageError } from '../../foundation/errors.ts';
 import type { ListRecord } from '../../store/list-store.ts';
@@ -95,7 +95,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),
       ...signing,
       ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
-      ...(flags['remove-signatures']
+      ...(flags['remove-signatures'] || !mayKnowSignatures(flags['registries-d'], process.env)
         ? {}
         : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
     });
