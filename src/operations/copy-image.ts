@@ -8,6 +8,7 @@ import type { PlatformChoice } from '../oci/platform.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
+import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import { oneInstance } from './one-instance.ts';
 import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
@@ -78,6 +79,9 @@ function carryFrom(
   source: VerifiedSource,
 ): CarryRequest | undefined {
   const { location } = opened;
+  if (location.transport === 'oci' && referrers !== true) {
+    return { registriesD, read: () => tellLeftBehind(env, source, take) };
+  }
   if (location.transport !== 'docker' && location.transport !== 'dir') return undefined;
   const asReferrers = referrers === true && location.transport === 'docker' && destination.transport !== 'dir';
   return {
@@ -99,6 +103,20 @@ function carryFrom(
       });
     },
   };
+}
+
+/** What a layout has beside its manifests goes along when that is asked for; that it stays is not to pass unseen. */
+async function tellLeftBehind(env: Env, source: VerifiedSource, take: CopyTaking): Promise<CarriedSignatures> {
+  const root = await source.getManifest();
+  const manifests = [descriptorOf(root), ...(await usedOf(source, take, env))];
+  const digests = [...new Set(manifests.map(({ digest }) => digest))];
+  const left = await Promise.all(digests.map((digest) => source.companions(digest)));
+  const count = left.flat().length;
+  if (count > 0) {
+    const message = `${count} signatures and the like in ${source.location.format()} stay behind: --referrers takes them along`;
+    env.session.emit({ type: 'warning', code: 'REFERRERS_LEFT', message });
+  }
+  return new Map();
 }
 
 /** The instances that are used, or the one image. */

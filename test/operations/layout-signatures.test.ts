@@ -6,6 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
 import type { CopyChanges } from '../../src/copy/copy-request.ts';
 import { ConflictError, UnsupportedError } from '../../src/foundation/errors.ts';
+import { createSession } from '../../src/foundation/session.ts';
 import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { pushList } from '../../src/operations/push-list.ts';
@@ -89,6 +90,24 @@ describe('signatures in a layout', () => {
     for (const stores of [['attachment'], ['bundle']] as const) {
       assert.deepEqual(verdicts(await verify(env, back, { sigstore: [key], stores })), three);
     }
+  });
+
+  it('are told of when they stay behind', async (t) => {
+    const env = await signingEnv(t);
+    const name = `oci:${await layout(env)}:multi`;
+    const told: string[] = [];
+    const session = createSession({
+      onEvent: (event) => void (event.type === 'warning' && told.push(event.message)),
+    });
+    const out = `dir:${join(env.folder, 'out')}`;
+    await copy({ ...env, session }, name, out);
+    assert.deepEqual(told, []);
+    const signing = { stores: ['attachment'], identity: 'a.example/b:1' } as const;
+    await sign(env, name, [sigstoreKey().signer('attachment')], signing);
+    await copy({ ...env, session }, name, out);
+    assert.match(told.join(), /^3 signatures .* stay behind: --referrers/);
+    await copy({ ...env, session }, name, out, { along: false });
+    assert.equal(told.length, 1);
   });
 
   it('leave the one image of a layout to be found without a name', async (t) => {
