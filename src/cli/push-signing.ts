@@ -19,11 +19,13 @@ export async function pushSigning(
   session: Session,
   creator: string,
 ): Promise<{ signing?: SigningRequest }> {
-  const asked = flags['sign-by'] ?? flags['sign-key-file'] ?? flags['sign-by-sigstore'];
+  const asked = flags['sign-by'] ?? flags['sign-key-file'] ?? flags['sign-by-sigstore'] ?? flags['identity-token'];
   if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) return {};
   const { chooseSigners, lazyRegistriesD } = await import('./signing-wiring.ts');
   const chosen = chooseSigners(flags, { env: process.env, session, creator });
   chosen.catch(() => {});
+  // flags that contradict each other are told before anything else
+  await Promise.race([chosen, new Promise((resolve) => setImmediate(resolve))]);
   return {
     signing: {
       chosen,
