@@ -10,6 +10,7 @@ import type { Env } from '../operations/environment.ts';
 import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
+import type { PlaceSettings } from '../transports/transport.ts';
 import { takeStandardOutput } from './output.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RegistrySideSettings, RunSettings } from './settings.ts';
@@ -101,7 +102,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     guard ??= policyGuard({ policy: settings.policy, 'registries-d': settings.registriesD }, { env, session });
     await enforcePolicy(operations, await guard, source);
   };
-  const operationsOf = async (side: RegistrySideSettings): Promise<Env> => {
+  const operationsOf = async (side: RegistrySideSettings, places: PlaceSettings): Promise<Env> => {
     const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([
       storeOpener(),
       poolOf(side),
@@ -113,6 +114,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
       session,
       registries,
       routes: ways,
+      places,
       store: open,
       locate,
       host: hostPlatform(),
@@ -127,8 +129,8 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     session,
     store: async () => (await storeOpener())(),
     registries: () => poolOf(settings.registry),
-    operations: () => operationsOf(settings.registry),
-    destination: () => operationsOf(settings.destination),
+    operations: () => operationsOf(settings.registry, settings.places.source),
+    destination: () => operationsOf(settings.destination, settings.places.destination),
     get stoppedBy() {
       return signals.received;
     },

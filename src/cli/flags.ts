@@ -163,6 +163,44 @@ export const twoSidesFlags = {
   'dest-tls-verify': destination.tlsVerify,
 };
 
+/** Of places on this machine: for commands with one side, or one that both share. */
+export const placeFlags = {
+  'shared-blob-dir': Flags.string({
+    summary: 'Folder with the blobs of layouts (oci:), in place of their own.',
+    helpValue: 'DIR',
+    helpGroup: 'PLACES',
+  }),
+  'daemon-host': Flags.string({
+    summary: 'Where the Docker daemon listens (docker-daemon:); tcp:// means TLS.',
+    helpValue: 'HOST',
+    helpGroup: 'PLACES',
+  }),
+};
+
+/** The same for each side of a transfer. */
+export const twoPlacesFlags = {
+  'src-shared-blob-dir': Flags.string({
+    summary: 'Folder with the blobs of layouts (oci:), in place of their own.',
+    helpValue: 'DIR',
+    helpGroup: 'SOURCE',
+  }),
+  'src-daemon-host': Flags.string({
+    summary: 'Where the Docker daemon listens (docker-daemon:); tcp:// means TLS.',
+    helpValue: 'HOST',
+    helpGroup: 'SOURCE',
+  }),
+  'dest-shared-blob-dir': Flags.string({
+    summary: 'Folder for the blobs of layouts (oci:), in place of their own.',
+    helpValue: 'DIR',
+    helpGroup: 'DESTINATION',
+  }),
+  'dest-daemon-host': Flags.string({
+    summary: 'Where the Docker daemon listens (docker-daemon:); tcp:// means TLS.',
+    helpValue: 'HOST',
+    helpGroup: 'DESTINATION',
+  }),
+};
+
 /** For everything that writes. */
 export const dryRunFlag = {
   'dry-run': Flags.boolean({ summary: 'Print the plan and change nothing.' }),

@@ -1,6 +1,8 @@
 /** The shared flags of a command, read into what the wiring needs. */
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../foundation/errors.ts';
+import type { PlaceSettings } from '../transports/transport.ts';
 import type { LogLevel, ProgressMode } from './flags.ts';
 
 export interface RunSettings {
@@ -14,6 +16,8 @@ export interface RunSettings {
   registry: RegistrySideSettings;
   /** The destination of a transfer; the same object as `registry` where both are reached in the same way. */
   destination: RegistrySideSettings;
+  /** What is said of places of this machine: of the source (or the only side) and of the destination. */
+  places: { source: PlaceSettings; destination: PlaceSettings };
   /** policy.json and registries.d in place of those of the machine. */
   policy: string | undefined;
   registriesD: string | undefined;
@@ -49,6 +53,10 @@ export function settingsOf(flags: FlagValues): RunSettings {
     parallel: flags['parallel'] as number | undefined,
     registry: source,
     destination: isDeepStrictEqual(source, destination) ? source : destination,
+    places: {
+      source: placesOf(flags, 'src-', source),
+      destination: placesOf(flags, 'dest-', destination),
+    },
     policy: flags['policy'] as string | undefined,
     registriesD: flags['registries-d'] as string | undefined,
     retry: {
@@ -82,6 +90,18 @@ function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings):
     noCreds: own === undefined ? (common?.noCreds ?? false) : own.noCreds,
     certDir: text('cert-dir') ?? common?.certDir,
     tlsVerify: tlsVerifyOf(flags, prefix) ?? common?.tlsVerify,
+  };
+}
+
+/** Folders as absolute paths: what is noted of them must hold in another folder, too. */
+function placesOf(flags: FlagValues, prefix: Side, { certDir, tlsVerify }: RegistrySideSettings): PlaceSettings {
+  const text = (name: string): string | undefined => (flags[`${prefix}${name}`] ?? flags[name]) as string | undefined;
+  const [shared, daemonHost] = [text('shared-blob-dir'), text('daemon-host')];
+  return {
+    ...(shared ? { sharedBlobDir: resolve(shared) } : {}),
+    ...(daemonHost ? { daemonHost } : {}),
+    ...(certDir === undefined ? {} : { certDir }),
+    ...(tlsVerify === undefined ? {} : { tlsVerify }),
   };
 }
 

@@ -1,8 +1,8 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asError, StorageError, systemCode } from './errors.ts';
+import { temporaryName } from './temporary-names.ts';
 
 /**
  * Writes a new file beside `path`, makes it durable and moves it over `path`; folders are made as needed. What is no regular
@@ -10,7 +10,7 @@ import { asError, StorageError, systemCode } from './errors.ts';
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   if (await isSpecial(path)) return writeFile(path, bytes);
-  const temporary = `${path}.${randomUUID()}.tmp`;
+  const temporary = temporaryName(path, 'tmp');
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, 'wx', 0o644);

@@ -1,12 +1,12 @@
 /**
  * A lock between processes: a file that exists while somebody works on its neighbour. It holds the process id of its
- * owner, so that a lock left behind by a killed process is recognised and taken over.
+ * owner and where that counts, so that a lock left behind by a killed process is recognised and taken over.
  */
-
-import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import { StorageError, systemCode } from './errors.ts';
+import { currentOwner, hasEnded, type Owner } from './owner.ts';
+import { temporaryName } from './temporary-names.ts';
 
 export interface FileLockOptions {
   clock: Clock;
@@ -27,10 +27,11 @@ export async function withFileLock<T>(path: string, options: FileLockOptions, wo
 
 async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
   const { clock, signal, timeoutMs = 30_000 } = options;
-  const own = `${path}.${process.pid}-${randomUUID()}`;
+  const own = temporaryName(path, 'tmp');
+  const { host, process } = currentOwner();
   const deadline = clock.now() + timeoutMs;
   // written whole first and then linked, so that nobody ever reads a lock without its owner
-  await writeFile(own, String(process.pid), { flag: 'wx' });
+  await writeFile(own, `${process} ${host}`, { flag: 'wx' });
   try {
     for (let delay = 2; ; delay = Math.min(delay * 2, 50)) {
       try {
@@ -55,34 +56,28 @@ async function acquire(path: string, options: FileLockOptions): Promise<() => Pr
 
 async function removeIfAbandoned(path: string): Promise<void> {
   const owner = await ownerOf(path);
-  if (owner === undefined || isAlive(owner)) return;
+  if (owner === undefined || !hasEnded(owner)) return;
   // move it aside first: only one of several waiters can, and a lock taken meanwhile is told by its owner and put back
-  const aside = `${path}.${process.pid}-${randomUUID()}.stale`;
+  const aside = temporaryName(path, 'tmp');
   try {
     await rename(path, aside);
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return;
     throw thrown;
   }
-  if ((await ownerOf(aside)) !== owner) await link(aside, path).catch(() => {});
+  const found = await ownerOf(aside);
+  if (found?.process !== owner.process || found.host !== owner.host) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
-async function ownerOf(path: string): Promise<number | undefined> {
+/** Without a place (in locks of earlier versions) the process is one of this machine. */
+async function ownerOf(path: string): Promise<Owner | undefined> {
   try {
-    const owner = Number.parseInt(await readFile(path, 'utf8'), 10);
-    return Number.isSafeInteger(owner) && owner > 0 ? owner : undefined;
+    const [text = '', host = currentOwner().host] = (await readFile(path, 'utf8')).trim().split(' ');
+    const process = Number.parseInt(text, 10);
+    return Number.isSafeInteger(process) && process > 0 ? { host, process } : undefined;
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return undefined;
     throw thrown;
-  }
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (thrown) {
-    return systemCode(thrown) === 'EPERM';
   }
 }

@@ -3,8 +3,8 @@
  * removed.
  */
 import { systemCode } from '../foundation/errors.ts';
+import { currentOwner, hasEnded } from '../foundation/owner.ts';
 import { join, readdirSync, rmSync, statSync } from './builtin.ts';
-import { currentOwner, hasEnded } from './owner.ts';
 
 /**
  * Milliseconds since the last write after which a file is given up although nobody can tell whether its process

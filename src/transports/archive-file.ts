@@ -2,7 +2,6 @@
  * A tar archive to read from, wherever its bytes come from. A plain file is read in place; a compressed one, a pipe and
  * standard input are first brought to a temporary file, since what is wanted of them is not known in advance.
  */
-import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -21,6 +20,8 @@ import {
   systemCode,
   UnsupportedError,
 } from '../foundation/errors.ts';
+import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
+import { temporaryArchive } from './archive-output.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
 
@@ -65,13 +66,14 @@ export async function spoolArchive(
   env: TransportEnv,
   maxBytes: number = standardMaxBytes,
 ): Promise<TarFile> {
-  const path = join(tmpdir(), `sheaf-archive-${randomUUID()}.tar`);
+  const path = temporaryName(join(tmpdir(), temporaryArchive), 'tar');
   const remove = (): Promise<void> => rm(path, { force: true });
   let compression: DetectedCompression = 'none';
   const plain = decompress(stream, (found) => {
     compression = found;
   });
   try {
+    await removeAbandoned(tmpdir(), temporaryArchive);
     await pipeline(limited(plain, maxBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
       signal: env.session.signal,
     });

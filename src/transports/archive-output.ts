@@ -2,14 +2,14 @@
  * Where an archive is written to. A file appears whole or not at all: it grows beside its place, under another name, and is
  * moved in the end. Standard output and pipes get the bytes as they come.
  */
-import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { storageError } from '../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
+import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
 
@@ -17,8 +17,10 @@ import type { TransportEnv } from './transport.ts';
 export interface ArchiveOutput {
   /** The file, for messages. */
   readonly where: string;
-  /** A folder on the same disk for what is gathered before the archive can be written; made by who needs it. */
+  /** A folder on the same disk for what is gathered before the archive can be written. */
   readonly workFolder: string;
+  /** Makes that folder, and clears away what runs that were killed have left in such ones. Throws StorageError. */
+  makeWorkFolder(): Promise<void>;
   /** Whether the archive can be written more than once. */
   readonly rewritable: boolean;
   /** Runs `write` with a stream that it ends. What it throws leaves everything as it was, as far as that is possible. */
@@ -54,7 +56,7 @@ export async function archiveOutput(path: string, env: TransportEnv): Promise<Ar
 export function streamOutput(where: string, openStream: () => Writable): ArchiveOutput {
   return {
     where,
-    workFolder: join(tmpdir(), `sheaf-archive-${randomUUID()}.tmp`),
+    ...temporaryWorkFolder(),
     rewritable: false,
     async write(write) {
       try {
@@ -66,16 +68,44 @@ export function streamOutput(where: string, openStream: () => Writable): Archive
   };
 }
 
+/** For archives that do not stay on this disk. */
+export function temporaryWorkFolder(): Pick<ArchiveOutput, 'makeWorkFolder' | 'workFolder'> {
+  return workFolder(join(tmpdir(), temporaryArchive));
+}
+
+/** How names of archives begin that are here for a while only. */
+export const temporaryArchive = 'sheaf-archive';
+
+function workFolder(path: string): Pick<ArchiveOutput, 'makeWorkFolder' | 'workFolder'> {
+  const folder = temporaryName(path, 'tmp');
+  let made: Promise<void> | undefined;
+  const make = async (): Promise<void> => {
+    await removeAbandoned(dirname(path), basename(path));
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (thrown) {
+      throw storageError(thrown, `cannot write ${path}`);
+    }
+  };
+  return {
+    workFolder: folder,
+    makeWorkFolder() {
+      made ??= make();
+      return made;
+    },
+  };
+}
+
 function fileOutput(path: string): ArchiveOutput {
-  const aside = `${path}.${randomUUID()}`;
+  const temporary = temporaryName(path, 'part');
   return {
     where: path,
-    workFolder: `${aside}.tmp`,
+    ...workFolder(path),
     rewritable: true,
     async write(write) {
-      const temporary = `${aside}.part`;
       try {
         await mkdir(dirname(path), { recursive: true });
+        await removeAbandoned(dirname(path), basename(path));
         await write(createWriteStream(temporary, { flags: 'w', mode: 0o644, highWaterMark: 1 << 20 }));
         const file = await open(temporary, 'r+');
         try {

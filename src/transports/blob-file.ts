@@ -1,5 +1,4 @@
 /** A blob written to a file: whole, checked and durable under its name, or not there at all. */
-import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,6 +6,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, SheafError } from '../foundation/errors.ts';
+import { temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { algorithmOf, createDigester } from '../oci/digest.ts';
 import type { BlobContent, TransportEnv } from './transport.ts';
@@ -28,7 +28,7 @@ export async function writeBlobFile(
   { durable = true }: WriteBlobOptions = {},
 ): Promise<void> {
   const { digest, size } = content.descriptor;
-  const temporary = join(folder, `.blob-${randomUUID()}.tmp`);
+  const temporary = temporaryName(join(folder, '.blob'), 'tmp');
   const digester = createDigester(algorithmOf(digest));
   let written = 0;
   const check = new Transform({

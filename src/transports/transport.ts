@@ -23,12 +23,25 @@ export type TransportName =
   | 'oci-archive'
   | 'store';
 
+/** What a run says of places of this machine, in words of skopeo's flags. */
+export interface PlaceSettings {
+  /** Absolute: where the blobs of layouts (`oci:`) are, in place of the folder `blobs` of each. */
+  readonly sharedBlobDir?: string;
+  /** Where Docker's daemon listens, in place of what the environment says. */
+  readonly daemonHost?: string;
+  /** A folder with `ca.pem`, `cert.pem` and `key.pem` for a daemon that is named by `daemonHost`. */
+  readonly certDir?: string;
+  /** Whether such a daemon must prove who it is; default true. */
+  readonly tlsVerify?: boolean;
+}
+
 /** What a transport may use to reach its images. */
 export interface TransportEnv {
   readonly session: Session;
   readonly registries: RegistryPool;
   /** What the machine says of registries; without it each reference is where its name says. */
   readonly routes?: RegistryRoutes;
+  readonly places?: PlaceSettings;
   /** The local store; opened on first use. */
   store(): Store;
   /** The location that a text of the form `transport:rest` names. Throws UsageError. */

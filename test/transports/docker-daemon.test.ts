@@ -220,26 +220,26 @@ describe('where the daemon is', () => {
     const folder = await testFolder(t);
     const text = 'unix:///var/run/docker.sock';
     const usual = { text, socket: '/var/run/docker.sock' };
-    assert.deepEqual(await dockerEndpoint({ DOCKER_CONFIG: folder }), usual);
+    assert.deepEqual(await dockerEndpoint({}, { DOCKER_CONFIG: folder }), usual);
     await writeFile(join(folder, 'config.json'), '{"currentContext":"far"}');
-    await assert.rejects(dockerEndpoint({ DOCKER_CONFIG: folder }), { code: 'DOCKER_CONTEXT_NOT_FOUND' });
-    assert.deepEqual(await dockerEndpoint({ DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'default' }), usual);
+    await assert.rejects(dockerEndpoint({}, { DOCKER_CONFIG: folder }), { code: 'DOCKER_CONTEXT_NOT_FOUND' });
+    assert.deepEqual(await dockerEndpoint({}, { DOCKER_CONFIG: folder, DOCKER_CONTEXT: 'default' }), usual);
     const hash = encodedOf(digestOf(Buffer.from('far')));
     const meta = join(folder, 'contexts/meta', hash);
     await mkdir(meta, { recursive: true });
     await writeFile(join(meta, 'meta.json'), '{"Name":"far","Endpoints":{"docker":{"Host":"tcp://far:9"}}}');
     const far = { text: 'tcp://far:9', host: 'far', port: 9 };
-    assert.deepEqual(await dockerEndpoint({ DOCKER_CONFIG: folder }), far);
+    assert.deepEqual(await dockerEndpoint({}, { DOCKER_CONFIG: folder }), far);
     const tls = join(folder, 'contexts/tls', hash, 'docker');
     await mkdir(tls, { recursive: true });
     await writeFile(join(tls, 'ca.pem'), 'ca');
-    assert.deepEqual(await dockerEndpoint({ DOCKER_CONFIG: folder }), {
+    assert.deepEqual(await dockerEndpoint({}, { DOCKER_CONFIG: folder }), {
       ...far,
       tls: { verify: true, ca: Buffer.from('ca') },
     });
     const near = { DOCKER_CONFIG: folder, DOCKER_HOST: 'tcp://near' };
-    assert.deepEqual(await dockerEndpoint(near), { text: 'tcp://near', host: 'near', port: 2375 });
-    assert.deepEqual(await dockerEndpoint({ ...near, DOCKER_TLS_VERIFY: '1' }), {
+    assert.deepEqual(await dockerEndpoint({}, near), { text: 'tcp://near', host: 'near', port: 2375 });
+    assert.deepEqual(await dockerEndpoint({}, { ...near, DOCKER_TLS_VERIFY: '1' }), {
       text: 'tcp://near',
       host: 'near',
       port: 2376,

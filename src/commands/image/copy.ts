@@ -3,7 +3,14 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
-import { dryRunFlag, progressFlags, registryFlags, repeatable, twoSidesFlags } from '../../cli/flags.ts';
+import {
+  dryRunFlag,
+  progressFlags,
+  registryFlags,
+  repeatable,
+  twoPlacesFlags,
+  twoSidesFlags,
+} from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
@@ -15,10 +22,6 @@ const waiting = {
   'encrypt-layer': repeatable({ summary: 'Encrypt this layer.', helpValue: 'N' }),
   'encryption-key': repeatable({ summary: 'Encrypt with this key.', helpValue: 'KEY' }),
   'decryption-key': repeatable({ summary: 'Decrypt with this key.', helpValue: 'KEY' }),
-  'src-daemon-host': Flags.string({ summary: 'Docker daemon of the source.', helpValue: 'HOST' }),
-  'dest-daemon-host': Flags.string({ summary: 'Docker daemon of the destination.', helpValue: 'HOST' }),
-  'src-shared-blob-dir': Flags.string({ summary: 'Shared blobs of the source.', helpValue: 'DIR' }),
-  'dest-shared-blob-dir': Flags.string({ summary: 'Shared blobs of the destination.', helpValue: 'DIR' }),
 };
 
 /** What skopeo can be told and sheaf does in any case. */
@@ -94,6 +97,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...progressFlags,
     ...registryFlags,
     ...twoSidesFlags,
+    ...twoPlacesFlags,
   };
 
   async run(): Promise<unknown> {

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { choiceOf, onePlatformFlags } from '../../cli/copy-flags.ts';
-import { registryFlags } from '../../cli/flags.ts';
+import { placeFlags, registryFlags } from '../../cli/flags.ts';
 
 export default class ImageInspect extends BaseCommand<typeof ImageInspect> {
   static override summary = 'Show what an image, or an index of images, says of itself.';
@@ -23,6 +23,7 @@ export default class ImageInspect extends BaseCommand<typeof ImageInspect> {
     'no-tags': Flags.boolean({ char: 'n', summary: 'As without --list-tags.', hidden: true }),
     platform: Flags.string({ summary: 'Choose the image of this platform.', helpValue: 'OS/ARCH[/VARIANT]' }),
     ...onePlatformFlags,
+    ...placeFlags,
     ...registryFlags,
   };
 

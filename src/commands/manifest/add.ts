@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { registryFlags, repeatable } from '../../cli/flags.ts';
+import { placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf, entryChanges, entryFlags } from '../../cli/manifest-flags.ts';
 import { policyFlag } from '../../cli/sign-flags.ts';
 import { takingOf } from '../../cli/taking.ts';
@@ -66,6 +66,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     artifact: Flags.boolean({ summary: 'The arguments are files: make an artifact of them.', helpGroup: 'ARTIFACT' }),
     ...artifactFlags,
     ...policyFlag,
+    ...placeFlags,
     ...registryFlags,
   };
 

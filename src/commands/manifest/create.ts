@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { registryFlags, repeatable } from '../../cli/flags.ts';
+import { placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf } from '../../cli/manifest-flags.ts';
 import { policyFlag } from '../../cli/sign-flags.ts';
 import { takingOf } from '../../cli/taking.ts';
@@ -40,6 +40,7 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
       aliases: ['override-arch'],
     }),
     ...policyFlag,
+    ...placeFlags,
     ...registryFlags,
   };
 

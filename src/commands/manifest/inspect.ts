@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { registryFlags } from '../../cli/flags.ts';
+import { placeFlags, registryFlags } from '../../cli/flags.ts';
 
 export default class ManifestInspect extends BaseCommand<typeof ManifestInspect> {
   static override summary = 'Show a list, or an index or image that stands elsewhere.';
@@ -19,6 +19,7 @@ export default class ManifestInspect extends BaseCommand<typeof ManifestInspect>
     raw: Flags.boolean({ summary: 'Print the document byte for byte.', exclusive: ['tree'] }),
     tree: Flags.boolean({ summary: 'Draw instances, layers, attestations, referrers and signatures as a tree.' }),
     verbose: Flags.boolean({ char: 'v', summary: 'Taken for the sake of podman, which ignores it too.', hidden: true }),
+    ...placeFlags,
     ...registryFlags,
   };
 

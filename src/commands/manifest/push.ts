@@ -8,7 +8,7 @@ import {
   digestPairsFlag,
   referrersFlag,
 } from '../../cli/compression-flags.ts';
-import { dryRunFlag, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
+import { dryRunFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { mayKnowSignatures, pushSigning } from '../../cli/push-signing.ts';
@@ -59,6 +59,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     ...policyFlag,
     ...hidden,
     ...progressFlags,
+    ...placeFlags,
     ...registryFlags,
   };
 

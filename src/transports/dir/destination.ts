@@ -6,6 +6,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
+import { isTemporary, removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { writeBlobFile } from '../blob-file.ts';
@@ -63,7 +64,7 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
         await writeAtomically(join(folder, manifestName), root.bytes);
         await syncFolder(folder);
         for (const name of before) {
-          if (rootSignature.test(name)) continue;
+          if (rootSignature.test(name) || isTemporary(name)) continue;
           const owner = name.replace(/\.signature-\d+$/, `.${manifestName}`);
           if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
         }
@@ -83,6 +84,7 @@ async function begin(folder: string, names: readonly string[]): Promise<void> {
   } catch (thrown) {
     throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write an image to ${folder}`);
   }
+  await removeAbandoned(folder);
   for (const name of names) {
     if (rootSignature.test(name)) await rm(join(folder, name), { force: true });
   }

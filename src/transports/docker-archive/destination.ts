@@ -4,7 +4,7 @@
  * whatever the compression of its layers.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -181,7 +181,7 @@ class DockerArchiveDestination implements ImageDestination {
       }
     };
     try {
-      await mkdir(this.#output.workFolder, { recursive: true });
+      await this.#output.makeWorkFolder();
       await pipeline(measured(), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
         signal: this.#env.session.signal,
       });

@@ -8,7 +8,7 @@ import type { ImageDestination, TransportEnv } from '../transport.ts';
 
 /** Throws AuthError ENGINE_FORBIDDEN, RegistryError ENGINE_UNREACHABLE. */
 export async function openDaemonDestination(reference: Reference, env: TransportEnv): Promise<ImageDestination> {
-  const client = new EngineClient(await dockerEndpoint(), 'the Docker daemon', env.session.signal);
+  const client = new EngineClient(await dockerEndpoint(env.places), 'the Docker daemon', env.session.signal);
   await client.getJson('/version', 'load an image');
   const archive = createDockerArchiveDestination(loadOutput(client, '/images/load?quiet=1'), reference, env);
   return loadedImage(archive, archive.traits, client, '/images', reference);

@@ -8,11 +8,15 @@ import { createDockerArchiveSource } from '../docker-archive/source.ts';
 import { EngineClient } from '../engine/client.ts';
 import { dockerEndpoint } from '../engine/endpoint.ts';
 import type { ImageSource, TransportEnv } from '../transport.ts';
-import { type DaemonPlace, daemonLocation } from './location.ts';
+import { type DaemonPlace, daemonLocation, hostOf } from './location.ts';
 
 /** Throws NotFoundError IMAGE_NOT_FOUND, AuthError ENGINE_FORBIDDEN, RegistryError, and what {@link spoolArchive} throws. */
 export async function openDaemonSource(place: DaemonPlace, text: string, env: TransportEnv): Promise<ImageSource> {
-  const client = new EngineClient(await dockerEndpoint(), 'the Docker daemon', env.session.signal);
+  const client = new EngineClient(
+    await dockerEndpoint({ ...env.places, ...hostOf(place) }),
+    'the Docker daemon',
+    env.session.signal,
+  );
   const name = 'id' in place ? place.id : formatReference(place.reference);
   // by ID from here on: the name may be given to another image meanwhile
   const id = await idOf(client, name);
@@ -22,7 +26,7 @@ export async function openDaemonSource(place: DaemonPlace, text: string, env: Tr
   return {
     getManifest: (instance) => source.getManifest(instance),
     openBlob: (blob, range) => source.openBlob(blob, range),
-    origins: () => [daemonLocation({ id })],
+    origins: () => [daemonLocation({ id, ...(place.host === undefined ? {} : { host: place.host }) })],
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
   };
 }

@@ -10,6 +10,7 @@ import { NotFoundError, UnsupportedError, UsageError } from '../../foundation/er
 import { digestOf, encodedOf } from '../../oci/digest.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { readSmallFile } from '../local-file.ts';
+import type { PlaceSettings } from '../transport.ts';
 
 export interface EngineTls {
   /** PEM; absent where the file is. */
@@ -28,10 +29,31 @@ const maxFileBytes = 1 << 20;
 const standardHost = 'unix:///var/run/docker.sock';
 
 /**
+ * The daemon that `settings` name, in the words of skopeo's flags: `tcp://` means TLS there, `http://` does not. Else the one
+ * that the environment names; certificates of the settings go before its own.
+ *
  * Throws UsageError INVALID_DOCKER_HOST, UnsupportedError DAEMON_OVER_SSH, NotFoundError DOCKER_CONTEXT_NOT_FOUND, and
  * StorageError for certificates that cannot be read.
  */
-export async function dockerEndpoint(env: NodeJS.ProcessEnv = process.env): Promise<EngineEndpoint> {
+export async function dockerEndpoint(
+  settings: PlaceSettings = {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<EngineEndpoint> {
+  const { daemonHost, certDir, tlsVerify } = settings;
+  if (daemonHost === undefined) {
+    const found = await environmentEndpoint(env);
+    if (certDir === undefined || 'socket' in found) return found;
+    return { ...found, tls: await readTls(certDir, tlsVerify ?? true) };
+  }
+  const isPlain = !/^(?:tcp|https):/.test(daemonHost);
+  const verify = tlsVerify ?? true;
+  return parseEndpoint(
+    daemonHost,
+    isPlain ? undefined : certDir === undefined ? { verify } : await readTls(certDir, verify),
+  );
+}
+
+async function environmentEndpoint(env: NodeJS.ProcessEnv): Promise<EngineEndpoint> {
   const configDir = env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker');
   const host = env['DOCKER_HOST'];
   if (!host) {
@@ -55,7 +77,7 @@ export function parseEndpoint(text: string, tls?: EngineTls): EngineEndpoint {
     });
   }
   if (scheme === 'tcp' || scheme === 'http' || scheme === 'https') {
-    const secure = tls ?? (scheme === 'https' ? { verify: true } : undefined);
+    const secure = scheme === 'http' ? undefined : (tls ?? (scheme === 'https' ? { verify: true } : undefined));
     const standardPort = secure === undefined ? 2375 : 2376;
     const [, name, plain, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]]+))(?::(\d+))?\/?$/.exec(rest) ?? [];
     const host = name ?? plain;
@@ -65,7 +87,7 @@ export function parseEndpoint(text: string, tls?: EngineTls): EngineEndpoint {
   }
   throw new UsageError(`"${text}" is no place of a daemon that sheaf could reach`, {
     code: 'INVALID_DOCKER_HOST',
-    hint: 'DOCKER_HOST is unix:///PATH or tcp://HOST:PORT.',
+    hint: 'Write unix:///PATH, tcp://HOST:PORT or http://HOST:PORT.',
   });
 }
 

@@ -1,10 +1,7 @@
 /** Images that a daemon takes: an archive that it loads, and more names for what it has loaded. */
-import { randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
-import type { ArchiveOutput } from '../archive-output.ts';
+import { type ArchiveOutput, temporaryWorkFolder } from '../archive-output.ts';
 import type { DestinationTraits, ImageDestination } from '../transport.ts';
 import type { EngineClient } from './client.ts';
 
@@ -12,7 +9,7 @@ import type { EngineClient } from './client.ts';
 export function loadOutput(client: EngineClient, path: string): ArchiveOutput {
   return {
     where: client.name,
-    workFolder: join(tmpdir(), `sheaf-archive-${randomUUID()}.tmp`),
+    ...temporaryWorkFolder(),
     rewritable: false,
     write: (write) => client.upload(path, 'load the image', write),
   };

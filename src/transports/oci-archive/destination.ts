@@ -3,7 +3,7 @@
  * is to depend on nothing but the image; then the archive is written at once. It takes the place of one that was there, whose
  * blobs need not be sent again.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TarFile } from '../../archive/tar-file.ts';
 import { TarPacker } from '../../archive/tar-packer.ts';
@@ -73,7 +73,7 @@ class OciArchiveDestination implements ImageDestination {
   }
 
   async putBlob(content: BlobContent): Promise<void> {
-    await mkdir(this.#output.workFolder, { recursive: true });
+    await this.#output.makeWorkFolder();
     const { workFolder } = this.#output;
     const path = this.#waiting(content.descriptor.digest);
     await writeBlobFile(workFolder, path, content, this.#env, { durable: false });

@@ -6,19 +6,20 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, IntegrityError, systemCode } from '../../foundation/errors.ts';
-import { withFileLock } from '../../foundation/file-lock.ts';
+import { removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
-import { algorithmOf, type Digest } from '../../oci/digest.ts';
-import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
+import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
+import { emptyIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { referrerOf } from '../../oci/referrer.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
-import { blobName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
-import { nameOf, withReferrer, withRoot } from './layout-entries.ts';
+import { blobsName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
+import { nameOf, withRoot } from './layout-entries.ts';
 import { folderFiles } from './layout-files.ts';
+import { LayoutUse, markShared, withLayoutLock } from './layout-use.ts';
 import type { LayoutPlace } from './location.ts';
 
 /** What a layout takes, in a folder or an archive. */
@@ -31,40 +32,65 @@ export const layoutTraits: DestinationTraits = {
 /** Throws ConflictError NOT_A_LAYOUT, StorageError. */
 export async function createLayoutDestination(place: LayoutPlace, env: TransportEnv): Promise<ImageDestination> {
   await refuseForeignFolder(place.path);
-  const files = folderFiles(place.path);
-  const pathOf = (digest: Digest): string => join(place.path, blobName(digest));
-  const change = async (edit: (index: ImageIndex) => ImageIndex): Promise<void> => {
-    await mkdir(place.path, { recursive: true });
-    await withFileLock(join(place.path, '.index.json.lock'), env.session, async () => {
-      await writeLayoutIndex(place.path, edit((await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex)));
+  const own = join(place.path, blobsName);
+  const { path: folder, blobs = own } = place;
+  const files = folderFiles(folder, blobs);
+  // what grows is on the disk of the blobs
+  const growing = blobs === own ? folder : blobs;
+  const pathOf = (digest: Digest): string => join(blobs, algorithmOf(digest), encodedOf(digest));
+  const use = new LayoutUse(folder, env.session);
+  const begin = async (): Promise<void> => {
+    // a layout has this folder, be it empty
+    await mkdir(own, { recursive: true });
+    await mkdir(blobs, { recursive: true });
+    await use.begin({ mustWrite: true });
+    if (blobs !== own) await markShared(blobs);
+    for (const left of new Set([folder, growing, join(blobs, 'sha256')])) await removeAbandoned(left);
+  };
+  let begun: Promise<void> | undefined;
+  const beginOnce = (): Promise<void> => {
+    begun ??= begin();
+    return begun;
+  };
+  const name = async (root: RawManifest, as: string | undefined): Promise<void> => {
+    await beginOnce();
+    await withLayoutLock(folder, env.session, async () => {
+      const index = (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
+      await writeLayoutIndex(folder, withRoot(index, root, as));
     });
   };
-  const name = (root: RawManifest, as: string | undefined): Promise<void> =>
-    change((index) => withRoot(index, root, as));
-  /** What refers to a manifest is found in index.json alone; it comes there with the image. */
-  const referrers: RawManifest[] = [];
-  const list = (): Promise<void> => change((index) => referrers.reduce(withReferrer, index));
+  const putBytes = async (digest: Digest, bytes: Uint8Array): Promise<void> => {
+    await beginOnce();
+    await writeAtomically(pathOf(digest), bytes);
+  };
   return {
-    traits: { ...layoutTraits, keepsCompanions: true },
-    hasBlob: async (blob) => (await sizeOfFile(pathOf(blob.digest))) === blob.size,
-    hasManifest: async (digest) => (await sizeOfFile(pathOf(digest))) !== undefined,
+    traits: layoutTraits,
+    async hasBlob(blob) {
+      await use.begin();
+      return (await sizeOfFile(pathOf(blob.digest))) === blob.size;
+    },
+    async hasManifest(digest) {
+      await use.begin();
+      return (await sizeOfFile(pathOf(digest))) !== undefined;
+    },
     async currentRoot(tag) {
       const wanted = tag ?? place.name;
       return (await readLayoutIndex(files))?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
     },
-    putBlob: (content) => writeBlobFile(place.path, pathOf(content.descriptor.digest), content, env),
+    async putBlob(content) {
+      await beginOnce();
+      await writeBlobFile(growing, pathOf(content.descriptor.digest), content, env);
+    },
     async putManifest(manifest, at) {
       assertDigest(manifest, at);
-      await writeAtomically(pathOf(at), manifest.bytes);
-      if (referrerOf(manifest) !== undefined) referrers.push(manifest);
+      await putBytes(at, manifest.bytes);
     },
     async commit(root) {
-      await writeAtomically(pathOf(root.digest), root.bytes);
-      if (referrers.length > 0) await list();
+      await putBytes(root.digest, root.bytes);
       await name(root, place.name);
     },
     tag: name,
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: () => use.end(),
   };
 }
 

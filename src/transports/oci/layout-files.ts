@@ -15,11 +15,18 @@ export interface LayoutFiles {
   open(name: string, range?: ByteRange, size?: number): Readable;
 }
 
-export function folderFiles(folder: string): LayoutFiles {
+/** With `blobs`, a folder, those are there. */
+export function folderFiles(folder: string, blobs?: string): LayoutFiles {
+  const pathOf = (name: string): string =>
+    blobs !== undefined && name.startsWith(blobsPrefix)
+      ? join(blobs, name.slice(blobsPrefix.length))
+      : join(folder, name);
   return {
     where: folder,
-    size: (name) => sizeOfFile(join(folder, name)),
-    read: (name, maxBytes) => readSmallFile(join(folder, name), maxBytes),
-    open: (name, range, size) => openFile(join(folder, name), range, size),
+    size: (name) => sizeOfFile(pathOf(name)),
+    read: (name, maxBytes) => readSmallFile(pathOf(name), maxBytes),
+    open: (name, range, size) => openFile(pathOf(name), range, size),
   };
 }
+
+const blobsPrefix = 'blobs/';

@@ -17,13 +17,15 @@ const layoutVersion = '1.0.0';
 const maxIndexBytes = 64 << 20;
 const maxHeaderBytes = 64 << 10;
 
+/** The folder of the blobs. */
+export const blobsName = 'blobs';
 export const headerName = 'oci-layout';
 export const indexName = 'index.json';
 export const headerBytes: Uint8Array = Buffer.from(`{"imageLayoutVersion":"${layoutVersion}"}`);
 
 /** The file of a blob in the layout. */
 export function blobName(digest: Digest): string {
-  return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
+  return `${blobsName}/${algorithmOf(digest)}/${encodedOf(digest)}`;
 }
 
 /** Reads and checks `oci-layout` and `index.json`; `undefined` where that is no layout yet (absent or an empty folder). */

@@ -2,17 +2,20 @@
  * `oci:PATH[:NAME]`: an image in an OCI image layout (OCI Image Specification v1.1, image-layout.md). NAME is the value of
  * the `org.opencontainers.image.ref.name` annotation. For reading also `oci:PATH:@N`, the entry at position N of index.json,
  * and `oci:PATH@DIGEST`, any manifest of the layout by digest. PATH ends at the first colon (a Windows drive letter apart),
- * as in containers/image.
+ * as in containers/image. `oci:[BLOBS]PATH...` is a layout whose blobs are in the folder BLOBS, which several may share.
  */
+import { isAbsolute, resolve } from 'node:path';
 import { UsageError } from '../../foundation/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { parseFilePlace, parsePosition } from '../place.ts';
-import type { ImageLocation, Transport, TransportName } from '../transport.ts';
+import type { ImageLocation, PlaceSettings, Transport, TransportName } from '../transport.ts';
 
 /** Where in a layout: its folder or archive, and which of its images. */
 export interface LayoutPlace {
   /** Absolute, or `-`. */
   readonly path: string;
+  /** Absolute: the folder that the blobs are in, where that is not the layout's own. */
+  readonly blobs?: string;
   readonly name?: string;
   readonly digest?: Digest;
   /** In index.json, from 0. */
@@ -21,7 +24,14 @@ export interface LayoutPlace {
 
 const namePattern = /^[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*(?:\/[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*)*$/;
 
-export const ociTransport: Transport = { name: 'oci', parse: (rest) => layoutLocation(parseLayoutPlace('oci', rest)) };
+export const ociTransport: Transport = { name: 'oci', parse: (rest) => layoutLocation(parseFolderPlace(rest)) };
+
+/** What follows `oci:`. Throws UsageError INVALID_IMAGE_NAME. */
+export function parseFolderPlace(text: string): LayoutPlace {
+  const [, blobs, rest = ''] = /^\[([^\]]+)\](.*)$/s.exec(text) ?? [];
+  if (blobs === undefined || !isAbsolute(blobs)) return parseLayoutPlace('oci', text);
+  return { ...parseLayoutPlace('oci', rest), blobs: resolve(blobs) };
+}
 
 /** Throws UsageError INVALID_IMAGE_NAME. */
 export function parseLayoutPlace(transport: TransportName, text: string): LayoutPlace {
@@ -40,9 +50,12 @@ export function parseLayoutPlace(transport: TransportName, text: string): Layout
 }
 
 /** The text that {@link parseLayoutPlace} reads. */
-export function formatLayoutPlace(transport: TransportName, { path, name, digest, position }: LayoutPlace): string {
+export function formatLayoutPlace(
+  transport: TransportName,
+  { path, blobs, name, digest, position }: LayoutPlace,
+): string {
   const suffix = digest !== undefined ? `@${digest}` : position !== undefined ? `:@${position}` : name && `:${name}`;
-  return `${transport}:${path}${suffix ?? ''}`;
+  return `${transport}:${blobs === undefined ? '' : `[${blobs}]`}${path}${suffix ?? ''}`;
 }
 
 /** Throws UsageError INVALID_DESTINATION for places that only reading knows. */
@@ -62,11 +75,23 @@ function layoutLocation(place: LayoutPlace): ImageLocation {
   return {
     transport: 'oci',
     format: () => text,
-    pinned: (digest) => layoutLocation({ path: place.path, digest }),
-    openSource: async () => (await import('./source.ts')).openFolderSource(place, text),
+    pinned: (digest) =>
+      layoutLocation({ path: place.path, digest, ...(place.blobs === undefined ? {} : { blobs: place.blobs }) }),
+    async openSource({ places }) {
+      const used = sharing(place, places);
+      const source = await (await import('./source.ts')).openFolderSource(used, text);
+      // whoever writes the place down must find the blobs without the settings of this run
+      return used === place ? source : { ...source, origins: () => [layoutLocation(used)] };
+    },
     async openDestination(env) {
       assertWritable(place, text);
-      return (await import('./destination.ts')).createLayoutDestination(place, env);
+      return (await import('./destination.ts')).createLayoutDestination(sharing(place, env.places), env);
     },
   };
+}
+
+/** `place` with the blobs where the run says that they are; what the name says goes before that. */
+function sharing(place: LayoutPlace, settings: PlaceSettings | undefined): LayoutPlace {
+  const blobs = settings?.sharedBlobDir;
+  return blobs === undefined || place.blobs !== undefined ? place : { ...place, blobs };
 }

@@ -13,7 +13,7 @@ import type { LayoutPlace } from './location.ts';
 
 /** The layout in the folder of `place`. Throws NotFoundError LAYOUT_NOT_FOUND. */
 export async function openFolderSource(place: LayoutPlace, text: string): Promise<ImageSource> {
-  const files = folderFiles(place.path);
+  const files = folderFiles(place.path, place.blobs);
   return createLayoutSource(files, await requireLayout(files), place, text);
 }
 

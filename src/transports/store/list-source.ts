@@ -24,10 +24,13 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
   const inherited = new Map<Digest, readonly string[]>();
   const locationsOf = (instance: Digest): readonly string[] =>
     record.locations[instance] ?? inherited.get(instance) ?? [];
+  // what was written down says all itself: settings of this run are for its destination
+  const { sharedBlobDir: _blobs, daemonHost: _host, ...places } = env.places ?? {};
+  const recorded: TransportEnv = { ...env, places };
   const open = (text: string): Promise<ImageSource> => {
     let source = opened.get(text);
     if (source === undefined) {
-      source = env.locate(text).openSource(env);
+      source = env.locate(text).openSource(recorded);
       opened.set(text, source);
     }
     return source;

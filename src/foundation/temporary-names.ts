@@ -1,0 +1,51 @@
+/**
+ * Names of what grows beside its place until it is whole. They tell whose it is, so that the next run can clear away what a
+ * killed one has left, and never what a living one still writes to.
+ */
+import { randomUUID } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { currentOwner, hasEnded } from './owner.ts';
+
+/** `tmp` for a file or folder on its way, `part` for an archive, `tar` for one that was brought here to be read. */
+type Kind = 'part' | 'tar' | 'tmp';
+
+const ending = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(?:part|tar|tmp)$/;
+
+/** Milliseconds since the last write after which something is given up although nobody can tell whether its process lives. */
+const abandonedMs = 7 * 24 * 60 * 60 * 1000;
+
+/** A name beside `path` that nobody has. */
+export function temporaryName(path: string, kind: Kind): string {
+  const { host, process } = currentOwner();
+  return `${path}.${host}-${process}-${randomUUID()}.${kind}`;
+}
+
+/** Whether `name` is one of {@link temporaryName}, for the place `of` where that is told. */
+export function isTemporary(name: string, of?: string): boolean {
+  const found = ending.exec(name);
+  return found !== null && (of === undefined || found.index === of.length) && name.startsWith(of ?? '');
+}
+
+/**
+ * Removes from `folder` what runs that have ended left there for the place `of` (for any place without it). What cannot be
+ * looked at or removed stays: that is the next one's work.
+ */
+export async function removeAbandoned(folder: string, of?: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  await Promise.all(
+    names.map(async (name) => {
+      if (!isTemporary(name, of) || !(await isAbandoned(folder, name))) return;
+      await rm(join(folder, name), { recursive: true, force: true }).catch(() => {});
+    }),
+  );
+}
+
+/** Whether who made `name`, a temporary name, has ended. */
+export async function isAbandoned(folder: string, name: string): Promise<boolean> {
+  const [, host = '', process] = ending.exec(name) ?? [];
+  if (hasEnded({ host, process: Number(process) })) return true;
+  if (host === currentOwner().host) return false;
+  const found = await stat(join(folder, name)).catch(() => undefined);
+  return found !== undefined && found.mtimeMs < Date.now() - abandonedMs;
+}
