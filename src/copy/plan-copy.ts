@@ -9,6 +9,7 @@ import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
+import { imagesOfList } from './images-of-list.ts';
 import { Inventory } from './inventory.ts';
 import { recipeFor, recipeKeys } from './local-images.ts';
 import type { CopyPlan, CopyStep, PutManifestStep, TagStep } from './plan.ts';
@@ -63,6 +64,10 @@ async function planAll(
         hint: 'Leave --preserve-digests away, or what asks for another format, compression or selection.',
       },
     );
+  }
+  if (isIndexType(original.mediaType) && request.destination.describeList !== undefined) {
+    const members = await imagesOfList(request, original, flatten(root));
+    remarks.notes.push(...request.destination.describeList(members, request.tags ?? []));
   }
   const companions = request.referrers === true ? await planCompanions(request, planner, flatten(root), remarks) : [];
   const flat = [...flatten(root), ...companions.map(({ planned }) => planned)];

@@ -8,6 +8,7 @@ import type { RegistryPool } from '../distribution/registry-pool.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { IndexEntry } from '../oci/image-index.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
@@ -100,12 +101,23 @@ export interface DestinationTraits {
   readonly keepsCompanions?: boolean;
 }
 
+/** A member of an index, with its config. */
+export interface ImageOfList {
+  readonly entry: IndexEntry;
+  readonly config: Pick<Descriptor, 'digest' | 'mediaType'>;
+}
+
 export interface ImageDestination extends AsyncDisposable {
   readonly traits: DestinationTraits;
   hasBlob(blob: Descriptor): Promise<boolean>;
   hasManifest(digest: Digest): Promise<boolean>;
   /** The digest of what the location (or another tag beside it) names now; `undefined` where that is nothing. */
   currentRoot(tag?: string): Promise<Digest | undefined>;
+  /**
+   * For destinations that take an index apart into images: what becomes of `members`, which may have `tags` beside the
+   * location's own, in sentences for the plan. Throws ConflictError, UnsupportedError where that cannot be done.
+   */
+  describeList?(members: readonly ImageOfList[], tags: readonly string[]): readonly string[];
   /** Takes the blob over from another repository of the same place; `false` where that is not possible. */
   mountBlob?(blob: Descriptor, from: Reference): Promise<boolean>;
   putBlob(content: BlobContent): Promise<void>;

@@ -4,23 +4,38 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
-import { blobOf, type FixtureBlob, fixtureImage, fixtureIndex } from '../../fixtures/images.ts';
-import { IntegrityError, NotFoundError } from '../../src/foundation/errors.ts';
+import { gunzipSync } from 'node:zlib';
+import { blobOf, type FixtureBlob, type FixtureImage, fixtureImage, fixtureIndex } from '../../fixtures/images.ts';
+import { ConflictError, IntegrityError, NotFoundError } from '../../src/foundation/errors.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
+import { parseIndex } from '../../src/oci/image-index.ts';
+import { parseImageManifest } from '../../src/oci/manifest.ts';
 import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import type { BlobContent, ImageLocation } from '../../src/transports/transport.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
 
+/** What a transport can do. The suite holds those that cannot to what they promise instead. */
+interface Capabilities {
+  /** Keeps manifests and indexes as they are; else an index comes back as single images, config and plain layers the same. */
+  readonly manifests: boolean;
+  /** Takes another image where there is one; else refuses that. */
+  readonly rewritable: boolean;
+}
+
 interface Place {
   readonly env: TestEnv;
   readonly location: ImageLocation;
   /** A second place that shares nothing with the first. */
   readonly other: ImageLocation;
+  /** Where an image of an index is found, for transports that keep no indexes. */
+  imageAt?(architecture: string): ImageLocation;
 }
 
-const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Place>]> = [
+const all: Capabilities = { manifests: true, rewritable: true };
+
+const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Place>, Capabilities]> = [
   [
     'docker',
     async (t) => {
@@ -33,6 +48,7 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
         other: locate(`docker://${registry.host}/b/image:one`),
       };
     },
+    all,
   ],
   [
     'oci',
@@ -44,6 +60,7 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
         other: locate(`oci:${join(env.folder, 'b')}:one`),
       };
     },
+    all,
   ],
   [
     'oci-archive',
@@ -55,6 +72,7 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
         other: locate(`oci-archive:${join(env.folder, 'b.tar')}:one`),
       };
     },
+    all,
   ],
   [
     'dir',
@@ -62,6 +80,21 @@ const transports: ReadonlyArray<readonly [string, (t: TestContext) => Promise<Pl
       const env = await testEnv(t);
       return { env, location: locate(`dir:${join(env.folder, 'a')}`), other: locate(`dir:${join(env.folder, 'b')}`) };
     },
+    all,
+  ],
+  [
+    'docker-archive',
+    async (t) => {
+      const env = await testEnv(t);
+      const place = (name: string, tag: string) => locate(`docker-archive:${join(env.folder, name)}:app:${tag}`);
+      return {
+        env,
+        location: place('a.tar', 'one'),
+        other: place('b.tar', 'one'),
+        imageAt: (architecture) => place('a.tar', `one-linux-${architecture}`),
+      };
+    },
+    { manifests: false, rewritable: false },
   ],
 ];
 
@@ -88,11 +121,34 @@ async function writeIndex({ env, location }: Pick<Place, 'env' | 'location'>) {
   return { images, index };
 }
 
-for (const [name, makePlace] of transports) {
+/** The first layer of what {@link writeIndex} wrote as the transport gives it out, and where it does. */
+async function firstLayer(place: Place, { images }: { images: readonly FixtureImage[] }) {
+  const [image] = images;
+  const layer = image?.layers[0];
+  assert.ok(image && layer);
+  if (place.imageAt === undefined) return { at: place.location, layer };
+  const plain = blobOf('application/vnd.docker.image.rootfs.diff.tar', gunzipSync(layer.bytes));
+  return { at: place.imageAt(image.platform.architecture), layer: plain };
+}
+
+for (const [name, makePlace, can] of transports) {
   describe(`the transport ${name}`, () => {
     it('gives back what was put, byte for byte', async (t) => {
       const place = await makePlace(t);
       const { images, index } = await writeIndex(place);
+      if (!can.manifests) {
+        for (const image of images) {
+          const at = place.imageAt?.(image.platform.architecture) ?? place.location;
+          await using source = await openVerifiedSource(at, place.env);
+          const { config, layers } = parseImageManifest(await source.getManifest());
+          assert.deepEqual(await buffer(await source.openBlob(config)), Buffer.from(image.config.bytes));
+          assert.equal(layers.length, image.layers.length);
+          for (const [number, layer] of layers.entries()) {
+            assert.deepEqual(await buffer(await source.openBlob(layer)), gunzipSync(image.layers[number]?.bytes ?? ''));
+          }
+        }
+        return;
+      }
       await using source = await openVerifiedSource(place.location, place.env);
       const root = await source.getManifest();
       assert.deepEqual(Buffer.from(root.bytes), Buffer.from(index.bytes));
@@ -110,19 +166,15 @@ for (const [name, makePlace] of transports) {
 
     it('reads a blob from an offset', async (t) => {
       const place = await makePlace(t);
-      const { images } = await writeIndex(place);
-      const layer = images[0]?.layers[0];
-      assert.ok(layer);
-      await using source = await openVerifiedSource(place.location, place.env);
+      const { at, layer } = await firstLayer(place, await writeIndex(place));
+      await using source = await openVerifiedSource(at, place.env);
       assert.deepEqual(await buffer(await source.openBlob(layer, { offset: 7 })), Buffer.from(layer.bytes.subarray(7)));
     });
 
     it('hands out a range of a raw blob, both ends inclusive', async (t) => {
       const place = await makePlace(t);
-      const { images } = await writeIndex(place);
-      const layer = images[0]?.layers[0];
-      assert.ok(layer);
-      await using source = await place.location.openSource(place.env);
+      const { at, layer } = await firstLayer(place, await writeIndex(place));
+      await using source = await at.openSource(place.env);
       assert.deepEqual(
         await buffer(await source.openBlob(layer, { start: 2, end: 5 })),
         Buffer.from(layer.bytes.subarray(2, 6)),
@@ -137,8 +189,8 @@ for (const [name, makePlace] of transports) {
         await using source = await openVerifiedSource(place.location, place.env);
         await source.getManifest();
       }, NotFoundError);
-      await writeIndex(place);
-      await using source = await openVerifiedSource(place.location, place.env);
+      const { at } = await firstLayer(place, await writeIndex(place));
+      await using source = await openVerifiedSource(at, place.env);
       await assert.rejects(source.getManifest(absent), NotFoundError);
       await assert.rejects(async () => {
         await buffer(await source.openBlob({ mediaType: 'x', digest: absent, size: 6 }));
@@ -147,10 +199,8 @@ for (const [name, makePlace] of transports) {
 
     it('refuses to hand out a blob that is not what its descriptor says', async (t) => {
       const place = await makePlace(t);
-      const { images } = await writeIndex(place);
-      const layer = images[0]?.layers[0];
-      assert.ok(layer);
-      await using source = await openVerifiedSource(place.location, place.env);
+      const { at, layer } = await firstLayer(place, await writeIndex(place));
+      await using source = await openVerifiedSource(at, place.env);
       for (const size of [layer.size - 1, layer.size + 1]) {
         await assert.rejects(async () => {
           await buffer(await source.openBlob({ ...layer, size }));
@@ -191,6 +241,13 @@ for (const [name, makePlace] of transports) {
       assert.equal(await destination.currentRoot(), undefined);
       await destination.putBlob(contentOf(blob));
       assert.equal(await destination.hasBlob(blob), true);
+      if (!can.rewritable) {
+        // what stands in an archive that cannot be added to is of no use to anybody
+        const { images } = await writeIndex(place);
+        assert.equal(await destination.hasManifest(images[0]?.manifest.digest as Digest), false);
+        assert.equal(await destination.currentRoot(), undefined);
+        return;
+      }
       const { index, images } = await writeIndex(place);
       assert.equal(await destination.currentRoot(), index.digest);
       assert.equal(await destination.hasManifest(images[0]?.manifest.digest as Digest), true);
@@ -200,6 +257,10 @@ for (const [name, makePlace] of transports) {
     it('moves the name to a new root and gives a root more tags', async (t) => {
       const place = await makePlace(t);
       const { images } = await writeIndex(place);
+      if (!can.rewritable) {
+        await assert.rejects(place.location.openDestination(place.env), ConflictError);
+        return;
+      }
       await using destination = await place.location.openDestination(place.env);
       const [first] = images;
       assert.ok(first);
@@ -212,14 +273,15 @@ for (const [name, makePlace] of transports) {
 
     it('can be pinned by digest, and the pinned place means the same', async (t) => {
       const place = await makePlace(t);
-      const { images } = await writeIndex(place);
-      const [first] = images;
-      assert.ok(first);
-      const pinned = place.location.pinned(first.manifest.digest);
+      const { at } = await firstLayer(place, await writeIndex(place));
+      await using source = await openVerifiedSource(at, place.env);
+      const root = await source.getManifest();
+      const digest = can.manifests ? (parseIndex(root).manifests[0]?.digest as Digest) : root.digest;
+      const pinned = at.pinned(digest);
       assert.ok(pinned);
       assert.equal(locate(pinned.format()).format(), pinned.format());
-      await using source = await openVerifiedSource(pinned, place.env);
-      assert.equal((await source.getManifest()).digest, first.manifest.digest);
+      await using same = await openVerifiedSource(pinned, place.env);
+      assert.equal((await same.getManifest()).digest, digest);
     });
 
     it('has a text form that parses back to itself', async (t) => {

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { ConflictError } from '../../src/foundation/errors.ts';
+import { currentOwner, hasEnded } from '../../src/foundation/owner.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { leaseMs } from '../../src/store/leases.ts';
-import { currentOwner, hasEnded } from '../../src/foundation/owner.ts';
 import { Store } from '../../src/store/store.ts';
 import { emptyList, sha256, testStore } from './fixtures.ts';
 

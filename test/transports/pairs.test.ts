@@ -57,15 +57,34 @@ for (const from of transports) {
 }
 
 describe('to docker-archive:', () => {
-  it('a list is refused before anything is done, and one of its images goes in', async (t) => {
+  it('the images of a list go in, each with its platform in its tag; variants are the same image there', async (t) => {
+    const env = await testEnv(t);
+    const layout = join(env.folder, 'layout');
+    await writeKinds(layout);
+    const to = `docker-archive:${join(env.folder, 'a.tar')}`;
+    await copy(env, `oci:${layout}:zstd-list`, `${to}:app:1.0`);
+    for (const [tag, kind] of [
+      ['1.0-linux-amd64', 'image'],
+      ['1.0-linux-arm64-v8', 'arm64'],
+    ]) {
+      assert.deepEqual(await diffIds(env, `${to}:app:${tag}`), await diffIds(env, `oci:${layout}:${kind}`));
+      assert.equal(await configDigest(env, `${to}:app:${tag}`), await configDigest(env, `oci:${layout}:${kind}`));
+    }
+    await assert.rejects(diffIds(env, to), { code: 'AMBIGUOUS_IMAGE' });
+    await assert.rejects(diffIds(env, `${to}:@2`), { code: 'IMAGE_NOT_FOUND' });
+  });
+
+  it('one image of a list has the name that was asked for', async (t) => {
     const env = await testEnv(t);
     const layout = join(env.folder, 'layout');
     const digests = await writeKinds(layout);
-    const to = `docker-archive:${join(env.folder, 'a.tar')}`;
-    env.events.length = 0;
-    await assert.rejects(copy(env, `oci:${layout}:list`, to), { code: 'INDEX_NOT_SUPPORTED' });
-    assert.deepEqual(env.events, []);
-    await copy(env, `oci:${layout}@${digests.image}`, to);
-    assert.deepEqual(await diffIds(env, to), await diffIds(env, `oci:${layout}:image`));
+    for (const [at, select] of [
+      [`oci:${layout}@${digests.image}`, 'all'],
+      [`oci:${layout}:list`, { platforms: [{ os: 'linux', architecture: 'amd64' }] }],
+    ] as const) {
+      const to = `docker-archive:${join(env.folder, `${typeof select}.tar`)}:app:1`;
+      await copy(env, at, to, select, 'strip');
+      assert.deepEqual(await diffIds(env, to), await diffIds(env, `oci:${layout}:image`));
+    }
   });
 });

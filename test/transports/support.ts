@@ -95,11 +95,12 @@ export async function copy(
   from: string,
   to: string,
   select: InstanceSelection = 'all',
+  unselected: 'keep' | 'strip' = 'keep',
 ): Promise<RawManifest> {
   const location = locate(to);
   await using source = await openVerifiedSource(locate(from), env);
   await using destination = await location.openDestination(env);
-  const plan = await planCopy({ source, destination, location, select, unselected: 'keep', host: env.host });
+  const plan = await planCopy({ source, destination, location, select, unselected, host: env.host });
   return (await executePlan(env.session, plan, source, destination)).root;
 }
 

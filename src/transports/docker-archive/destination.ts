@@ -1,5 +1,5 @@
 /**
- * Writes an image in the form of `docker save`. Layers are unpacked as they arrive and wait in a folder: the archive can only
+ * Writes images in the form of `docker save`: one, or those of a list under a name each (`list-names.ts`). Layers are unpacked as they arrive and wait in a folder: the archive can only
  * be begun when sizes and order are known. A manifest is not kept in such archives, so that any manifest of an image will do,
  * whatever the compression of its layers.
  */
@@ -22,13 +22,15 @@ import {
 import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest } from '../../oci/digest.ts';
+import { parseIndex } from '../../oci/image-index.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { parseImageManifest } from '../../oci/manifest.ts';
 import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
 import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
 import { openFile, sizeOfFile } from '../local-file.ts';
-import type { BlobContent, DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
+import type { BlobContent, DestinationTraits, ImageDestination, ImageOfList, TransportEnv } from '../transport.ts';
+import { isRunnable, nameImages, notesOf, withSuffix } from './list-names.ts';
 import type { DockerArchivePlace } from './location.ts';
 import { type PackedImage, type PlainLayer, packDockerArchive } from './pack.ts';
 
@@ -62,11 +64,17 @@ export function createDockerArchiveDestination(
   return new DockerArchiveDestination(output, reference, env);
 }
 
+/** Of destinations that are sent such an archive. */
+export const singleImageTraits = {
+  manifestTypes: [mediaTypes.dockerManifest, mediaTypes.ociManifest],
+  sparseIndex: false,
+  manifestsComplete: false,
+} as const satisfies DestinationTraits;
+
 class DockerArchiveDestination implements ImageDestination {
   readonly traits: DestinationTraits = {
-    manifestTypes: [mediaTypes.dockerManifest, mediaTypes.ociManifest],
-    sparseIndex: false,
-    manifestsComplete: false,
+    ...singleImageTraits,
+    manifestTypes: [...singleImageTraits.manifestTypes, mediaTypes.dockerList, mediaTypes.ociIndex],
   };
   readonly #output: ArchiveOutput;
   readonly #reference: Reference | undefined;
@@ -74,7 +82,11 @@ class DockerArchiveDestination implements ImageDestination {
   /** By the digest under which they came. */
   readonly #configs = new Map<Digest, Uint8Array>();
   readonly #layers = new Map<Digest, PlainLayer>();
-  #image: PackedImage | undefined;
+  /** Of the members of an index. */
+  readonly #manifests = new Map<Digest, RawManifest>();
+  /** Each with what follows its tag. */
+  #images: ReadonlyArray<Omit<PackedImage, 'tags'> & { readonly suffix: string }> = [];
+  readonly #tags: string[] = [];
   #count = 0;
 
   constructor(output: ArchiveOutput, reference: Reference | undefined, env: TransportEnv) {
@@ -97,24 +109,35 @@ class DockerArchiveDestination implements ImageDestination {
 
   async putBlob(content: BlobContent): Promise<void> {
     const { mediaType, digest } = content.descriptor;
-    if (mediaType === mediaTypes.dockerConfig || mediaType === mediaTypes.ociConfig) {
+    if (isRunnable(mediaType)) {
       this.#configs.set(digest, await readConfig(content));
     } else {
       this.#layers.set(digest, await this.#unpack(content));
     }
   }
 
-  async putManifest(manifest: RawManifest): Promise<void> {
-    refuseIndex(manifest, this.#output.where);
+  async putManifest(manifest: RawManifest, at: Digest): Promise<void> {
+    this.#manifests.set(at, manifest);
+  }
+
+  describeList(members: readonly ImageOfList[], tags: readonly string[]): readonly string[] {
+    const { where } = this.#output;
+    const references = this.#references(tags);
+    return notesOf(members, nameImages(members, references, where), references, where);
   }
 
   async commit(root: RawManifest): Promise<void> {
-    this.#image = { ...this.#imageOf(root), tags: this.#reference === undefined ? [] : [this.#reference] };
+    if (isIndexType(root.mediaType)) {
+      const named = nameImages(this.#membersOf(root), this.#references(), this.#output.where);
+      this.#images = named.map(({ entry, suffix }) => ({ ...this.#imageOf(this.#manifest(entry.digest)), suffix }));
+    } else {
+      this.#images = [{ ...this.#imageOf(root), suffix: '' }];
+    }
     await this.#write();
   }
 
   async tag(_root: RawManifest, tag: string): Promise<void> {
-    if (this.#image === undefined) throw new BugError('a tag for an image that is not there yet');
+    if (this.#images.length === 0) throw new BugError('a tag for an image that is not there yet');
     if (this.#reference === undefined) {
       throw new UsageError(`the image in ${this.#output.where} has no name that could have the tag ${tag}`, {
         code: 'INVALID_DESTINATION',
@@ -128,7 +151,7 @@ class DockerArchiveDestination implements ImageDestination {
         hint: 'Write to a file to give the image more names.',
       });
     }
-    this.#image = { ...this.#image, tags: [...this.#image.tags, { ...this.#reference, tag }] };
+    this.#tags.push(tag);
     await this.#write();
   }
 
@@ -137,18 +160,41 @@ class DockerArchiveDestination implements ImageDestination {
   }
 
   async #write(): Promise<void> {
-    const image = this.#image;
-    if (image !== undefined) {
-      await this.#output.write((stream) => packDockerArchive([image], stream, this.#env.session.signal));
-    }
+    const references = this.#references(this.#tags);
+    const images = this.#images.map(({ suffix, ...image }) => ({
+      ...image,
+      tags: references.map((reference) => withSuffix(reference, suffix)),
+    }));
+    await this.#output.write((stream) => packDockerArchive(images, stream, this.#env.session.signal));
+  }
+
+  /** The location's own, then those with `tags`. */
+  #references(tags: readonly string[] = []): Reference[] {
+    const reference = this.#reference;
+    return reference === undefined ? [] : [reference, ...tags.map((tag) => ({ ...reference, tag }))];
+  }
+
+  #manifest(digest: Digest): RawManifest {
+    const manifest = this.#manifests.get(digest);
+    if (manifest === undefined) throw notWritten(digest, digest);
+    return manifest;
+  }
+
+  /** What was put of what the index names, those of nested indexes too. */
+  #membersOf(index: RawManifest): ImageOfList[] {
+    return parseIndex(index).manifests.flatMap((entry) => {
+      const manifest = this.#manifests.get(entry.digest);
+      if (manifest === undefined) return [];
+      if (isIndexType(entry.mediaType)) return this.#membersOf(manifest);
+      return [{ entry, config: parseImageManifest(manifest).config }];
+    });
   }
 
   #imageOf(root: RawManifest): Omit<PackedImage, 'tags'> {
-    refuseIndex(root, this.#output.where);
     const manifest = parseImageManifest(root);
     const config = this.#configs.get(manifest.config.digest);
     if (config === undefined) {
-      if (manifest.config.mediaType !== mediaTypes.dockerConfig && manifest.config.mediaType !== mediaTypes.ociConfig) {
+      if (!isRunnable(manifest.config.mediaType)) {
         throw new UnsupportedError(`${root.digest} is no image that could run: ${manifest.config.mediaType}`, {
           code: 'NOT_AN_IMAGE',
           side: 'destination',
@@ -234,15 +280,6 @@ function assertDiffIds(config: Uint8Array, layers: readonly PlainLayer[]): void 
     code: 'DIFF_ID_MISMATCH',
     side: 'source',
     hint: 'The image is broken: no program could load it. Build it again.',
-  });
-}
-
-function refuseIndex(manifest: RawManifest, where: string): void {
-  if (!isIndexType(manifest.mediaType)) return;
-  throw new UnsupportedError(`a list of images cannot be written to ${where}: a docker archive holds single images`, {
-    code: 'INDEX_NOT_SUPPORTED',
-    side: 'destination',
-    hint: 'Choose one image with --platform, or write the whole list to oci-archive:.',
   });
 }
 

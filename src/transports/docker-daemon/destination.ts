@@ -1,6 +1,6 @@
 /** Gives an image to a daemon, as `docker load` would. */
 import type { Reference } from '../../oci/reference.ts';
-import { createDockerArchiveDestination } from '../docker-archive/destination.ts';
+import { createDockerArchiveDestination, singleImageTraits } from '../docker-archive/destination.ts';
 import { EngineClient } from '../engine/client.ts';
 import { dockerEndpoint } from '../engine/endpoint.ts';
 import { loadedImage, loadOutput } from '../engine/load.ts';
@@ -11,5 +11,5 @@ export async function openDaemonDestination(reference: Reference, env: Transport
   const client = new EngineClient(await dockerEndpoint(env.places), 'the Docker daemon', env.session.signal);
   await client.getJson('/version', 'load an image');
   const archive = createDockerArchiveDestination(loadOutput(client, '/images/load?quiet=1'), reference, env);
-  return loadedImage(archive, archive.traits, client, '/images', reference);
+  return loadedImage(archive, singleImageTraits, client, '/images', reference);
 }
