@@ -122,6 +122,22 @@ function fileOutput(path: string): ArchiveOutput {
   };
 }
 
+/** `work`, never twice at a time: calls that come while it runs share the next run, which begins after them. */
+export function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let waiting: Promise<void> | undefined;
+  return () => {
+    waiting ??= running
+      .catch(() => {})
+      .then(() => {
+        running = waiting ?? running;
+        waiting = undefined;
+        return work();
+      });
+    return waiting;
+  };
+}
+
 /** Passes everything on, but leaves `output` open: standard output belongs to the whole program. */
 function unended(output: Writable): Writable {
   return new Writable({

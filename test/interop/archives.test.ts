@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { blobOf, fixtureImage, writeFixtureLayout } from '../../fixtures/images.ts';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { blobOf, fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { testEnv } from '../support/env.ts';
 import { isolatedPeers, run, skipWithout } from '../support/peers.ts';
 import { leasePort } from '../support/ports.ts';
@@ -56,6 +58,100 @@ describe('docker-archive: and the peers', { skip: skipWithout('skopeo', 'podman'
     assert.equal(await content('ours'), await content('theirs'));
     const listing = async (who: string) => (await run('tar', ['tvf', `${folder}/${who}.tar`])).stdout;
     assert.equal(await listing('ours'), await listing('theirs'));
+  });
+
+  it('names, tags and odd layers are those of skopeo, too', async (t) => {
+    const { peers, env, folder } = await prepare(t);
+    const tar = (files: Record<string, string>) =>
+      fixtureImage({ platform: { os: 'linux', architecture: 'amd64' }, layers: [files] });
+    const [one, other] = [await tar({ 'ünï/文件': 'a' }), await tar({ b: 'b' })];
+    const [a] = one.layers;
+    const [b] = other.layers;
+    assert.ok(a && b);
+    const empty = blobOf(a.mediaType, gzipSync(Buffer.alloc(1024)));
+    // a layer twice, one without files, labels and authors that are not ASCII
+    const layers = [a, empty, b, a, empty];
+    const config = blobOf(
+      one.config.mediaType,
+      Buffer.from(
+        JSON.stringify({
+          architecture: 'amd64',
+          os: 'linux',
+          author: 'Zoë <zoe@example.com>',
+          config: { Labels: { größe: '„groß“ \u{1f600}' }, Env: ['PATH=/bin'] },
+          rootfs: { type: 'layers', diff_ids: layers.map(({ bytes }) => digestOf(gunzipSync(bytes))) },
+        }),
+      ),
+    );
+    await writeFixtureLayout(`${folder}/odd`, {
+      odd: { ...one, config, layers, manifest: manifestOf(config, layers) },
+    });
+    for (const [at, name, ...tags] of [
+      ['0', ''],
+      ['1', ':localhost:5000/a/b_c.d'],
+      ['2', ':app:1.0', 'app:2.0', 'app:latest'],
+    ] as const) {
+      const [ours, theirs] = [`${folder}/ours-${at}.tar`, `${folder}/theirs-${at}.tar`];
+      await copy(
+        env,
+        `oci:${folder}/odd`,
+        `docker-archive:${ours}${name}`,
+        'all',
+        'keep',
+        tags.map((tag) => tag.slice(4)),
+      );
+      const more = tags.flatMap((tag) => ['--additional-tag', tag]);
+      await peers.ok('skopeo', ['copy', '-q', ...more, `oci:${folder}/odd`, `docker-archive:${theirs}${name}`]);
+      for (const flags of ['tvf', 'xOf']) {
+        const output = async (file: string) => (await run('tar', [flags, file])).stdout;
+        assert.equal(await output(ours), await output(theirs));
+      }
+    }
+  });
+
+  it('several images in one archive are as podman writes them, and load', async (t) => {
+    const { peers, env, folder } = await prepare(t);
+    const platforms = [
+      { os: 'linux', architecture: 'amd64' },
+      { os: 'linux', architecture: 'arm64', variant: 'v8' },
+    ] as const;
+    const shared = { 'etc/shared': 'in both' };
+    const images = await Promise.all(
+      platforms.map((platform) => fixtureImage({ platform, layers: [shared, { own: platform.architecture }] })),
+    );
+    const [amd64, arm64] = images;
+    assert.ok(amd64 && arm64);
+    await writeFixtureLayout(`${folder}/two`, { amd64, arm64 }, { list: fixtureIndex(images) });
+    await copy(env, `oci:${folder}/two:list`, `docker-archive:${folder}/ours.tar:app:1.0`);
+    const names = ['docker.io/library/app:1.0-linux-amd64', 'docker.io/library/app:1.0-linux-arm64-v8'];
+    for (const [at, name] of names.entries()) {
+      const id = (await peers.ok('podman', ['pull', '-q', `oci:${folder}/two:${at === 0 ? 'amd64' : 'arm64'}`])).trim();
+      await peers.ok('podman', ['tag', id, name]);
+    }
+    await peers.ok('podman', ['save', '-q', '-m', '-o', `${folder}/theirs.tar`, ...names]);
+    const text = async (who: string, ...entries: string[]) =>
+      (await run('tar', ['xOf', `${folder}/${who}.tar`, ...entries])).stdout;
+    const listing = async (who: string) => (await run('tar', ['tvf', `${folder}/${who}.tar`])).stdout.split('\n');
+    assert.deepEqual((await listing('ours')).sort(), (await listing('theirs')).sort());
+    for (const file of ['manifest.json', 'repositories'])
+      assert.equal(await text('ours', file), await text('theirs', file));
+    await peers.ok('podman', ['rmi', '-a', '-f']);
+    const loaded = await peers.ok('podman', ['load', '-q', '-i', `${folder}/ours.tar`]);
+    for (const name of names) assert.ok(loaded.includes(name), loaded);
+    for (const [at, kind] of ['amd64', 'arm64'].entries()) {
+      await peers.ok('skopeo', [
+        'copy',
+        '-q',
+        `docker-archive:${folder}/ours.tar:${names[at]}`,
+        `dir:${folder}/d${at}`,
+      ]);
+      await peers.ok('crane', ['validate', '--tarball', `${folder}/ours.tar`]).catch((thrown: unknown) => {
+        // crane wants to be told which image it is, and cannot be
+        assert.match(String(thrown), /tag|single/);
+      });
+      const name = `docker-archive:${folder}/theirs.tar:${names[at]}`;
+      assert.deepEqual(await diffIds(env, name), await diffIds(env, `oci:${folder}/two:${kind}`));
+    }
   });
 
   it('podman, skopeo and crane accept the archive', async (t) => {

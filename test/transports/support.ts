@@ -96,11 +96,12 @@ export async function copy(
   to: string,
   select: InstanceSelection = 'all',
   unselected: 'keep' | 'strip' = 'keep',
+  tags: readonly string[] = [],
 ): Promise<RawManifest> {
   const location = locate(to);
   await using source = await openVerifiedSource(locate(from), env);
   await using destination = await location.openDestination(env);
-  const plan = await planCopy({ source, destination, location, select, unselected, host: env.host });
+  const plan = await planCopy({ source, destination, location, select, unselected, tags, host: env.host });
   return (await executePlan(env.session, plan, source, destination)).root;
 }
 

@@ -27,7 +27,7 @@ import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { parseImageManifest } from '../../oci/manifest.ts';
 import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
-import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
+import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
 import { openFile, sizeOfFile } from '../local-file.ts';
 import type { BlobContent, DestinationTraits, ImageDestination, ImageOfList, TransportEnv } from '../transport.ts';
 import { isRunnable, nameImages, notesOf, withSuffix } from './list-names.ts';
@@ -88,6 +88,9 @@ class DockerArchiveDestination implements ImageDestination {
   #images: ReadonlyArray<Omit<PackedImage, 'tags'> & { readonly suffix: string }> = [];
   readonly #tags: string[] = [];
   #count = 0;
+
+  /** Tags come side by side. */
+  readonly #write = oneAtATime(() => this.#writeNow());
 
   constructor(output: ArchiveOutput, reference: Reference | undefined, env: TransportEnv) {
     this.#output = output;
@@ -159,7 +162,7 @@ class DockerArchiveDestination implements ImageDestination {
     await rm(this.#output.workFolder, { recursive: true, force: true });
   }
 
-  async #write(): Promise<void> {
+  async #writeNow(): Promise<void> {
     const references = this.#references(this.#tags);
     const images = this.#images.map(({ suffix, ...image }) => ({
       ...image,

@@ -13,7 +13,7 @@ import { algorithmOf, type Digest } from '../../oci/digest.ts';
 import { emptyIndex, encodeIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
-import { type ArchiveOutput, archiveOutput } from '../archive-output.ts';
+import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { openFile, passing, readSmallFile, sizeOfFile } from '../local-file.ts';
 import { namedBy } from '../named-content.ts';
@@ -46,6 +46,9 @@ class OciArchiveDestination implements ImageDestination {
   readonly #reader: CurrentArchive;
   #root: RawManifest | undefined;
   #tags: string[] = [];
+
+  /** Tags come side by side. */
+  readonly #write = oneAtATime(() => this.#writeNow());
 
   constructor(place: LayoutPlace, env: TransportEnv, output: ArchiveOutput) {
     this.#place = place;
@@ -120,7 +123,7 @@ class OciArchiveDestination implements ImageDestination {
   }
 
   /** The archive with all that the root needs, from what waits and from what stood there. */
-  async #write(): Promise<void> {
+  async #writeNow(): Promise<void> {
     const root = this.#root;
     if (root === undefined) return;
     await this.#before(async (archive) => {
