@@ -89,17 +89,11 @@ describe('docker-archive: and the peers', { skip: skipWithout('skopeo', 'podman'
     for (const [at, name, ...tags] of [
       ['0', ''],
       ['1', ':localhost:5000/a/b_c.d'],
-      ['2', ':app:1.0', 'app:2.0', 'app:latest'],
+      ['2', ':app:1.0', 'app:2.0', 'localhost:5000/other:1'],
+      ['3', '', 'example.com/app:2.0'],
     ] as const) {
       const [ours, theirs] = [`${folder}/ours-${at}.tar`, `${folder}/theirs-${at}.tar`];
-      await copy(
-        env,
-        `oci:${folder}/odd`,
-        `docker-archive:${ours}${name}`,
-        'all',
-        'keep',
-        tags.map((tag) => tag.slice(4)),
-      );
+      await copy(env, `oci:${folder}/odd`, `docker-archive:${ours}${name}`, 'all', 'keep', tags);
       const more = tags.flatMap((tag) => ['--additional-tag', tag]);
       await peers.ok('skopeo', ['copy', '-q', ...more, `oci:${folder}/odd`, `docker-archive:${theirs}${name}`]);
       for (const flags of ['tvf', 'xOf']) {

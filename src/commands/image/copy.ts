@@ -64,7 +64,10 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...onePlatformFlags,
     format: Flags.string({ char: 'f', summary: 'Convert everything to this format.', helpValue: '<oci|v2s2>' }),
     'preserve-digests': Flags.boolean({ summary: 'Refuse, before anything is sent, whatever changes a digest.' }),
-    'additional-tag': repeatable({ summary: 'One more tag for what is copied.', helpValue: 'TAG' }),
+    'additional-tag': repeatable({
+      summary: 'One more tag for what is copied; in a docker archive also one more name.',
+      helpValue: 'TAG',
+    }),
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
     attestations: attestationsFlag,

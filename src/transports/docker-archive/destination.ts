@@ -17,7 +17,6 @@ import {
   NotFoundError,
   SheafError,
   UnsupportedError,
-  UsageError,
 } from '../../foundation/errors.ts';
 import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
@@ -29,6 +28,7 @@ import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
 import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
 import { openFile, sizeOfFile } from '../local-file.ts';
+import { taggedAs } from '../tag-names.ts';
 import type { BlobContent, DestinationTraits, ImageDestination, ImageOfList, TransportEnv } from '../transport.ts';
 import { isRunnable, nameImages, notesOf, withSuffix } from './list-names.ts';
 import type { DockerArchivePlace } from './location.ts';
@@ -106,8 +106,15 @@ class DockerArchiveDestination implements ImageDestination {
     return false;
   }
 
-  async currentRoot(): Promise<undefined> {
-    return undefined;
+  async currentRoot(tag?: string): Promise<undefined> {
+    if (tag === undefined) return undefined;
+    this.#references([tag]);
+    if (this.#output.rewritable) return undefined;
+    throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
+      code: 'ONE_NAME_ONLY',
+      side: 'destination',
+      hint: 'Write to a file to give the image more names.',
+    });
   }
 
   async putBlob(content: BlobContent): Promise<void> {
@@ -141,19 +148,6 @@ class DockerArchiveDestination implements ImageDestination {
 
   async tag(_root: RawManifest, tag: string): Promise<void> {
     if (this.#images.length === 0) throw new BugError('a tag for an image that is not there yet');
-    if (this.#reference === undefined) {
-      throw new UsageError(`the image in ${this.#output.where} has no name that could have the tag ${tag}`, {
-        code: 'INVALID_DESTINATION',
-        hint: 'Write docker-archive:FILE:NAME:TAG.',
-      });
-    }
-    if (!this.#output.rewritable) {
-      throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
-        code: 'ONE_NAME_ONLY',
-        side: 'destination',
-        hint: 'Write to a file to give the image more names.',
-      });
-    }
     this.#tags.push(tag);
     await this.#write();
   }
@@ -174,7 +168,8 @@ class DockerArchiveDestination implements ImageDestination {
   /** The location's own, then those with `tags`. */
   #references(tags: readonly string[] = []): Reference[] {
     const reference = this.#reference;
-    return reference === undefined ? [] : [reference, ...tags.map((tag) => ({ ...reference, tag }))];
+    const { where } = this.#output;
+    return [...(reference === undefined ? [] : [reference]), ...tags.map((tag) => taggedAs(reference, tag, where))];
   }
 
   #manifest(digest: Digest): RawManifest {

@@ -3,7 +3,7 @@ import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts'
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
-import { referrerOf } from '../../oci/referrer.ts';
+import { tagWithin } from '../tag-names.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
 
@@ -44,7 +44,10 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     },
     hasBlob: async (blob) => (await blaming(repository.headBlob(blob.digest))) !== undefined,
     hasManifest: async (digest) => (await blaming(repository.headManifest(digest))) !== undefined,
-    currentRoot: async (tag) => (await blaming(repository.headManifest(tag ?? named)))?.digest,
+    async currentRoot(tag) {
+      const wanted = tag === undefined ? named : tagWithin(reference, tag);
+      return (await blaming(repository.headManifest(wanted)))?.digest;
+    },
     mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
     putBlob: (content) => blaming(upload(content)),
     async putManifest(manifest, at) {
@@ -60,7 +63,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
       await blaming(put(reference.tag ?? root.digest, root));
     },
     async tag(root, tag) {
-      await blaming(repository.putManifest(tag, root));
+      await blaming(repository.putManifest(tagWithin(reference, tag), root));
     },
     [Symbol.asyncDispose]: async () => {},
   };

@@ -2,6 +2,7 @@
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference, type Reference } from '../../oci/reference.ts';
 import { type ArchiveOutput, temporaryWorkFolder } from '../archive-output.ts';
+import { tagWithin } from '../tag-names.ts';
 import type { DestinationTraits, ImageDestination } from '../transport.ts';
 import type { EngineClient } from './client.ts';
 
@@ -28,14 +29,17 @@ export function loadedImage(
     hasBlob: (blob) => archive.hasBlob(blob),
     hasManifest: (digest) => archive.hasManifest(digest),
     // what the name stands for now is known to the daemon by another digest
-    currentRoot: async () => undefined,
+    async currentRoot(tag) {
+      if (tag !== undefined) tagWithin(reference, tag);
+      return undefined;
+    },
     putBlob: (content) => archive.putBlob(content),
     putManifest: (manifest, at) => archive.putManifest(manifest, at),
     commit: (root) => archive.commit(root),
     async tag(_root: RawManifest, tag: string) {
       const name = encodeURIComponent(formatReference(reference));
       const repository = encodeURIComponent(`${reference.registry}/${reference.repository}`);
-      const path = `${images}/${name}/tag?repo=${repository}&tag=${encodeURIComponent(tag)}`;
+      const path = `${images}/${name}/tag?repo=${repository}&tag=${encodeURIComponent(tagWithin(reference, tag))}`;
       await client.post(path, `give the image the tag ${tag}`);
     },
     [Symbol.asyncDispose]: () => archive[Symbol.asyncDispose](),

@@ -20,7 +20,7 @@ import { namedBy } from '../named-content.ts';
 import { assertDigest, layoutTraits } from '../oci/destination.ts';
 import { blobName, headerBytes, headerName, indexName, readLayoutIndex } from '../oci/layout.ts';
 import { nameOf, withRoot } from '../oci/layout-entries.ts';
-import type { LayoutPlace } from '../oci/location.ts';
+import { assertName, type LayoutPlace } from '../oci/location.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import { CurrentArchive } from './current-archive.ts';
 import { archivedFiles } from './source.ts';
@@ -67,7 +67,8 @@ class OciArchiveDestination implements ImageDestination {
     return this.#before(async (archive) => archive?.size(blobName(digest)) !== undefined);
   }
 
-  currentRoot(tag?: string): Promise<Digest | undefined> {
+  async currentRoot(tag?: string): Promise<Digest | undefined> {
+    if (tag !== undefined) this.#checkTag(tag);
     const wanted = tag ?? this.#place.name;
     return this.#before(async (archive) => {
       const index = archive && (await readLayoutIndex(archivedFiles(archive)));
@@ -95,13 +96,7 @@ class OciArchiveDestination implements ImageDestination {
   }
 
   async tag(root: RawManifest, tag: string): Promise<void> {
-    if (!this.#output.rewritable) {
-      throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
-        code: 'ONE_NAME_ONLY',
-        side: 'destination',
-        hint: 'Write to a file to give the image more names.',
-      });
-    }
+    this.#checkTag(tag);
     this.#root ??= root;
     this.#manifests.set(root.digest, root.bytes);
     this.#tags.push(tag);
@@ -111,6 +106,16 @@ class OciArchiveDestination implements ImageDestination {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reader[Symbol.asyncDispose]();
     await rm(this.#output.workFolder, { recursive: true, force: true });
+  }
+
+  #checkTag(tag: string): void {
+    assertName(tag, this.#output.where);
+    if (this.#output.rewritable) return;
+    throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
+      code: 'ONE_NAME_ONLY',
+      side: 'destination',
+      hint: 'Write to a file to give the image more names.',
+    });
   }
 
   #waiting(digest: Digest): string {

@@ -20,7 +20,7 @@ import { blobsName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
 import { nameOf, withRoot } from './layout-entries.ts';
 import { folderFiles } from './layout-files.ts';
 import { LayoutUse, markShared, withLayoutLock } from './layout-use.ts';
-import type { LayoutPlace } from './location.ts';
+import { assertName, type LayoutPlace } from './location.ts';
 
 /** What a layout takes, in a folder or an archive. */
 export const layoutTraits: DestinationTraits = {
@@ -74,6 +74,7 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
       return (await sizeOfFile(pathOf(digest))) !== undefined;
     },
     async currentRoot(tag) {
+      if (tag !== undefined) assertName(tag, folder);
       const wanted = tag ?? place.name;
       return (await readLayoutIndex(files))?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
     },

@@ -40,13 +40,17 @@ export function parseLayoutPlace(transport: TransportName, text: string): Layout
   if (rest === undefined) return { path };
   const position = parsePosition(rest);
   if (position !== undefined) return { path, position };
-  if (!namePattern.test(rest)) {
-    throw new UsageError(`"${rest}" in ${transport}:${text} cannot be the name of an image in a layout`, {
-      code: 'INVALID_IMAGE_NAME',
-      hint: 'Use letters and digits, joined by one of - . _ : @ + or /.',
-    });
-  }
+  assertName(rest, `${transport}:${text}`);
   return { path, name: rest };
+}
+
+/** `where` is the layout. Throws UsageError INVALID_IMAGE_NAME. */
+export function assertName(name: string, where: string): void {
+  if (namePattern.test(name)) return;
+  throw new UsageError(`"${name}" in ${where} cannot be the name of an image in a layout`, {
+    code: 'INVALID_IMAGE_NAME',
+    hint: 'Use letters and digits, joined by one of - . _ : @ + or /.',
+  });
 }
 
 /** The text that {@link parseLayoutPlace} reads. */
