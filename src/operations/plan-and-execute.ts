@@ -1,11 +1,10 @@
 /** What every copy does once both sides are open: plan, execute, and sign on the way. */
 import type { CopyRequest } from '../copy/copy-request.ts';
 import { readDigestPairs, writeDigestPairs } from '../copy/digest-pairs.ts';
-import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
+import { type CopyResult, executePlan, type MadeManifests } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import type { RegistriesD } from '../registry-config/registries-d.ts';
-import type { CarriedSignatures } from './carried-signatures.ts';
+import type { CarryRequest } from './carry-signatures.ts';
 import type { Env } from './environment.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
@@ -15,13 +14,8 @@ export interface ExecuteRequest {
   readonly signing?: SigningRequest;
   /** A file of what layers became, which is read before and written after. */
   readonly digestPairs?: string;
-  /** Reads the signatures that go along. */
+  /** Signatures of the source, to be taken along. */
   readonly carry?: CarryRequest;
-}
-
-export interface CarryRequest {
-  read(): Promise<CarriedSignatures>;
-  registriesD(): Promise<RegistriesD>;
 }
 
 /** A plan and, unless it was a dry run, what came of it. */
@@ -51,30 +45,22 @@ async function planExecuteAndSign(
   { dryRun, signing, carry }: ExecuteRequest,
 ): Promise<PlannedCopy> {
   const { source, destination, location, store, pairs } = copy;
-  const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
-  // a key that cannot be used is told at once, whatever else there is to say
-  const [plan, carried = new Map()] = await Promise.all([planned, carry?.read(), signing?.chosen]);
+  const planned = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
+  const carried = await (carry && (await import('./carry-signatures.ts')).carrySignatures(carry, planned));
+  const plan = carried === undefined ? planned : { ...planned, notes: [...planned.notes, ...carried.notes] };
   const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
-  const registriesD = signing?.registriesD ?? carry?.registriesD;
-  if (registriesD === undefined || (signing === undefined && carried.size === 0)) {
-    return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };
-  }
-  const [{ signPushed }, { checkCarried, countCarried }] = await Promise.all([
-    import('./sign-pushed.ts'),
-    import('./carried-signatures.ts'),
-  ]);
-  checkCarried(plan, location, carried);
-  const push = await signPushed(env, location, { signing, carried, registriesD }, plan.original);
-  const told = {
-    ...(signing === undefined ? {} : { signed: { signers: push.signers, identity: push.identity } }),
-    ...(carried.size === 0 ? {} : { carried: countCarried(carried) }),
+  const push = signing && (await (await import('./sign-pushed.ts')).signPushed(env, location, signing, plan.original));
+  const signed = push === undefined ? {} : { signed: { signers: push.signers, identity: push.identity } };
+  if (dryRun) return { plan, ...signed };
+  const befores = [carried?.beforeTag, push?.beforeTag].filter((before) => before !== undefined);
+  const beforeTag = async (made: MadeManifests): Promise<void> => {
+    for (const before of befores) await before(made);
   };
-  if (dryRun) return { plan, ...told };
-  const { beforeTag } = push;
   const result = await executePlan(env.session, plan, source, destination, {
     ...kept,
-    ...(beforeTag === undefined ? {} : { beforeTag }),
+    ...(befores.length === 0 ? {} : { beforeTag }),
   });
-  await push.afterwards(result.root);
-  return { plan, ...told, result };
+  await carried?.afterwards(result.root);
+  await push?.afterwards(result.root);
+  return { plan, ...signed, result };
 }

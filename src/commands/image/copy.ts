@@ -70,6 +70,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     }),
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+    'remove-signatures': Flags.boolean({ summary: 'Leave the signatures of the source behind.' }),
     attestations: attestationsFlag,
     referrers: referrersFlag,
     'add-compression': repeatable({
@@ -118,6 +119,10 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const format = manifestFormatOf(flags.format, 'copy');
     const destination = parseDestination(this.args.destination);
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
+    const registriesD = async () => {
+      const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
+      return lazyRegistriesD(flags['registries-d'], process.env)();
+    };
     const env = await this.env.operations();
     const { attestations, referrers } = flags;
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
@@ -137,9 +142,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,
         ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
-        ...(flags['remove-signatures']
-          ? {}
-          : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
+        ...(flags['remove-signatures'] ? {} : { carry: { registriesD } }),
       },
       await this.env.destination(),
     );
