@@ -23,7 +23,7 @@ export function encodeSignatureBlob(signature: ImageSignature): Uint8Array {
     });
   }
   const document = encodeMembers([
-    ['mediaType', encodeString(signature.mediaType)],
+    ['mimeType', encodeString(signature.mediaType)],
     ['payload', encodeString(Buffer.from(signature.payload).toString('base64'))],
     ['annotations', encodeStringMap(signature.annotations)],
   ]);
@@ -44,7 +44,8 @@ export function decodeSignatureBlob(blob: Uint8Array, what: string): ImageSignat
 
 function attachment(document: JsonValue, what: string): AttachmentSignature {
   if (!isJsonObject(document)) throw bad(what, 'it is no object');
-  const { mediaType, payload, annotations } = document;
+  // earlier versions of sheaf wrote another name
+  const { mediaType: earlier, mimeType: mediaType = earlier, payload, annotations } = document;
   if (typeof mediaType !== 'string' || typeof payload !== 'string') throw bad(what, 'it has no media type or payload');
   const texts: Record<string, string> = {};
   for (const [key, value] of isJsonObject(annotations) ? Object.entries(annotations) : []) {

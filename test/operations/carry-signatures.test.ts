@@ -18,7 +18,7 @@ const gpg = (text: string) => Buffer.concat([Buffer.from([0x90, 0x0d]), Buffer.f
 const sigstore = (text: string) =>
   Buffer.from(
     `\0sigstore-json\n${JSON.stringify({
-      mediaType: 'application/vnd.dev.cosign.simplesigning.v1+json',
+      mimeType: 'application/vnd.dev.cosign.simplesigning.v1+json',
       payload: Buffer.from(text).toString('base64'),
       annotations: { 'dev.cosignproject.cosign/signature': 'AAAA' },
     })}`,
