@@ -21,7 +21,9 @@ import {
   UnsupportedError,
 } from '../foundation/errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { temporaryArchive } from './archive-output.ts';
+import { openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
 
@@ -45,8 +47,9 @@ export async function openArchive(path: string, env: TransportEnv): Promise<TarF
         hint: 'Images in folders are named oci:FOLDER or dir:FOLDER.',
       });
     }
-    if (found.isFile() && (await compressionOf(path)) === 'none') return await TarFile.open(path);
-    return await spoolArchive(createReadStream(path, { highWaterMark: 1 << 20 }), path, env);
+    if (!found.isFile()) return await spoolArchive(createReadStream(path, { highWaterMark: 1 << 20 }), path, env);
+    if ((await compressionOf(path)) === 'none') return await TarFile.open(path);
+    return await spoolArchive(openFile(path, undefined, found.size), path, env);
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
     if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') {
@@ -106,6 +109,7 @@ async function* limited(
   let size = 0;
   for await (const chunk of chunks) {
     size += chunk.byteLength;
+    countYoungBytes(chunk.byteLength);
     if (size > maxBytes) {
       throw new IntegrityError(`${where} unpacks to more than the ${maxBytes} bytes allowed`, {
         code: 'TAR_TOO_LARGE',

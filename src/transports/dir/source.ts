@@ -28,8 +28,9 @@ export async function createDirSource(folder: string, wanted: Digest | undefined
     },
     async openBlob(blob, range) {
       const path = join(folder, blobName(blob.digest));
-      if ((await sizeOfFile(path)) === undefined) throw missing(blob.digest, text);
-      return openFile(path, range);
+      const size = await sizeOfFile(path);
+      if (size === undefined) throw missing(blob.digest, text);
+      return openFile(path, range, size);
     },
     [Symbol.asyncDispose]: async () => {},
   };
