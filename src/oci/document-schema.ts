@@ -12,7 +12,18 @@ import { type Digest, digestForm, isDigest } from './digest.ts';
 import { ExactNumber, isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 
 const text = z.string({ error: 'a text' });
-const texts = z.array(text, { error: 'a list of texts' });
+/** Of many faults of one kind these are told; each takes memory. */
+const maxFaults = 10;
+const texts = z
+  .custom<string[]>((value) => Array.isArray(value), { error: 'a list of texts' })
+  .check(({ value, issues }) => {
+    if (!Array.isArray(value)) return;
+    for (const [at, found] of (value as readonly unknown[]).entries()) {
+      if (typeof found === 'string') continue;
+      issues.push({ code: 'custom', path: [at], message: 'a text', input: value });
+      if (issues.length >= maxFaults) return;
+    }
+  });
 const digest = z.custom<Digest>(isDigest, { error: digestForm });
 const size = z.custom<number>((value) => Number.isSafeInteger(value) && Number(value) >= 0, {
   error: 'a number of bytes (a whole number, not negative)',
@@ -30,6 +41,7 @@ const annotations = z
     for (const key of Object.keys(context.value)) {
       if (typeof context.value[key] === 'string') continue;
       context.issues.push({ code: 'custom', path: [key], message: 'a text', input: context.value });
+      if (context.issues.length >= maxFaults) return;
     }
   })
   .nullish();
@@ -108,12 +120,15 @@ export interface Checked<T> {
   readonly object: JsonObject;
 }
 
+/** Compiling a schema costs more than a run has documents to check with it. */
+const jitless = { jitless: true } as const;
+
 /** Throws IntegrityError `code`; `what` names the document in the message. */
 export function checkShape<T>(schema: z.ZodType<T>, value: JsonValue, what: string, code: string): Checked<T> {
-  // compiling a schema costs more than a run has documents to check with it
-  const result = schema.safeParse(value, { jitless: true });
-  if (!result.success || !isJsonObject(value)) {
-    const [first, ...others] = result.error?.issues ?? [];
+  const issues = faultsInLongLists(schema, value);
+  const result = issues === undefined ? schema.safeParse(value, jitless) : undefined;
+  if (!result?.success || !isJsonObject(value)) {
+    const [first, ...others] = issues ?? result?.error?.issues ?? [];
     const path = first?.path ?? [];
     const at = path.length === 0 ? 'the document' : formatPath(path);
     const more =
@@ -124,6 +139,39 @@ export function checkShape<T>(schema: z.ZodType<T>, value: JsonValue, what: stri
     );
   }
   return { shape: result.data, object: value };
+}
+
+/** Longer lists are looked at in parts. */
+const partLength = 1000;
+
+interface Fault {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/**
+ * The faults of the first part of a long list that has any: all those of a list in which every member is wrong would take
+ * gigabytes.
+ */
+function faultsInLongLists(schema: z.ZodType, value: JsonValue): readonly Fault[] | undefined {
+  if (!isJsonObject(value)) return undefined;
+  for (const key of ['manifests', 'layers']) {
+    const list = value[key];
+    if (!Array.isArray(list) || list.length <= partLength) continue;
+    for (let start = 0; start < list.length; start += partLength) {
+      const result = schema.safeParse({ ...value, [key]: list.slice(start, start + partLength) }, jitless);
+      if (result.success) continue;
+      return result.error.issues.map(({ path: [first, second, ...rest], message }) => ({
+        path: [
+          ...(first === undefined ? [] : [first]),
+          ...(second === undefined ? [] : [first === key && typeof second === 'number' ? second + start : second]),
+          ...rest,
+        ],
+        message,
+      }));
+    }
+  }
+  return undefined;
 }
 
 /** `manifests[3].platform["os.version"]`. */

@@ -9,10 +9,13 @@ import { ExactNumber, type JsonValue } from './json-value.ts';
 
 /** Objects and arrays inside each other; real documents have fewer than ten. */
 const maxDepth = 256;
+/** Values of one document, which take far more memory than their text; an index of 30,000 images has fewer. */
+const maxValues = 300_000;
 
 /**
  * Parses UTF-8 text; `what` names it in messages. Throws IntegrityError, with the line and column (both from 1, counted in
- * UTF-16 units): MALFORMED_JSON, INVALID_UTF8 (also for escapes of half a surrogate pair), DUPLICATE_KEY, JSON_TOO_DEEP.
+ * UTF-16 units): MALFORMED_JSON, INVALID_UTF8 (also for escapes of half a surrogate pair), DUPLICATE_KEY, JSON_TOO_DEEP,
+ * JSON_TOO_LARGE.
  */
 export function parseJson(bytes: Uint8Array, what: string): JsonValue {
   return new Parser(decode(bytes, what), what).document();
@@ -82,6 +85,7 @@ class Parser {
   readonly #what: string;
   #at = 0;
   #depth = 0;
+  #values = 0;
 
   constructor(text: string, what: string) {
     this.#text = text;
@@ -96,6 +100,8 @@ class Parser {
   }
 
   #value(): JsonValue {
+    this.#values += 1;
+    if (this.#values > maxValues) throw this.#error(`it has more than ${maxValues} values`, 'JSON_TOO_LARGE');
     this.#space();
     switch (this.#text.charCodeAt(this.#at)) {
       case code.quote:

@@ -26,7 +26,8 @@ export const nameOf = (entry: IndexEntry): string | undefined => entry.annotatio
 export function chooseEntry(index: ImageIndex, choice: EntryChoice, where: string, text: string): IndexEntry {
   const images = index.manifests.filter((entry) => isIndexType(entry.mediaType) || isManifestType(entry.mediaType));
   const named = images.map((entry) => nameOf(entry) ?? entry.annotations?.[containerdNameAnnotation] ?? '(no name)');
-  const holds = named.length === 0 ? 'It is empty.' : `It holds ${named.join(', ')}.`;
+  const listed = some(named);
+  const holds = named.length === 0 ? 'It is empty.' : `It holds ${listed}.`;
   if (choice.position !== undefined) {
     const entry = index.manifests[choice.position];
     if (entry !== undefined) return entry;
@@ -42,7 +43,7 @@ export function chooseEntry(index: ImageIndex, choice: EntryChoice, where: strin
     if (only === undefined) throw new NotFoundError(`there is no image in ${text}`, { code: 'IMAGE_NOT_FOUND' });
     throw new UsageError(`there is more than one image in ${text}`, {
       code: 'AMBIGUOUS_IMAGE',
-      hint: `Add :NAME (or :@N, counted from 0) to choose one of ${named.join(', ')}.`,
+      hint: `Add :NAME (or :@N, counted from 0) to choose one of ${listed}.`,
     });
   }
   const found =
@@ -55,12 +56,13 @@ export function chooseEntry(index: ImageIndex, choice: EntryChoice, where: strin
   });
 }
 
-/** What speaks of another entry is not meant by who names none. */
-function isCompanion(entry: IndexEntry): boolean {
-  const name = nameOf(entry);
-  if (name === undefined) return entry.artifactType !== undefined;
-  return /^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(name);
+/** As many as somebody would read. */
+function some(names: readonly string[]): string {
+  const more = names.length - maxListed;
+  return more > 0 ? `${names.slice(0, maxListed).join(', ')} and ${more} more` : names.join(', ');
 }
+
+const maxListed = 20;
 
 /** `index` with `root` under `name`: an older holder of the name loses it, but stays. */
 export function withRoot(index: ImageIndex, root: RawManifest, name: string | undefined): ImageIndex {

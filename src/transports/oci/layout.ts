@@ -14,7 +14,7 @@ import type { LayoutFiles } from './layout-files.ts';
 
 const layoutVersion = '1.0.0';
 /** A layout's index.json may list many images; what is larger than this is not one. */
-const maxIndexBytes = 64 << 20;
+const maxIndexBytes = 8 << 20;
 const maxHeaderBytes = 64 << 10;
 
 /** The folder of the blobs. */
