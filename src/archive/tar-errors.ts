@@ -20,5 +20,8 @@ export function unsafe(what: string, offset: number): IntegrityError {
 }
 
 export function tooMuch(what: string, offset: number): IntegrityError {
-  return new IntegrityError(`the tar archive has ${what}, at byte ${offset}`, { code: 'TAR_TOO_LARGE', hint });
+  return new IntegrityError(`the tar archive has ${what}, at byte ${offset}`, {
+    code: 'TAR_TOO_LARGE',
+    hint: 'Do not trust it unless you know why; SHEAF_ARCHIVE_ENTRIES says how many entries an archive may have.',
+  });
 }

@@ -36,9 +36,11 @@ export interface TarEntry {
 export interface TarLimits {
   /** Entries that an archive may have. */
   readonly entries: number;
+  /** Characters of all their names together. */
+  readonly nameLength: number;
 }
 
-export const standardTarLimits: TarLimits = { entries: 200_000 };
+export const standardTarLimits: TarLimits = { entries: 200_000, nameLength: 24 << 20 };
 
 /** Reads `length` bytes at `at`; fewer only at the end. */
 export type ReadAt = (at: number, length: number) => Promise<Uint8Array>;
@@ -58,6 +60,7 @@ export async function indexTar(
   const entries = new Map<string, TarEntry>();
   let extensions = new Extensions();
   let count = 0;
+  let nameLength = 0;
   let at = 0;
   if (size === 0) throw damaged('it is empty', 0);
   while (at < size) {
@@ -83,6 +86,8 @@ export async function indexTar(
     count += 1;
     if (count > limits.entries) throw tooMuch(`more than ${limits.entries} entries`, at);
     const entry = entryOf(header, start, at, entries);
+    nameLength += entry.name.length + (entry.target?.length ?? 0);
+    if (nameLength > limits.nameLength) throw tooMuch(`names of more than ${limits.nameLength} characters`, at);
     if (entry.start + entry.size > size) {
       throw damaged(`it ends in the middle of "${entry.name}", which has ${entry.size} bytes`, size);
     }

@@ -22,13 +22,11 @@ import {
 } from '../foundation/errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
+import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
 import { temporaryArchive } from './archive-output.ts';
 import { openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
-
-/** Bytes that an archive may have without its compression: more is taken for an attack on the disk. */
-const standardMaxBytes = 256 * 2 ** 30;
 
 /**
  * Opens the archive `path` (`-` is standard input). Throws NotFoundError ARCHIVE_NOT_FOUND, UnsupportedError
@@ -48,7 +46,7 @@ export async function openArchive(path: string, env: TransportEnv): Promise<TarF
       });
     }
     if (!found.isFile()) return await spoolArchive(createReadStream(path, { highWaterMark: 1 << 20 }), path, env);
-    if ((await compressionOf(path)) === 'none') return await TarFile.open(path);
+    if ((await compressionOf(path)) === 'none') return await TarFile.open(path, { limits: archiveLimits() });
     return await spoolArchive(openFile(path, undefined, found.size), path, env);
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
@@ -67,7 +65,7 @@ export async function spoolArchive(
   stream: Readable,
   where: string,
   env: TransportEnv,
-  maxBytes: number = standardMaxBytes,
+  limits: ArchiveLimits = archiveLimits(),
 ): Promise<TarFile> {
   const path = temporaryName(join(tmpdir(), temporaryArchive), 'tar');
   const remove = (): Promise<void> => rm(path, { force: true });
@@ -77,10 +75,10 @@ export async function spoolArchive(
   });
   try {
     await removeAbandoned(tmpdir(), temporaryArchive);
-    await pipeline(limited(plain, maxBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
+    await pipeline(limited(plain, limits.unpackedBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
       signal: env.session.signal,
     });
-    return await TarFile.open(path, { where, afterwards: remove });
+    return await TarFile.open(path, { where, limits, afterwards: remove });
   } catch (thrown) {
     stream.destroy();
     await remove();
@@ -113,6 +111,7 @@ async function* limited(
     if (size > maxBytes) {
       throw new IntegrityError(`${where} unpacks to more than the ${maxBytes} bytes allowed`, {
         code: 'TAR_TOO_LARGE',
+        hint: 'If you trust it, raise the limit with SHEAF_ARCHIVE_SIZE.',
       });
     }
     yield chunk;

@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { type Header, pack } from 'tar-stream';
 import { TarFile } from '../../src/archive/tar-file.ts';
+import { standardTarLimits, type TarLimits } from '../../src/archive/tar-index.ts';
 import { TarPacker } from '../../src/archive/tar-packer.ts';
 import { IntegrityError } from '../../src/foundation/errors.ts';
 import { testFolder } from '../support/folders.ts';
@@ -21,10 +22,10 @@ async function tarOf(...members: readonly Member[]): Promise<Buffer> {
   return bytes;
 }
 
-async function opened(t: TestContext, bytes: Uint8Array, entries?: number): Promise<TarFile> {
+async function opened(t: TestContext, bytes: Uint8Array, limits: Partial<TarLimits> = {}): Promise<TarFile> {
   const path = join(await testFolder(t), 'a.tar');
   await writeFile(path, bytes);
-  const file = await TarFile.open(path, entries === undefined ? {} : { limits: { entries } });
+  const file = await TarFile.open(path, { limits: { ...standardTarLimits, ...limits } });
   t.after(() => file[Symbol.asyncDispose]());
   return file;
 }
@@ -121,8 +122,10 @@ test('what is cut off or no archive at all is one error with the offset', async 
 
 test('there is a limit to the number of entries', async (t) => {
   const bytes = await tarOf({ name: 'a' }, { name: 'b' }, { name: 'c' });
-  await opened(t, bytes, 3);
-  await assert.rejects(opened(t, bytes, 2), { code: 'TAR_TOO_LARGE' });
+  await opened(t, bytes, { entries: 3 });
+  await assert.rejects(opened(t, bytes, { entries: 2 }), { code: 'TAR_TOO_LARGE' });
+  await opened(t, bytes, { nameLength: 100 });
+  await assert.rejects(opened(t, bytes, { nameLength: 2 }), { code: 'TAR_TOO_LARGE' });
 });
 
 test('a document that is there twice is not read', async (t) => {

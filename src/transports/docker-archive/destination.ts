@@ -26,6 +26,7 @@ import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { parseImageManifest } from '../../oci/manifest.ts';
 import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
+import { archiveLimits } from '../archive-limits.ts';
 import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
 import { openFile, sizeOfFile } from '../local-file.ts';
 import { taggedAs } from '../tag-names.ts';
@@ -215,12 +216,14 @@ class DockerArchiveDestination implements ImageDestination {
     this.#count += 1;
     const path = join(this.#output.workFolder, String(this.#count));
     const unpacked = createDigester();
+    const { unpackedBytes } = archiveLimits();
     let size = 0;
     const measured = async function* (): AsyncGenerator<Uint8Array> {
       for await (const chunk of decompress(checked(await content.open(), content.descriptor))) {
         unpacked.update(chunk);
         countYoungBytes(chunk.byteLength);
         size += chunk.byteLength;
+        if (size > unpackedBytes) throw tooLarge(content.descriptor, unpackedBytes);
         yield chunk;
       }
     };
@@ -278,6 +281,13 @@ function assertDiffIds(config: Uint8Array, layers: readonly PlainLayer[]): void 
     code: 'DIFF_ID_MISMATCH',
     side: 'source',
     hint: 'The image is broken: no program could load it. Build it again.',
+  });
+}
+
+function tooLarge({ digest }: Descriptor, most: number): IntegrityError {
+  return new IntegrityError(`the layer ${digest} unpacks to more than the ${most} bytes allowed`, {
+    code: 'LAYER_TOO_LARGE',
+    hint: 'If you trust it, raise the limit with SHEAF_ARCHIVE_SIZE.',
   });
 }
 

@@ -11,6 +11,7 @@ import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
+import { archiveLimits } from '../archive-limits.ts';
 import type { ByteRange } from '../transport.ts';
 import { malformed } from './contents.ts';
 
@@ -39,6 +40,7 @@ export async function readLayer(
   }
   const packed = createDigester();
   const unpacked = createDigester();
+  const { unpackedBytes } = archiveLimits();
   let unpackedSize = 0;
   try {
     for await (const chunk of decompress(watched(archive.open(name), (bytes) => packed.update(bytes)))) {
@@ -46,6 +48,8 @@ export async function readLayer(
       unpacked.update(chunk);
       countYoungBytes(chunk.byteLength);
       unpackedSize += chunk.byteLength;
+      if (unpackedSize > unpackedBytes)
+        throw malformed(archive, `the layer ${name} has more than ${unpackedBytes} bytes`);
     }
   } catch (thrown) {
     if (!(thrown instanceof IntegrityError)) throw thrown;
