@@ -7,11 +7,13 @@ import { unzstd } from './unzstd.ts';
 /**
  * The plain bytes of `source`; `found` is told what it is before the first of them. Throws IntegrityError (codes
  * TRUNCATED_GZIP, DAMAGED_GZIP, TRUNCATED_ZSTD, DAMAGED_ZSTD, ZSTD_WINDOW_TOO_LARGE) with the offset in the source, and
- * UnsupportedError UNREADABLE_COMPRESSION for bzip2 and xz. Chunks of `source` must not be changed afterwards.
+ * UnsupportedError UNREADABLE_COMPRESSION for bzip2 and xz, unless `others` can read those. Chunks of `source` must not be
+ * changed afterwards.
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   found: (compression: DetectedCompression) => void = () => {},
+  others: (compression: 'bzip2' | 'xz', packed: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = unreadable,
 ): AsyncGenerator<Uint8Array> {
   const reader = source[Symbol.asyncIterator]();
   try {
@@ -30,14 +32,18 @@ export async function* decompress(
         yield* unzstd(whole);
         return;
       default:
-        throw new UnsupportedError(`the layer is compressed with ${compression}, which sheaf does not read`, {
-          code: 'UNREADABLE_COMPRESSION',
-          hint: 'Build the image again with gzip or zstd layers, or copy it without changing its compression.',
-        });
+        yield* others(compression, whole);
     }
   } finally {
     await reader.return?.();
   }
+}
+
+function unreadable(compression: string): never {
+  throw new UnsupportedError(`the layer is compressed with ${compression}, which sheaf does not read`, {
+    code: 'UNREADABLE_COMPRESSION',
+    hint: 'Build the image again with gzip or zstd layers, or copy it without changing its compression.',
+  });
 }
 
 /** Chunks with as many bytes as it takes to know the compression; fewer only when there are no more. */

@@ -27,6 +27,7 @@ import { temporaryArchive } from './archive-output.ts';
 import { openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
+import { unpackedBy } from './unpack-program.ts';
 
 /**
  * Opens the archive `path` (`-` is standard input). Throws NotFoundError ARCHIVE_NOT_FOUND, UnsupportedError
@@ -58,7 +59,7 @@ export async function openArchive(path: string, env: TransportEnv): Promise<TarF
 }
 
 /**
- * Brings a stream (plain, gzip or zstd) to a temporary file, which goes when the archive is closed. `where` is what messages
+ * Brings a stream (plain, or compressed with gzip, zstd, bzip2 or xz) to a temporary file, which goes when the archive is closed. `where` is what messages
  * call it. Throws IntegrityError and UnsupportedError for what is no readable archive, StorageError.
  */
 export async function spoolArchive(
@@ -70,9 +71,10 @@ export async function spoolArchive(
   const path = temporaryName(join(tmpdir(), temporaryArchive), 'tar');
   const remove = (): Promise<void> => rm(path, { force: true });
   let compression: DetectedCompression = 'none';
-  const plain = decompress(stream, (found) => {
-    compression = found;
-  });
+  const found = (detected: DetectedCompression): void => {
+    compression = detected;
+  };
+  const plain = decompress(stream, found, unpackedBy);
   try {
     await removeAbandoned(tmpdir(), temporaryArchive);
     await pipeline(limited(plain, limits.unpackedBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
@@ -121,9 +123,9 @@ async function* limited(
 /** What went wrong, in words for archives: the parts below speak of layers. */
 function explained(thrown: unknown, where: string, compression: DetectedCompression): Error {
   if (thrown instanceof UnsupportedError && thrown.code === 'UNREADABLE_COMPRESSION') {
-    return new UnsupportedError(`${where} is compressed with ${compression}, which sheaf does not read`, {
+    return new UnsupportedError(`${where} is compressed with ${compression}: ${thrown.message}`, {
       code: 'UNREADABLE_COMPRESSION',
-      hint: `Unpack it first, or compress it with gzip or zstd.`,
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
     });
   }
   if (thrown instanceof IntegrityError && !thrown.message.startsWith(where)) {

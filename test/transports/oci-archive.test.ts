@@ -55,8 +55,6 @@ describe('oci-archive:', () => {
       assert.deepEqual(await readAll(piped, 'oci-archive:-:name'), expected);
     }
     const cases: Array<[string, Uint8Array, string]> = [
-      ['bzip2', Buffer.from('BZh91AY&SY'), 'UNREADABLE_COMPRESSION'],
-      ['xz', Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]), 'UNREADABLE_COMPRESSION'],
       ['cut', bytes.subarray(0, 3000), 'UNREADABLE_TAR'],
       ['cut.gz', gzipSync(bytes).subarray(0, 500), 'TRUNCATED_GZIP'],
       ['text', Buffer.from('hello'.repeat(200)), 'UNREADABLE_TAR'],
