@@ -26,7 +26,7 @@ import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
 import { temporaryArchive } from './archive-output.ts';
 import { openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
-import type { TransportEnv } from './transport.ts';
+import type { ImageLocation, ImageSource, TransportEnv } from './transport.ts';
 import { unpackedBy } from './unpack-program.ts';
 
 /**
@@ -87,6 +87,22 @@ export async function spoolArchive(
     if (env.session.signal.aborted) throw new CancelledError();
     throw explained(thrown, where, compression);
   }
+}
+
+/**
+ * `source`, of the archive `path`, with its place for lists: what came through a pipe does not come again, whatever the name of
+ * the pipe (`/dev/stdin`, `/dev/fd/63`).
+ */
+export async function onceOnly(source: ImageSource, location: ImageLocation, path: string): Promise<ImageSource> {
+  if (path === standardStream) return source;
+  const comesAgain = !/^\/(?:dev|proc)\//.test(path) && (await stat(path)).isFile();
+  if (comesAgain) return source;
+  return {
+    getManifest: (instance) => source.getManifest(instance),
+    openBlob: (blob, range) => source.openBlob(blob, range),
+    origins: () => [{ ...location, pinned: () => undefined }],
+    [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
 }
 
 /** What a file is compressed with, by its first bytes. */

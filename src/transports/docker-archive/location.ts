@@ -52,12 +52,18 @@ function suffixOf({ reference, position, digest }: DockerArchivePlace): string {
 
 function archiveLocation(place: DockerArchivePlace): ImageLocation {
   const text = `docker-archive:${place.path}${suffixOf(place)}`;
-  return {
+  const location: ImageLocation = {
     transport: 'docker-archive',
     format: () => text,
     // what came on standard input does not come again
     pinned: (digest) => (place.path === standardStream ? undefined : archiveLocation({ path: place.path, digest })),
-    openSource: async (env) => (await import('./source.ts')).openDockerArchiveSource(place, text, env),
+    async openSource(env) {
+      const [{ openDockerArchiveSource }, { onceOnly }] = await Promise.all([
+        import('./source.ts'),
+        import('../archive-file.ts'),
+      ]);
+      return onceOnly(await openDockerArchiveSource(place, text, env), location, place.path);
+    },
     async openDestination(env) {
       if (place.position !== undefined || place.digest !== undefined) {
         throw new UsageError(`${text} names an image that is to be there, which a destination cannot`, {
@@ -68,4 +74,5 @@ function archiveLocation(place: DockerArchivePlace): ImageLocation {
       return (await import('./destination.ts')).openDockerArchiveDestination(place, env);
     },
   };
+  return location;
 }

@@ -13,15 +13,22 @@ export const ociArchiveTransport: Transport = {
 
 function archiveLocation(place: LayoutPlace): ImageLocation {
   const text = formatLayoutPlace('oci-archive', place);
-  return {
+  const location: ImageLocation = {
     transport: 'oci-archive',
     format: () => text,
     // what came on standard input does not come again
     pinned: (digest) => (place.path === standardStream ? undefined : archiveLocation({ path: place.path, digest })),
-    openSource: async (env) => (await import('./source.ts')).createOciArchiveSource(place, text, env),
+    async openSource(env) {
+      const [{ createOciArchiveSource }, { onceOnly }] = await Promise.all([
+        import('./source.ts'),
+        import('../archive-file.ts'),
+      ]);
+      return onceOnly(await createOciArchiveSource(place, text, env), location, place.path);
+    },
     async openDestination(env) {
       assertWritable(place, text);
       return (await import('./destination.ts')).createOciArchiveDestination(place, env);
     },
   };
+  return location;
 }
