@@ -283,3 +283,80 @@ describe('where the daemon is', () => {
     await assert.rejects(locate('docker-daemon:app:1').openSource(env), { kind: 'registry' });
   });
 });
+
+describe('a daemon that is named by a flag', () => {
+  it('goes before the environment: tcp:// means TLS, http:// does not, ssh:// is refused', async (t) => {
+    const env = { DOCKER_HOST: 'unix:///elsewhere', DOCKER_TLS: '1' };
+    const at = (daemonHost: string, more: object = {}) => dockerEndpoint({ daemonHost, ...more }, env);
+    assert.deepEqual(await at('unix:///a.sock'), { text: 'unix:///a.sock', socket: '/a.sock' });
+    assert.deepEqual(await at('http://near:7'), { text: 'http://near:7', host: 'near', port: 7 });
+    assert.deepEqual(await at('tcp://near'), { text: 'tcp://near', host: 'near', port: 2376, tls: { verify: true } });
+    assert.deepEqual(await at('tcp://near', { tlsVerify: false }), {
+      text: 'tcp://near',
+      host: 'near',
+      port: 2376,
+      tls: { verify: false },
+    });
+    const certDir = await testFolder(t);
+    await writeFile(join(certDir, 'ca.pem'), 'ca');
+    const tls = { verify: true, ca: Buffer.from('ca') };
+    assert.deepEqual(await at('https://near:7', { certDir }), { text: 'https://near:7', host: 'near', port: 7, tls });
+    assert.deepEqual(await dockerEndpoint({ certDir }, { DOCKER_HOST: 'tcp://far:9' }), {
+      text: 'tcp://far:9',
+      host: 'far',
+      port: 9,
+      tls,
+    });
+    assert.deepEqual(await dockerEndpoint({ certDir }, env), { text: 'unix:///elsewhere', socket: '/elsewhere' });
+    await assert.rejects(at('ssh://me@far'), { code: 'DAEMON_OVER_SSH' });
+    await assert.rejects(at('nonsense'), { code: 'INVALID_DOCKER_HOST' });
+  });
+
+  it('is read from and written to, and is part of the place of an image on a list', async (t) => {
+    const env = await testEnv(t);
+    const { config, layer, archive } = await savedImage();
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '', 'http://docker');
+      asked.push(`${request.method} ${decodeURIComponent(pathname)}`);
+      if (request.method === 'POST') request.resume().once('end', () => response.end('{}'));
+      else
+        response.end(
+          pathname.endsWith('/json') ? JSON.stringify({ Id: config.digest }) : pathname === '/version' ? '{}' : archive,
+        );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    const host = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    environment(t, { DOCKER_HOST: 'unix:///nowhere.sock' });
+    const named = { ...env, places: { daemonHost: host } };
+    const list = await createList(env, {
+      name: 'l',
+      images: [],
+      taking: { one: {} },
+      annotations: {},
+      ifExists: 'fail',
+    });
+    const { record, added } = await addInstances(named, {
+      list: list.id,
+      images: [locate('docker-daemon:app:1')],
+      taking: { one: {} },
+      changes: {},
+    });
+    const place = `docker-daemon:[${host}]${config.digest}`;
+    assert.deepEqual(record.locations[added[0]?.digest ?? ''], [place]);
+    assert.equal(locate(place).format(), place);
+    await using source = await openVerifiedSource(locate(place), env);
+    const { layers } = parseImageManifest(await source.getManifest());
+    assert.deepEqual(await buffer(await source.openBlob(layers[0] ?? assert.fail())), layer);
+    asked.length = 0;
+    {
+      await using destination = await locate(`docker-daemon:[${host}]app:2`).openDestination(env);
+      assert.equal(await destination.currentRoot(), undefined);
+    }
+    await using _other = await locate('docker-daemon:app:2').openDestination(named);
+    assert.deepEqual(asked, ['GET /version', 'GET /version']);
+    const ipv6 = 'docker-daemon:[tcp://[::1]:7]docker.io/library/app:1';
+    assert.equal(locate(ipv6).format(), ipv6);
+  });
+});
