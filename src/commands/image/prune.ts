@@ -29,7 +29,8 @@ export default class ImagePrune extends BaseCommand<typeof ImagePrune> {
 
   async run(): Promise<unknown> {
     const { pruneLayoutAt } = await import('../../operations/prune-layout.ts');
-    const { unnamed, 'dry-run': dryRun } = this.flags;
+    // oclif leaves flags that are not given undefined
+    const [unnamed, dryRun] = [this.flags.unnamed === true, this.flags['dry-run'] === true];
     const { folder, entries, blobs } = await pruneLayoutAt(this.env.session, this.args.layout, {
       unnamed,
       youngerThanMs: this.flags['older-than'] ?? 0,
