@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { settingsOf } from '../../src/cli/settings.ts';
 import { UsageError } from '../../src/foundation/errors.ts';
@@ -24,7 +25,26 @@ describe('settingsOf', () => {
       destination: plain,
       policy: undefined,
       registriesD: undefined,
+      places: { source: {}, destination: {} },
       retry: { maxRetries: 3, delayMs: undefined },
+    });
+  });
+
+  it('has absolute folders of shared blobs, and what a daemon of each side needs', () => {
+    const { places } = settingsOf({
+      'src-shared-blob-dir': 'sh',
+      'dest-daemon-host': 'tcp://far',
+      'dest-cert-dir': 'certs',
+      'tls-verify': false,
+    });
+    assert.deepEqual(places, {
+      source: { sharedBlobDir: join(process.cwd(), 'sh'), tlsVerify: false },
+      destination: { daemonHost: 'tcp://far', certDir: 'certs', tlsVerify: false },
+    });
+    const both = { sharedBlobDir: '/sh', daemonHost: 'unix:///d.sock' };
+    assert.deepEqual(settingsOf({ 'shared-blob-dir': '/sh', 'daemon-host': 'unix:///d.sock' }).places, {
+      source: both,
+      destination: both,
     });
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
-import { configDigest, copy, diffIds, type Kind, readAll, writeKinds } from './support.ts';
+import { configDigest, copy, diffIds, type Kind, kinds, readAll, writeKinds } from './support.ts';
 
 const transports = ['docker', 'oci', 'oci-archive', 'dir', 'docker-archive'] as const;
 
@@ -23,36 +23,60 @@ function placeOf(transport: (typeof transports)[number], host: string, folder: s
   }
 }
 
-/** One image, and what holds everything else: a list with variants, an artifact. */
-const kindsOf = (from: string, to: string): readonly Kind[] =>
-  from === 'docker-archive' || to === 'docker-archive' ? ['image'] : ['zstd-list', 'artifact'];
+/** What becomes of a copy: the same digests, the same images, or an error. */
+function expected(from: string, to: string, kind: Kind): 'same' | 'images' | 'NOT_AN_IMAGE' | undefined {
+  // an archive of docker save has images and nothing else
+  if (from === 'docker-archive') return kind === 'image' ? 'images' : undefined;
+  if (to !== 'docker-archive') return 'same';
+  return kind === 'artifact' ? 'NOT_AN_IMAGE' : 'images';
+}
+
+/** The images of a copy in a docker archive, by what they were. */
+const imagesIn: Readonly<Partial<Record<Kind, ReadonlyArray<readonly [string, string]>>>> = {
+  image: [['', 'image']],
+  list: [
+    ['-linux-amd64', 'image'],
+    ['-linux-arm64-v8', 'arm64'],
+  ],
+  'zstd-list': [
+    ['-linux-amd64', 'zstd'],
+    ['-linux-arm64-v8', 'arm64'],
+  ],
+};
 
 for (const from of transports) {
   describe(`from ${from}:`, () => {
-    it(`to ${transports.join(':, ')}:`, async (t) => {
-      const env = await testEnv(t);
-      const { host } = await withRegistry(t);
-      const layout = join(env.folder, 'layout');
-      const digests = await writeKinds(layout);
-      const seeded = new Set<Kind>();
-      for (const to of transports) {
-        for (const kind of kindsOf(from, to)) {
+    for (const to of transports) {
+      it(`to ${to}:`, async (t) => {
+        const env = await testEnv(t);
+        const { host } = await withRegistry(t);
+        const layout = join(env.folder, 'layout');
+        const digests = await writeKinds(layout);
+        for (const kind of kinds) {
+          const outcome = expected(from, to, kind);
+          if (outcome === undefined) continue;
           const origin = `oci:${layout}:${kind}`;
           const first = placeOf(from, host, env.folder, `first-${kind}`);
           const second = placeOf(to, host, env.folder, `second-${kind}`);
-          if (!seeded.has(kind)) await copy(env, origin, first);
-          seeded.add(kind);
+          await copy(env, origin, first);
+          if (outcome === 'NOT_AN_IMAGE') {
+            await assert.rejects(copy(env, first, second), { code: outcome });
+            continue;
+          }
           const root = await copy(env, first, second);
-          if (kind === 'image') {
-            assert.deepEqual(await diffIds(env, second), await diffIds(env, origin), `${first} to ${second}`);
-            assert.equal(await configDigest(env, second), await configDigest(env, origin), `${first} to ${second}`);
-          } else {
-            assert.equal(root.digest, digests[kind], `${first} to ${second}`);
-            assert.deepEqual(await readAll(env, second), await readAll(env, origin), `${first} to ${second}`);
+          if (outcome === 'same') {
+            assert.equal(root.digest, digests[kind], kind);
+            assert.deepEqual(await readAll(env, second), await readAll(env, origin), kind);
+            continue;
+          }
+          for (const [suffix, image] of imagesIn[kind] ?? assert.fail()) {
+            const at = `${second}${suffix}`;
+            assert.deepEqual(await diffIds(env, at), await diffIds(env, `oci:${layout}:${image}`), at);
+            assert.equal(await configDigest(env, at), await configDigest(env, `oci:${layout}:${image}`), at);
           }
         }
-      }
-    });
+      });
+    }
   });
 }
 
