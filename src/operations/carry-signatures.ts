@@ -14,7 +14,6 @@ import type { SignatureStore, SignatureStoreName, SignedManifest } from '../sign
 import type { ImageLocation } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
-import { folderOfDir, signatureStores } from './signature-stores.ts';
 import { signedManifests } from './signed-manifests.ts';
 
 export interface CarryRequest {
@@ -73,6 +72,7 @@ export async function carrySignatures(request: CarryRequest, plan: CopyPlan): Pr
   const add = async (root: Digest): Promise<void> => {
     const only = new Set(signed.flatMap(({ signatures }) => signatures.map(storeOf)));
     const { registriesD } = request;
+    const { signatureStores } = await import('./signature-stores.ts');
     const places = await signatureStores(to, destination, root, {
       only,
       registriesD,
@@ -95,8 +95,10 @@ export async function carrySignatures(request: CarryRequest, plan: CopyPlan): Pr
 async function sourceStores(request: CarryRequest, plan: CopyPlan): Promise<readonly SignatureStore[]> {
   const { source, from, destination, registriesD } = request;
   const { location } = source;
-  const folder = folderOfDir(location);
-  if (folder !== undefined) {
+  const stores = () => import('./signature-stores.ts');
+  if (location.transport === 'dir') {
+    const { folderOfDir, signatureStores } = await stores();
+    const folder = folderOfDir(location) ?? '';
     // the folder's own signatures are those of what it is, whichever of its manifests is meant
     await using whole = await from.locate(`dir:${folder}`).openSource(from);
     const { digest } = await whole.getManifest();
@@ -110,6 +112,7 @@ async function sourceStores(request: CarryRequest, plan: CopyPlan): Promise<read
   if (given || (await isThere(read))) only.add('lookaside');
   if (attachments === true && !request.referrers) only.add('attachment');
   if (only.size === 0) return [];
+  const { signatureStores } = await stores();
   return signatureStores(from, location, plan.original.digest, { only, registriesD, reading: true });
 }
 
