@@ -9,7 +9,7 @@ import { testEnv } from '../support/env.ts';
 import { isolatedPeers, run, skipWithout } from '../support/peers.ts';
 import { leasePort } from '../support/ports.ts';
 import { withRegistry } from '../support/registry.ts';
-import { configDigest, copy, diffIds, manifestOf, readAll, writeKinds } from '../transports/support.ts';
+import { configDigest, copy, diffIds, kinds, manifestOf, readAll, writeKinds } from '../transports/support.ts';
 
 async function prepare(t: TestContext) {
   const peers = await isolatedPeers(t);
@@ -192,6 +192,23 @@ describe('docker-archive: and the peers', { skip: skipWithout('skopeo', 'podman'
 });
 
 describe('crane and layouts', { skip: skipWithout('crane') }, () => {
+  it('crane pushes each kind from the layout that sheaf wrote, as it is', async (t) => {
+    const { peers, env, layout, digests, folder } = await prepare(t);
+    const registry = await withRegistry(t, { port: await leasePort(t) });
+    for (const kind of kinds) {
+      await copy(env, `oci:${layout}:${kind}`, `oci:${folder}/${kind}`);
+      await peers.ok('crane', ['push', '--insecure', `${folder}/${kind}`, `${registry.host}/app:${kind}`]);
+      assert.equal(
+        (await peers.ok('crane', ['digest', '--insecure', `${registry.host}/app:${kind}`])).trim(),
+        digests[kind],
+      );
+      assert.deepEqual(
+        await readAll(env, `docker://${registry.host}/app:${kind}`),
+        await readAll(env, `oci:${layout}:${kind}`),
+      );
+    }
+  });
+
   it('crane pushes the layout that sheaf wrote, and sheaf reads the one that crane pulled', async (t) => {
     const { peers, env, layout, digests, folder } = await prepare(t);
     const registry = await withRegistry(t, { port: await leasePort(t) });

@@ -54,6 +54,15 @@ for (const [name, place] of Object.entries(faithful)) {
       assert.equal(`sha256:${id}`, await configDigest(env, `oci:${layout}:image`));
     });
 
+    it('podman takes the image of its platform from the lists that sheaf wrote', async (t) => {
+      const { peers, env, layout, folder } = await prepare(t);
+      for (const kind of ['list', 'zstd-list'] as const) {
+        await copy(env, `oci:${layout}:${kind}`, place(`${folder}/${kind}`));
+        const id = (await peers.ok('podman', ['pull', '-q', '--arch', 'amd64', place(`${folder}/${kind}`)])).trim();
+        assert.equal(`sha256:${id}`, await configDigest(env, `oci:${layout}:image`), kind);
+      }
+    });
+
     it('sheaf reads the image that podman gives out', async (t) => {
       const { peers, env, layout, folder } = await prepare(t);
       const id = (await peers.ok('podman', ['pull', '-q', `oci:${layout}:image`])).trim();
