@@ -2,7 +2,7 @@
  * A lock between processes: a file that exists while somebody works on its neighbour. It holds the process id of its
  * owner and where that counts, so that a lock left behind by a killed process is recognised and taken over.
  */
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import { StorageError, systemCode } from './errors.ts';
 import { currentOwner, hasEnded, type Owner } from './owner.ts';
@@ -56,7 +56,7 @@ async function acquire(path: string, options: FileLockOptions): Promise<() => Pr
 
 async function removeIfAbandoned(path: string): Promise<void> {
   const owner = await ownerOf(path);
-  if (owner === undefined || !hasEnded(owner)) return;
+  if (owner === undefined || !(hasEnded(owner) || (await isForgotten(path, owner)))) return;
   // move it aside first: only one of several waiters can, and a lock taken meanwhile is told by its owner and put back
   const aside = temporaryName(path, 'tmp');
   try {
@@ -69,6 +69,15 @@ async function removeIfAbandoned(path: string): Promise<void> {
   if (found?.process !== owner.process || found.host !== owner.host) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
+
+/** Whether the lock is of another machine, or container, which nobody can ask, and older than any work takes. */
+async function isForgotten(path: string, owner: Owner): Promise<boolean> {
+  if (owner.host === currentOwner().host) return false;
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && found.mtimeMs < Date.now() - forgottenMs;
+}
+
+const forgottenMs = 60 * 60 * 1000;
 
 /** Without a place (in locks of earlier versions) the process is one of this machine. */
 async function ownerOf(path: string): Promise<Owner | undefined> {

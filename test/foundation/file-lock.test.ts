@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { systemClock } from '../../src/foundation/clock.ts';
@@ -42,6 +42,29 @@ describe('withFileLock', () => {
     const { pid } = spawnSync(process.execPath, ['-e', '0']);
     await writeFile(join(folder, 'lock'), String(pid));
     assert.equal(await withFileLock(join(folder, 'lock'), { clock: systemClock, signal }, async () => 'in'), 'in');
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('waits for another machine, but not for ever', async (t) => {
+    const folder = await testFolder(t);
+    const path = join(folder, 'lock');
+    const held = `${process.pid} ffffffff`;
+    await writeFile(path, held);
+    let now = 0;
+    const clock = {
+      now: () => now,
+      sleep: async (ms: number) => {
+        now += ms;
+      },
+    };
+    await assert.rejects(
+      withFileLock(path, { clock, signal, timeoutMs: 200 }, async () => {}),
+      { code: 'LOCKED' },
+    );
+    assert.equal(await readFile(path, 'utf8'), held);
+    const longAgo = new Date(Date.now() - 2 * 60 * 60 * 1000);
+    await utimes(path, longAgo, longAgo);
+    assert.equal(await withFileLock(path, { clock: systemClock, signal }, async () => 'in'), 'in');
     assert.deepEqual(await readdir(folder), []);
   });
 

@@ -13,7 +13,7 @@ import { isAbandoned, isTemporary, removeAbandoned, temporaryName } from '../../
 
 const useName = '.in-use';
 /** Large layouts take their time to be collected. */
-const lockTimeoutMs = 10 * 60_000;
+const lockTimeoutMs = 2 * 60_000;
 
 /** Runs `work` while nobody else changes index.json, begins to write, or collects garbage. Throws StorageError LOCKED. */
 export function withLayoutLock<T>(folder: string, session: Session, work: () => Promise<T>): Promise<T> {
