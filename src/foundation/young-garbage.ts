@@ -4,14 +4,9 @@
  * V8 begins its cheap collection of young objects when young *objects* fill their space; the bytes behind buffers do not
  * count. A stream makes few objects for many bytes, so dead buffers pile up until a full collection begins, at 64 MiB. A cheap
  * collection every few MiB keeps them at that; it takes less than a millisecond.
- *
- * The space of young objects itself grows when many of them pass, up to 128 MiB, and does not shrink again. It stays as it is
- * here: what passes is streams, nearly all of which is dead by the next collection.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-
-setFlagsFromString('--semi-space-growth-factor=1');
 
 const bytesBetween = 8 << 20;
 

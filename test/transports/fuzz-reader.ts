@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import type { RegistryPool } from '../../src/distribution/registry-pool.ts';
 import { SheafError } from '../../src/foundation/errors.ts';
 import { createSession } from '../../src/foundation/session.ts';
+import { inSmallYoungSpace } from '../../src/foundation/young-garbage.ts';
 import type { Store } from '../../src/store/store.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { copy, readAll } from './support.ts';
@@ -34,21 +35,24 @@ const env = {
   folder: '',
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
+const answer = async (line: string): Promise<void> => {
   const [from = '', to] = line.split(' ');
   let outcome = 'read';
   let stack: string | undefined;
   try {
-    await (to === undefined ? readAll(env, from) : copy(env, from, to));
+    // a copy reads in this way, too
+    await inSmallYoungSpace<unknown>(() => (to === undefined ? readAll(env, from) : copy(env, from, to)));
   } catch (thrown) {
     const fits = thrown instanceof SheafError && thrown.kind !== 'bug' && thrown.kind !== 'storage';
     outcome = fits ? thrown.code : 'unfit';
     if (!fits) stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   }
-  const answer: Outcome = {
+  const told: Outcome = {
     outcome,
     mebibytes: Math.round(process.resourceUsage().maxRSS / 1024),
     ...(stack === undefined ? {} : { stack }),
   };
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
-}
+  process.stdout.write(`${JSON.stringify(told)}\n`);
+};
+
+for await (const line of createInterface({ input: process.stdin })) await answer(line);
