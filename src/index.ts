@@ -42,11 +42,19 @@ export { describeTree, type TreeNode } from './operations/describe-tree.ts';
 export type { Env } from './operations/environment.ts';
 export { inspectImage } from './operations/inspect-list.ts';
 export type { PlannedCopy } from './operations/plan-and-execute.ts';
+export { type PrunedLayout, pruneLayoutAt } from './operations/prune-layout.ts';
 export { type PushListRequest, pushList } from './operations/push-list.ts';
 export { removeInstances } from './operations/remove-instances.ts';
 export { type Registry, type RegistryOptions, startRegistry } from './registry-server/server.ts';
 export type { ListRecord, ListStore } from './store/list-store.ts';
 export { Store, storeDirectory } from './store/store.ts';
 export { locate, parseDestination } from './transports/image-names.ts';
-export type { ImageDestination, ImageLocation, ImageSource, Transport, TransportEnv } from './transports/transport.ts';
+export type {
+  ImageDestination,
+  ImageLocation,
+  ImageSource,
+  PlaceSettings,
+  Transport,
+  TransportEnv,
+} from './transports/transport.ts';
 export { openVerifiedSource, type VerifiedSource } from './transports/verified-source.ts';
