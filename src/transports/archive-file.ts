@@ -2,7 +2,7 @@
  * A tar archive to read from, wherever its bytes come from. A plain file is read in place; a compressed one, a pipe and
  * standard input are first brought to a temporary file, since what is wanted of them is not known in advance.
  */
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +24,7 @@ import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
 import { temporaryArchive } from './archive-output.ts';
-import { openFile } from './local-file.ts';
+import { givenUp, openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
 import type { ImageLocation, ImageSource, TransportEnv } from './transport.ts';
 import { unpackedBy } from './unpack-program.ts';
@@ -75,14 +75,15 @@ export async function spoolArchive(
     compression = detected;
   };
   const plain = decompress(stream, found, unpackedBy);
+  let file: WriteStream | undefined;
   try {
     await removeAbandoned(tmpdir(), temporaryArchive);
-    await pipeline(limited(plain, limits.unpackedBytes, where), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
-      signal: env.session.signal,
-    });
+    file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    await pipeline(limited(plain, limits.unpackedBytes, where), file, { signal: env.session.signal });
     return await TarFile.open(path, { where, limits, afterwards: remove });
   } catch (thrown) {
     stream.destroy();
+    await givenUp(file);
     await remove();
     if (env.session.signal.aborted) throw new CancelledError();
     throw explained(thrown, where, compression);

@@ -1,5 +1,5 @@
 /** A blob written to a file: whole, checked and durable under its name, or not there at all. */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -9,6 +9,7 @@ import { IntegrityError, SheafError } from '../foundation/errors.ts';
 import { temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { algorithmOf, createDigester } from '../oci/digest.ts';
+import { givenUp } from './local-file.ts';
 import type { BlobContent, TransportEnv } from './transport.ts';
 
 export interface WriteBlobOptions {
@@ -40,11 +41,12 @@ export async function writeBlobFile(
       done(null, chunk);
     },
   });
+  let file: WriteStream | undefined;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await pipeline(await content.open(), check, createWriteStream(temporary, { flags: 'wx', mode: 0o644 }), {
-      signal: env.session.signal,
-    });
+    const bytes = await content.open();
+    file = createWriteStream(temporary, { flags: 'wx', mode: 0o644 });
+    await pipeline(bytes, check, file, { signal: env.session.signal });
     const actual = digester.digest();
     if (actual !== digest || written !== size) {
       throw new IntegrityError(
@@ -55,6 +57,7 @@ export async function writeBlobFile(
     if (durable) await sync(temporary);
     await rename(temporary, path);
   } catch (thrown) {
+    await givenUp(file);
     await rm(temporary, { force: true }).catch(() => {});
     if (thrown instanceof SheafError) throw thrown;
     throw storageError(thrown, `cannot write the blob ${digest} to ${folder}`);

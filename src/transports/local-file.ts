@@ -1,5 +1,6 @@
 /** Files that a transport reads: absence is an answer, sizes are checked before anything is read. */
-import { createReadStream } from 'node:fs';
+import { once } from 'node:events';
+import { createReadStream, type WriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { storageError } from '../foundation/atomic-file.ts';
@@ -44,6 +45,16 @@ export function openFile(path: string, range?: ByteRange, size?: number): Readab
     // where the end is known it is not looked for
     ...(end === undefined || end < 0 ? {} : { end }),
   });
+}
+
+/**
+ * Waits for a file that something failed for: it may be about to be opened still, and would be made after it was removed.
+ * Throws nothing.
+ */
+export async function givenUp(file: WriteStream | undefined): Promise<void> {
+  if (file === undefined || file.closed) return;
+  file.destroy();
+  await once(file, 'close').catch(() => {});
 }
 
 /** Files up to this size are read in one piece. */

@@ -3,7 +3,7 @@
  * be begun when sizes and order are known. A manifest is not kept in such archives, so that any manifest of an image will do,
  * whatever the compression of its layers.
  */
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -28,7 +28,7 @@ import { isIndexType, mediaTypes } from '../../oci/media-types.ts';
 import type { Reference } from '../../oci/reference.ts';
 import { archiveLimits } from '../archive-limits.ts';
 import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
-import { openFile, sizeOfFile } from '../local-file.ts';
+import { givenUp, openFile, sizeOfFile } from '../local-file.ts';
 import { taggedAs } from '../tag-names.ts';
 import type { BlobContent, DestinationTraits, ImageDestination, ImageOfList, TransportEnv } from '../transport.ts';
 import { isRunnable, nameImages, notesOf, withSuffix } from './list-names.ts';
@@ -227,12 +227,13 @@ class DockerArchiveDestination implements ImageDestination {
         yield chunk;
       }
     };
+    let file: WriteStream | undefined;
     try {
       await this.#output.makeWorkFolder();
-      await pipeline(measured(), createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
-        signal: this.#env.session.signal,
-      });
+      file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+      await pipeline(measured(), file, { signal: this.#env.session.signal });
     } catch (thrown) {
+      await givenUp(file);
       await rm(path, { force: true });
       throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot unpack a layer to ${path}`);
     }
