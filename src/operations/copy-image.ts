@@ -8,7 +8,6 @@ import type { PlatformChoice } from '../oci/platform.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
-import type { CarryRequest } from './carry-signatures.ts';
 import type { Env } from './environment.ts';
 import { oneInstance } from './one-instance.ts';
 import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
@@ -28,8 +27,6 @@ export interface CopyImageRequest extends CopyChanges {
   readonly signing?: SigningRequest;
   /** A file of what layers became: see {@link DigestPairs}. */
   readonly digestPairs?: string;
-  /** Takes signatures of the source along; without it they stay behind. */
-  readonly carry?: Pick<CarryRequest, 'registriesD'>;
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
@@ -64,18 +61,6 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     ...(signing === undefined ? {} : { signing }),
     ...(carry === undefined ? {} : { carry }),
     ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
-    ...(request.carry === undefined
-      ? {}
-      : {
-          carry: {
-            ...request.carry,
-            source,
-            from: env,
-            destination: request.destination,
-            to,
-            referrers: request.referrers === true,
-          },
-        }),
   });
 }
 

@@ -1,10 +1,9 @@
 /** What every copy does once both sides are open: plan, execute, and sign on the way. */
 import type { CopyRequest } from '../copy/copy-request.ts';
 import { readDigestPairs, writeDigestPairs } from '../copy/digest-pairs.ts';
-import { type CopyResult, executePlan, type MadeManifests } from '../copy/execute-plan.ts';
+import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
 import { planCopy } from '../copy/plan-copy.ts';
-import type { CarryRequest } from './carry-signatures.ts';
 import type { Env } from './environment.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
@@ -14,8 +13,6 @@ export interface ExecuteRequest {
   readonly signing?: SigningRequest;
   /** A file of what layers became, which is read before and written after. */
   readonly digestPairs?: string;
-  /** Signatures of the source, to be taken along. */
-  readonly carry?: CarryRequest;
 }
 
 /** A plan and, unless it was a dry run, what came of it. */
@@ -42,25 +39,23 @@ export async function planAndExecute(env: Env, copy: CopyRequest, request: Execu
 async function planExecuteAndSign(
   env: Env,
   copy: CopyRequest,
-  { dryRun, signing, carry }: ExecuteRequest,
+  { dryRun, signing }: ExecuteRequest,
 ): Promise<PlannedCopy> {
   const { source, destination, location, store, pairs } = copy;
-  const planned = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
-  const carried = await (carry && (await import('./carry-signatures.ts')).carrySignatures(carry, planned));
-  const plan = carried === undefined ? planned : { ...planned, notes: [...planned.notes, ...carried.notes] };
+  const plan = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
   const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
-  const push = signing && (await (await import('./sign-pushed.ts')).signPushed(env, location, signing, plan.original));
-  const signed = push === undefined ? {} : { signed: { signers: push.signers, identity: push.identity } };
-  if (dryRun) return { plan, ...signed };
-  const befores = [carried?.beforeTag, push?.beforeTag].filter((before) => before !== undefined);
-  const beforeTag = async (made: MadeManifests): Promise<void> => {
-    for (const before of befores) await before(made);
-  };
+  if (signing === undefined) {
+    return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };
+  }
+  const { signPushed } = await import('./sign-pushed.ts');
+  const push = await signPushed(env, location, signing, plan.original);
+  const signed = { signers: push.signers, identity: push.identity };
+  if (dryRun) return { plan, signed };
+  const { beforeTag } = push;
   const result = await executePlan(env.session, plan, source, destination, {
     ...kept,
-    ...(befores.length === 0 ? {} : { beforeTag }),
+    ...(beforeTag === undefined ? {} : { beforeTag }),
   });
-  await carried?.afterwards(result.root);
-  await push?.afterwards(result.root);
-  return { plan, ...signed, result };
+  await push.afterwards(result.root);
+  return { plan, signed, result };
 }

@@ -24,8 +24,6 @@ export interface RegistriesDPlaces extends ConfigPlaces {
 export interface SignaturePlaces {
   /** Base URL (`file:`, `http:`, `https:`) from which simple signatures are read. */
   readonly read: string;
-  /** Whether a file says so; else `read` is the place that everybody has without one. */
-  readonly given: boolean;
   /** Base URL to which they are written. */
   readonly write: string;
   /** Whether sigstore attachments are used; `undefined` where nobody says. */
@@ -173,7 +171,6 @@ function lookup(sections: ReadonlyMap<string, Section>, userId: number, places: 
           : pathToFileURL(join(places.homeDir, '.local', 'share', 'containers', 'sigstore')).href;
       return {
         read: find((one) => one.lookaside) ?? builtIn(),
-        given: find((one) => one.lookaside) !== undefined,
         write: find((one) => one.staging ?? one.lookaside) ?? builtIn(),
         attachments: find((one) => one.attachments),
       };

@@ -1,6 +1,6 @@
-/** Places on this machine, as people name them on the command line: shared blobs, daemons, garbage, signatures. */
+/** Places on this machine, as people name them on the command line: shared blobs, daemons, garbage. */
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { sheafIn } from '../interop/tools.ts';
@@ -101,20 +101,6 @@ describe('docker archives', () => {
       await diffIds(env, `oci:${at('l')}:arm64`),
     );
     await sheaf.fails(2, 'image', 'copy', '--additional-tag', 'a b', 'oci:l:image', 'docker-archive:d.tar:app:1');
-  });
-});
-
-describe('signatures in a dir: folder', () => {
-  it('go along, unless they are to stay behind', async (t) => {
-    const { sheaf, at } = await prepare(t);
-    await sheaf.ok('image', 'copy', 'oci:l:image', 'dir:d');
-    await writeFile(at('d/signature-1'), Buffer.from([0x90, 0x0d, 1]));
-    await sheaf.ok('image', 'copy', 'dir:d', 'dir:e');
-    assert.deepEqual(await readFile(at('e/signature-1')), await readFile(at('d/signature-1')));
-    await sheaf.ok('image', 'copy', '--remove-signatures', 'dir:d', 'dir:f');
-    assert.equal((await readdir(at('f'))).includes('signature-1'), false);
-    const { stderr } = await sheaf.run('image', 'copy', 'dir:d', 'oci:o:1');
-    assert.match(stderr, /a signature cannot go along: oci: keeps no signatures/);
   });
 });
 

@@ -71,7 +71,6 @@ docker:
     const places = (name: string) => config.places(parseReference(name));
     assert.deepEqual(places('reg.example.com:5000/a/b:1'), {
       read: 'https://old.example.com',
-      given: true,
       write: 'https://old.example.com',
       attachments: false,
     });
@@ -98,7 +97,6 @@ docker:
     const load = await machine(t, {});
     assert.deepEqual((await load({ userId: 0 })).places(image), {
       read: 'file:///var/lib/containers/sigstore',
-      given: false,
       write: 'file:///var/lib/containers/sigstore',
       attachments: undefined,
     });

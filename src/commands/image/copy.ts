@@ -26,6 +26,7 @@ const waiting = {
 
 /** What skopeo can be told and sheaf does in any case. */
 const granted = {
+  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (done with --referrers only).' }),
   'dest-oci-accept-uncompressed-layers': Flags.boolean({ summary: 'Leave uncompressed layers as they are.' }),
   'dest-precompute-digests': Flags.boolean({ summary: 'Ask for blobs before they are sent.' }),
 };
@@ -70,7 +71,6 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     }),
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
     digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
-    'remove-signatures': Flags.boolean({ summary: 'Leave the signatures of the source behind.' }),
     attestations: attestationsFlag,
     referrers: referrersFlag,
     'add-compression': repeatable({
@@ -119,10 +119,6 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const format = manifestFormatOf(flags.format, 'copy');
     const destination = parseDestination(this.args.destination);
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
-    const registriesD = async () => {
-      const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
-      return lazyRegistriesD(flags['registries-d'], process.env)();
-    };
     const env = await this.env.operations();
     const { attestations, referrers } = flags;
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
@@ -142,7 +138,6 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,
         ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
-        ...(flags['remove-signatures'] ? {} : { carry: { registriesD } }),
       },
       await this.env.destination(),
     );
