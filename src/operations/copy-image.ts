@@ -8,6 +8,7 @@ import type { PlatformChoice } from '../oci/platform.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
+import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import { oneInstance } from './one-instance.ts';
 import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
@@ -27,6 +28,11 @@ export interface CopyImageRequest extends CopyChanges {
   readonly signing?: SigningRequest;
   /** A file of what layers became: see {@link DigestPairs}. */
   readonly digestPairs?: string;
+  /**
+   * Takes the signatures of the source along, and refuses what would break them or cannot keep them; without it they stay
+   * behind.
+   */
+  readonly signatures?: { registriesD(): Promise<RegistriesD> };
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;

@@ -4,6 +4,8 @@ import { readDigestPairs, writeDigestPairs } from '../copy/digest-pairs.ts';
 import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
 import { planCopy } from '../copy/plan-copy.ts';
+import type { RegistriesD } from '../registry-config/registries-d.ts';
+import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import type { SigningRequest } from './sign-pushed.ts';
 
@@ -13,6 +15,13 @@ export interface ExecuteRequest {
   readonly signing?: SigningRequest;
   /** A file of what layers became, which is read before and written after. */
   readonly digestPairs?: string;
+  /** Reads the signatures that go along. */
+  readonly carry?: CarryRequest;
+}
+
+export interface CarryRequest {
+  read(): Promise<CarriedSignatures>;
+  registriesD(): Promise<RegistriesD>;
 }
 
 /** A plan and, unless it was a dry run, what came of it. */
@@ -39,23 +48,33 @@ export async function planAndExecute(env: Env, copy: CopyRequest, request: Execu
 async function planExecuteAndSign(
   env: Env,
   copy: CopyRequest,
-  { dryRun, signing }: ExecuteRequest,
+  { dryRun, signing, carry }: ExecuteRequest,
 ): Promise<PlannedCopy> {
   const { source, destination, location, store, pairs } = copy;
-  const plan = await planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
+  const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
+  // a key that cannot be used is told at once, whatever else there is to say
+  const [plan, carried = new Map()] = await Promise.all([planned, carry?.read(), signing?.chosen]);
   const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
-  if (signing === undefined) {
+  const registriesD = signing?.registriesD ?? carry?.registriesD;
+  if (registriesD === undefined || (signing === undefined && carried.size === 0)) {
     return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };
   }
-  const { signPushed } = await import('./sign-pushed.ts');
-  const push = await signPushed(env, location, signing, plan.original);
-  const signed = { signers: push.signers, identity: push.identity };
-  if (dryRun) return { plan, signed };
+  const [{ signPushed }, { checkCarried, countCarried }] = await Promise.all([
+    import('./sign-pushed.ts'),
+    import('./carried-signatures.ts'),
+  ]);
+  checkCarried(plan, location, carried);
+  const push = await signPushed(env, location, { signing, carried, registriesD }, plan.original);
+  const told = {
+    ...(signing === undefined ? {} : { signed: { signers: push.signers, identity: push.identity } }),
+    ...(carried.size === 0 ? {} : { carried: countCarried(carried) }),
+  };
+  if (dryRun) return { plan, ...told };
   const { beforeTag } = push;
   const result = await executePlan(env.session, plan, source, destination, {
     ...kept,
     ...(beforeTag === undefined ? {} : { beforeTag }),
   });
   await push.afterwards(result.root);
-  return { plan, signed, result };
+  return { plan, ...told, result };
 }

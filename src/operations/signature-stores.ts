@@ -11,7 +11,7 @@ import { createBundleStore } from '../signing/referrers/bundle-store.ts';
 import type { ImageSignature } from '../signing/signature.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
 import { type Endpoint, pullEndpoints, pushEndpoint } from '../transports/docker/endpoints.ts';
-import { parseLayoutPlace } from '../transports/oci/location.ts';
+import { type LayoutPlace, parseFolderPlace } from '../transports/oci/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
@@ -51,7 +51,7 @@ export async function signatureStores(
   const { only } = options;
   const folder = folderOfDir(location);
   if (folder !== undefined) return [createDirStore(folder, root)];
-  const layout = folderOfLayout(location);
+  const layout = layoutOf(location);
   if (layout !== undefined) return layoutStores(env, location, layout, options);
   if (location.transport !== 'docker' || location.reference === undefined) {
     throw new UnsupportedError(`signatures of ${location.format()} cannot be kept anywhere`, {
@@ -93,10 +93,8 @@ export function folderOfDir(location: ImageLocation): string | undefined {
     .replace(/@sha(?:256|512):[0-9a-f]+$/, '');
 }
 
-function folderOfLayout(location: ImageLocation): string | undefined {
-  return location.transport === 'oci'
-    ? parseLayoutPlace('oci', location.format().slice('oci:'.length)).path
-    : undefined;
+function layoutOf(location: ImageLocation): LayoutPlace | undefined {
+  return location.transport === 'oci' ? parseFolderPlace(location.format().slice('oci:'.length)) : undefined;
 }
 
 /** Where there are mirrors, the first that has the image; else the registry itself, which says what is wrong if something is. */
@@ -118,7 +116,7 @@ async function readEndpoint(env: Env, named: Reference, root: Digest): Promise<E
 async function layoutStores(
   env: Env,
   location: ImageLocation,
-  folder: string,
+  place: LayoutPlace,
   { only, reading }: StoreOptions,
 ): Promise<readonly SignatureStore[]> {
   if (!reading && only?.has('lookaside')) {
@@ -128,7 +126,7 @@ async function layoutStores(
     });
   }
   const { layoutRepository } = await import('../transports/oci/layout-repository.ts');
-  const repository = layoutRepository(folder, env);
+  const repository = layoutRepository(place, env);
   return [
     ...((only?.has('attachment') ?? true) ? [createAttachmentStore(repository, env.session)] : []),
     ...((only?.has('bundle') ?? true) ? [createBundleStore(repository, env.session)] : []),

@@ -26,7 +26,6 @@ const waiting = {
 
 /** What skopeo can be told and sheaf does in any case. */
 const granted = {
-  'remove-signatures': Flags.boolean({ summary: 'Do not copy signatures (done with --referrers only).' }),
   'dest-oci-accept-uncompressed-layers': Flags.boolean({ summary: 'Leave uncompressed layers as they are.' }),
   'dest-precompute-digests': Flags.boolean({ summary: 'Ask for blobs before they are sent.' }),
 };
@@ -138,6 +137,9 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,
         ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
+        ...(flags['remove-signatures']
+          ? {}
+          : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
       },
       await this.env.destination(),
     );

@@ -3,6 +3,7 @@ import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts'
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
+import { referrerOf } from '../../oci/referrer.ts';
 import { tagWithin } from '../tag-names.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';

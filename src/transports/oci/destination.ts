@@ -9,7 +9,7 @@ import { ConflictError, IntegrityError, systemCode } from '../../foundation/erro
 import { removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
-import { emptyIndex } from '../../oci/image-index.ts';
+import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { referrerOf } from '../../oci/referrer.ts';
@@ -17,7 +17,7 @@ import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
 import { blobsName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
-import { nameOf, withRoot } from './layout-entries.ts';
+import { nameOf, withReferrer, withRoot } from './layout-entries.ts';
 import { folderFiles } from './layout-files.ts';
 import { LayoutUse, markShared, withLayoutLock } from './layout-use.ts';
 import { assertName, type LayoutPlace } from './location.ts';
@@ -52,19 +52,22 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
     begun ??= begin();
     return begun;
   };
-  const name = async (root: RawManifest, as: string | undefined): Promise<void> => {
+  const change = async (edit: (index: ImageIndex) => ImageIndex): Promise<void> => {
     await beginOnce();
     await withLayoutLock(folder, env.session, async () => {
-      const index = (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
-      await writeLayoutIndex(folder, withRoot(index, root, as));
+      await writeLayoutIndex(folder, edit((await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex)));
     });
   };
+  const name = (root: RawManifest, as: string | undefined): Promise<void> =>
+    change((index) => withRoot(index, root, as));
+  /** What refers to a manifest is found in index.json alone; it comes there with the image. */
+  const referrers: RawManifest[] = [];
   const putBytes = async (digest: Digest, bytes: Uint8Array): Promise<void> => {
     await beginOnce();
     await writeAtomically(pathOf(digest), bytes);
   };
   return {
-    traits: layoutTraits,
+    traits: { ...layoutTraits, keepsCompanions: true },
     async hasBlob(blob) {
       await use.begin();
       return (await sizeOfFile(pathOf(blob.digest))) === blob.size;
@@ -85,9 +88,11 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
     async putManifest(manifest, at) {
       assertDigest(manifest, at);
       await putBytes(at, manifest.bytes);
+      if (referrerOf(manifest) !== undefined) referrers.push(manifest);
     },
     async commit(root) {
       await putBytes(root.digest, root.bytes);
+      if (referrers.length > 0) await change((index) => referrers.reduce(withReferrer, index));
       await name(root, place.name);
     },
     tag: name,

@@ -64,6 +64,13 @@ function some(names: readonly string[]): string {
 
 const maxListed = 20;
 
+/** What speaks of another entry is not meant by who names none. */
+function isCompanion(entry: IndexEntry): boolean {
+  const name = nameOf(entry);
+  if (name === undefined) return entry.artifactType !== undefined;
+  return /^sha(?:256|512)-[0-9a-f]+\.(?:sig|att|sbom)$/.test(name);
+}
+
 /** `index` with `root` under `name`: an older holder of the name loses it, but stays. */
 export function withRoot(index: ImageIndex, root: RawManifest, name: string | undefined): ImageIndex {
   const before = index.manifests.find((other) => isSame(other, root, name));

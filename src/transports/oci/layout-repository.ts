@@ -7,10 +7,9 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { writeAtomically } from '../../foundation/atomic-file.ts';
-import { IntegrityError, NotFoundError } from '../../foundation/errors.ts';
-import { withFileLock } from '../../foundation/file-lock.ts';
+import { IntegrityError, NotFoundError, StorageError } from '../../foundation/errors.ts';
 import { type Descriptor, descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
-import { type Digest, isDigest } from '../../oci/digest.ts';
+import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
 import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
@@ -18,18 +17,21 @@ import { referrerOf } from '../../oci/referrer.ts';
 import type { SignatureRepository } from '../../signing/signature-repository.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
+import { namedBy } from '../named-content.ts';
 import type { TransportEnv } from '../transport.ts';
-import { blobName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
+import { blobName, blobsName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
 import { nameOf, withReferrer, withRoot } from './layout-entries.ts';
 import { folderFiles, type LayoutFiles } from './layout-files.ts';
+import { withLayoutLock } from './layout-use.ts';
+import type { LayoutPlace } from './location.ts';
 
-export function layoutRepository(folder: string, env: TransportEnv): SignatureRepository {
-  const files = folderFiles(folder);
+export function layoutRepository({ path: folder, ...place }: LayoutPlace, env: TransportEnv): SignatureRepository {
+  const blobs = place.blobs ?? env.places?.sharedBlobDir ?? join(folder, blobsName);
+  const files = folderFiles(folder, blobs);
+  const pathOf = (digest: Digest): string => join(blobs, algorithmOf(digest), encodedOf(digest));
   const read = async (): Promise<ImageIndex> => (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
-  const change = (edit: (index: ImageIndex) => ImageIndex): Promise<void> =>
-    withFileLock(join(folder, '.index.json.lock'), env.session, async () =>
-      writeLayoutIndex(folder, edit(await read())),
-    );
+  const change = (edit: (index: ImageIndex) => Promise<ImageIndex>): Promise<void> =>
+    withLayoutLock(folder, env.session, async () => writeLayoutIndex(folder, await edit(await read())));
   let listed: Promise<Referrers> | undefined;
   return {
     host: 'oci:',
@@ -43,11 +45,15 @@ export function layoutRepository(folder: string, env: TransportEnv): SignatureRe
     },
     async putManifest(reference, manifest) {
       listed = undefined;
-      await writeAtomically(join(folder, blobName(manifest.digest)), manifest.bytes);
       const subject = referrerOf(manifest)?.subject;
-      await change((index) =>
-        isDigest(reference) ? withReferrer(index, manifest) : withRoot(index, manifest, reference),
-      );
+      await change(async (index) => {
+        // what garbage was collected between a blob and its manifest is missing now, and cannot go any more from here on
+        for (const { digest } of namedBy(manifest).blobs) {
+          if ((await files.size(blobName(digest))) === undefined) throw collected(folder, digest);
+        }
+        await writeAtomically(pathOf(manifest.digest), manifest.bytes);
+        return isDigest(reference) ? withReferrer(index, manifest) : withRoot(index, manifest, reference);
+      });
       return subject === undefined ? {} : { subject };
     },
     async openBlob(digest): Promise<{ body: Readable; size?: number }> {
@@ -56,10 +62,10 @@ export function layoutRepository(folder: string, env: TransportEnv): SignatureRe
       return { body: files.open(blobName(digest), undefined, size), size };
     },
     async uploadBlob(blob) {
-      const path = join(folder, blobName(blob.descriptor.digest));
+      const path = pathOf(blob.descriptor.digest);
       if ((await sizeOfFile(path)) === blob.descriptor.size) return;
       const descriptor: Descriptor = { ...blob.descriptor, mediaType: 'application/octet-stream' };
-      await writeBlobFile(folder, path, { descriptor, open: (offset) => blob.open(offset) }, env);
+      await writeBlobFile(blobs, path, { descriptor, open: (offset) => blob.open(offset) }, env);
     },
     async referrers(digest) {
       listed ??= read().then((index) => referrersIn(files, index));
@@ -102,6 +108,13 @@ async function readManifest(files: LayoutFiles, digest: Digest, mediaType: strin
   throw new IntegrityError(`the manifest ${digest} in ${files.where} has the digest ${actual}`, {
     code: 'DIGEST_MISMATCH',
     hint: 'The layout is damaged: copy the image into it again.',
+  });
+}
+
+function collected(folder: string, blob: Digest): StorageError {
+  return new StorageError(`${blob}, which belongs to a signature, was removed from ${folder} as garbage`, {
+    code: 'BLOB_COLLECTED',
+    hint: 'Run it again: garbage was collected in the layout at the same time.',
   });
 }
 
