@@ -24,7 +24,7 @@ const modules = readdirSync(folder).filter((name) => name.endsWith('.ts'));
 test('only what parses documents needs zod', () => {
   assert.deepEqual(
     modules.filter((name) => needs(name, 'zod')),
-    ['config.ts', 'document-schema.ts', 'image-index.ts', 'manifest.ts'],
+    ['config.ts', 'document-schema.ts', 'image-index.ts', 'manifest.ts', 'referrer.ts'],
   );
   for (const name of [
     'platform.ts',
