@@ -45,26 +45,18 @@ function skippable(size: number): Buffer {
   return frame;
 }
 
-test('a frame for every 32 MiB, of 1 MiB up to level 4, each with a checksum, none of them empty', {
-  timeout: 30_000,
-}, async () => {
+test('a frame for every 32 MiB, each with a checksum, none of them empty', { timeout: 30_000 }, async () => {
   const unit = sampleBytes(1 << 20, 3);
-  const short = 1 << 20;
-  for (const [level, size, count] of [
-    [3, 0, 1],
-    [3, 1, 1],
-    [3, short, 1],
-    [4, short + 1, 2],
-    [1, 7 * short, 7],
-    [5, 0, 1],
-    [5, 1, 1],
-    [5, frameBytes, 1],
-    [5, frameBytes + 1, 2],
+  for (const [size, count] of [
+    [0, 1],
+    [1, 1],
+    [frameBytes, 1],
+    [frameBytes + 1, 2],
   ] as const) {
     const plain = Buffer.alloc(size, unit);
-    const bytes = await zstdOf(inPieces(plain), level);
+    const bytes = await zstdOf(inPieces(plain));
     const frames = framesOf(bytes);
-    assert.equal(frames.length, count, `${size} bytes at level ${level}`);
+    assert.equal(frames.length, count, `${size} bytes`);
     assert.ok(zstdDecompressSync(bytes).equals(plain));
     for (const frame of frames) {
       assert.equal(frame.empty, size === 0);
