@@ -21,6 +21,8 @@ import { describePlan, describeStep } from './step-texts.ts';
 
 /** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
 const parallelBlobs = 12;
+/** A plan of so many steps is mostly small things. */
+const manySteps = 500;
 
 /** What a copy really did. */
 export interface CopyResult {
@@ -62,7 +64,8 @@ export function executePlan(
   destination: ImageDestination,
   options: ExecuteOptions = {},
 ): Promise<CopyResult> {
-  return inSmallYoungSpace(() => execute(session, plan, source, destination, options));
+  const run = (): Promise<CopyResult> => execute(session, plan, source, destination, options);
+  return plan.steps.length > manySteps ? inSmallYoungSpace(run) : run();
 }
 
 async function execute(

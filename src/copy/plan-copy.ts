@@ -40,7 +40,8 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
       return finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe });
     }
   }
-  return inSmallYoungSpace(() => planAll(request, original, current, recipe));
+  const plan = (): Promise<CopyPlan> => planAll(request, original, current, recipe);
+  return original.bytes.byteLength > longIndexBytes ? inSmallYoungSpace(plan) : plan();
 }
 
 /** `current` is what the destination names now, `recipe` that of {@link requestKey}. */
@@ -88,6 +89,9 @@ async function planAll(
     changed: changed.map(({ from }) => from),
   });
 }
+
+/** Some hundred instances. */
+const longIndexBytes = 32 << 10;
 
 const nothing: PlanRemarks = { notes: [], changes: [], variants: 0 };
 
