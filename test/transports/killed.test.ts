@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it, type TestContext } from 'node:test';
@@ -41,7 +41,20 @@ async function temporaries(folder: string): Promise<string[]> {
   return names.filter((name) => isTemporary(name.slice(name.lastIndexOf('/') + 1)));
 }
 
-/** Copies in another process, which is killed as soon as `folder` has something temporary with bytes in it. */
+/** Whether one of the files is that of the large layer, of which most is still to come. */
+async function isWriting(folder: string): Promise<boolean> {
+  const sizes = await Promise.all(
+    (await temporaries(folder)).map((name) =>
+      stat(join(folder, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.some((size) => size > 1 << 20);
+}
+
+/** Copies in another process, which is killed as soon as it is in the middle of the large layer in `folder`. */
 async function copyAndKill(
   from: string,
   to: string,
@@ -56,7 +69,7 @@ async function copyAndKill(
   const closed = new Promise<NodeJS.Signals | null>((resolve) => {
     child.once('close', (_code, signal) => resolve(signal));
   });
-  while (child.exitCode === null && (await temporaries(folder)).every((left) => left.includes('.in-use'))) {
+  while (child.exitCode === null && !(await isWriting(folder))) {
     await new Promise((resolve) => setImmediate(resolve));
   }
   child.kill('SIGKILL');
