@@ -20,7 +20,7 @@ import { recipeKey } from './recipe.ts';
 import { describePlan, describeStep } from './step-texts.ts';
 
 /** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
-const parallelBlobs = 12;
+const parallelBlobs = 24;
 /** A plan of so many steps is mostly small things. */
 const manySteps = 500;
 
