@@ -38,7 +38,9 @@ function loadBuiltProgram(root, argv, cacheFolder) {
   const runs = known ? kept.runs : 0;
   if (cache !== undefined && runs < gatheringRuns) {
     process.once('exit', (code) => {
+      // one that failed may have stopped early: better than nothing, but the next one adds to it
       if (code === 0) keepCode(cache, made, runs + 1, script.createCachedData());
+      else if (!known) keepCode(cache, made, 0, script.createCachedData());
     });
   }
   const near = createRequire(file);

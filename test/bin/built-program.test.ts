@@ -34,10 +34,19 @@ describe('what was compiled in a run', { skip }, () => {
     assert.ok(!existsSync(join(cache, 'manifest-inspect.code')));
   });
 
-  it('is not kept of a run that failed', async (t) => {
+  it('is kept of the first run that failed, and does not count as one of those that gather', async (t) => {
     const { cache, sheaf } = user(t);
-    assert.notEqual((await sheaf('manifest', 'inspect', 'no-such-list')).code, 0);
-    assert.ok(!existsSync(join(cache, 'manifest-inspect.code')));
+    const file = join(cache, 'manifest-exists.code');
+    const runs = (): string => readFileSync(file, 'latin1').split(' ')[0] ?? '';
+    for (let count = 0; count < 2; count += 1) {
+      assert.equal((await sheaf('manifest', 'exists', 'no-such-list')).code, 1);
+      assert.equal(runs(), '0');
+    }
+    await sheaf('manifest', 'create', 'list');
+    assert.equal((await sheaf('manifest', 'exists', 'list')).code, 0);
+    assert.equal(runs(), '1');
+    assert.equal((await sheaf('manifest', 'exists', 'no-such-list')).code, 1);
+    assert.equal(runs(), '1');
   });
 
   it('goes under names of commands alone, whatever is typed', async (t) => {
