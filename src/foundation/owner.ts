@@ -2,11 +2,9 @@
  * Who left something behind: a process, and the machine (or container) whose process numbers it counts in. Only there
  * can one tell whether it still lives; a folder may be shared by containers that do not see each other's processes.
  */
+import { readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { systemCode } from './errors.ts';
-
-// (not imported: all of `node:fs` takes longer than a question to the store)
-const { readlinkSync } = process.getBuiltinModule('node:fs');
-const { hostname } = process.getBuiltinModule('node:os');
 
 export interface Owner {
   /** Names the process table: hexadecimal. */

@@ -3,14 +3,11 @@
  *
  * Source: OCI Image Specification v1.1, descriptor.md, "Digests"; the two registered algorithms sha256 and sha512.
  */
-import type { Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { UsageError } from '../foundation/errors.ts';
 
 export type Digest = `sha256:${string}` | `sha512:${string}`;
 export type DigestAlgorithm = 'sha256' | 'sha512';
-
-// Importing node:crypto as an ES module evaluates all of it, which commands that hash nothing would pay for.
-const createHash = (algorithm: DigestAlgorithm): Hash => process.getBuiltinModule('node:crypto').createHash(algorithm);
 
 const sha256Form = /^sha256:[0-9a-f]{64}$/;
 const sha512Form = /^sha512:[0-9a-f]{128}$/;

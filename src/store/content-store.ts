@@ -5,10 +5,10 @@
  *
  * What is put stays as long as a lease or a list holds it: see leases.ts.
  */
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BugError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import { join } from './builtin.ts';
 
 /** What is known of a blob once it is kept. */
 export interface StoredBlob {

@@ -3,9 +3,11 @@
  *
  * WAL lets readers go on while somebody writes; `synchronous = FULL` makes a committed transaction survive a power cut.
  */
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { BugError, StorageError } from '../foundation/errors.ts';
-import { join, mkdirSync, readdirSync, statSync } from './builtin.ts';
 import { migrations } from './schema.ts';
 import { SQLITE_BUSY, SQLITE_CANTOPEN, sqliteCode, toStorageError } from './storage-errors.ts';
 
@@ -145,7 +147,6 @@ export class StoreDatabase {
    * needed.
    */
   #connectReadOnly(): DatabaseSync {
-    const { pathToFileURL } = process.getBuiltinModule('node:url');
     const url = pathToFileURL(this.#file);
     url.searchParams.set('immutable', '1');
     const connection = new DatabaseSync(url, { readOnly: true });

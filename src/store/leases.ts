@@ -9,10 +9,10 @@
  *
  * A lease ends when it is closed, when its process has ended, or, where that cannot be told, after {@link leaseMs}.
  */
+import { rmSync, statSync } from 'node:fs';
 import { ConflictError, StorageError } from '../foundation/errors.ts';
 import { currentOwner, hasEnded } from '../foundation/owner.ts';
 import type { Digest } from '../oci/digest.ts';
-import { rmSync, statSync } from './builtin.ts';
 import type { StoreDatabase, Tables } from './database.ts';
 import { toStorageError } from './storage-errors.ts';
 import { removeAbandonedFiles } from './temporary-files.ts';

@@ -2,7 +2,8 @@
  * The local store: one folder with a database (`sheaf.db`), content-addressed blobs (`blobs/`) and blobs on their way
  * in (`tmp/`). Any number of processes may use it at once.
  */
-import { homedir, isAbsolute, join, resolve } from './builtin.ts';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { blobPath, type ContentStore } from './content-store.ts';
 import { StoreDatabase } from './database.ts';
 import type { GarbageReport } from './garbage.ts';

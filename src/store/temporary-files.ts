@@ -2,9 +2,10 @@
  * Files in `tmp/`: blobs on their way in. Their names tell whose they are, so that those of killed processes can be
  * removed.
  */
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { systemCode } from '../foundation/errors.ts';
 import { currentOwner, hasEnded } from '../foundation/owner.ts';
-import { join, readdirSync, rmSync, statSync } from './builtin.ts';
 
 /**
  * Milliseconds since the last write after which a file is given up although nobody can tell whether its process
