@@ -1,5 +1,5 @@
-// Builds dist/: the program as split ES modules with its dependencies inside, one entry a command, heavy parts in chunks of
-// their own; and the library, whose dependencies stay outside.
+// Builds dist/: the program as one script with its dependencies inside, large parts that few runs need in files of their own; and
+// the library, whose dependencies stay outside.
 // Plain JavaScript, for `npm ci` runs it before anything says which Node.js is there.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -81,8 +81,8 @@ function commonOptions() {
 }
 
 /**
- * One file for all that a run usually needs: Node.js takes about a millisecond for each file that it loads, whatever its
- * size. What is loaded by `import()` in the sources is run when it is asked for all the same.
+ * One script for all that a run usually needs, so that it can be kept compiled as a whole. What is loaded by `import()` in the
+ * sources is run when it is asked for all the same.
  */
 async function buildProgram() {
   const found = fs.readdirSync('src/commands', { recursive: true, encoding: 'utf8' });

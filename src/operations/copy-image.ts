@@ -26,7 +26,7 @@ export interface CopyImageRequest extends CopyChanges {
   readonly take: CopyTaking;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
-  /** A file of what layers became: see {@link DigestPairs}. */
+  /** A file of what layers became: see src/copy/digest-pairs.ts. */
   readonly digestPairs?: string;
   /**
    * Takes the signatures of the source along, and refuses what would break them or cannot keep them; without it they stay
@@ -62,12 +62,8 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     ...changesOf(request),
   };
   const carry = request.signatures && carryFrom(env, request, request.signatures, opened, source);
-  return await planAndExecute(to, copy, {
-    dryRun: request.dryRun,
-    ...(signing === undefined ? {} : { signing }),
-    ...(carry === undefined ? {} : { carry }),
-    ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
-  });
+  const { dryRun, digestPairs } = request;
+  return await planAndExecute(to, copy, { dryRun, signing, carry, digestPairs });
 }
 
 /** Attachments at a registry are left to `referrers` where these go along, for they are such. */

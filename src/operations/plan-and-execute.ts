@@ -12,11 +12,11 @@ import type { SigningRequest } from './sign-pushed.ts';
 export interface ExecuteRequest {
   /** Plans and signs nothing, sends nothing. */
   readonly dryRun: boolean;
-  readonly signing?: SigningRequest;
+  readonly signing?: SigningRequest | undefined;
   /** A file of what layers became, which is read before and written after. */
-  readonly digestPairs?: string;
+  readonly digestPairs?: string | undefined;
   /** Reads the signatures that go along. */
-  readonly carry?: CarryRequest;
+  readonly carry?: CarryRequest | undefined;
 }
 
 export interface CarryRequest {

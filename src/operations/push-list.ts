@@ -23,7 +23,7 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   readonly unselected: 'keep' | 'strip';
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
-  /** A file of what layers became: see {@link DigestPairs}. */
+  /** A file of what layers became: see src/copy/digest-pairs.ts. */
   readonly digestPairs?: string;
   /** Takes the signatures of the instances along, from where these are; see {@link CopyImageRequest.signatures}. */
   readonly signatures?: { registriesD(): Promise<RegistriesD> };
@@ -52,12 +52,8 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     ...changesOf(request),
   };
   const carry = request.signatures && carryFrom(env, record, select, request.signatures);
-  return await planAndExecute(env, copy, {
-    dryRun: request.dryRun,
-    ...(signing === undefined ? {} : { signing }),
-    ...(carry === undefined ? {} : { carry }),
-    ...(request.digestPairs === undefined ? {} : { digestPairs: request.digestPairs }),
-  });
+  const { dryRun, digestPairs } = request;
+  return await planAndExecute(env, copy, { dryRun, signing, carry, digestPairs });
 }
 
 /** The list itself has none: what is signed of it is signed when it is pushed. */
