@@ -7,8 +7,12 @@ const path = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 const vm = require('node:vm');
 
-/** Runs after which the functions are no longer gathered: each adds what the runs before it had no need of. */
+/** Runs with the same flags after which functions are no longer gathered: each adds what the runs before it had no need of. */
 const gatheringRuns = 3;
+/** So much longer than any other a run must take to be gathered whatever its flags: what else did it do? */
+const muchLonger = 1.5;
+/** Sets of flags that are remembered of a command. */
+const maxKinds = 16;
 
 /**
  * Once in a process, for whoever asks: oclif finds single commands by files of their own.
@@ -35,12 +39,11 @@ function loadBuiltProgram(root, argv, cacheFolder) {
     ...(kept && { cachedData: kept.code }),
   });
   const known = kept !== undefined && !script.cachedDataRejected;
-  const runs = known ? kept.runs : 0;
-  if (cache !== undefined && runs < gatheringRuns) {
+  if (cache !== undefined) {
     process.once('exit', (code) => {
-      // one that failed may have stopped early: better than nothing, but the next one adds to it
-      if (code === 0) keepCode(cache, made, runs + 1, script.createCachedData());
-      else if (!known) keepCode(cache, made, 0, script.createCachedData());
+      const gathered = withRun(known ? kept.gathered : { longest: 0, runs: {} }, kindOf(argv), code === 0);
+      if (gathered !== undefined || !known)
+        keepCode(cache, made, gathered ?? { longest: 0, runs: {} }, script.createCachedData());
     });
   }
   const near = createRequire(file);
@@ -71,17 +74,47 @@ function commandOf(root, argv) {
 }
 
 /**
- * A line that tells of which build the code is and how many runs it was gathered in, then the code. V8 checks that it is its own.
+ * Where code comes from: milliseconds of the longest run, and how many runs there were of each kind.
+ * @typedef {{ longest: number, runs: Record<string, number> }} Gathered
+ */
+
+/**
+ * What decides which functions a run of a command needs: its flags and the transports that it names.
+ * @param {readonly string[]} argv
+ */
+function kindOf(argv) {
+  const words = argv.map((word) => /^(?:--?[a-z][a-z-]*|[a-z-]+(?=:(?!\d)))/.exec(word)?.[0] ?? '');
+  return [...new Set(words)].sort().join(' ').trim();
+}
+
+/**
+ * What it is with this run, if that is worth being gathered. One that failed may have stopped early.
+ * @param {Gathered} before
+ * @param {string} kind
+ * @param {boolean} succeeded
+ * @returns {Gathered | undefined}
+ */
+function withRun({ longest, runs }, kind, succeeded) {
+  const took = Math.round(process.uptime() * 1000);
+  const count = runs[kind] ?? (Object.keys(runs).length < maxKinds ? 0 : gatheringRuns);
+  if (!succeeded || (count >= gatheringRuns && took < longest * muchLonger)) return undefined;
+  return { longest: Math.max(longest, took), runs: { ...runs, [kind]: count + 1 } };
+}
+
+/**
+ * A line that tells of which build the code is and what it was gathered from, then the code. V8 checks that it is its own.
  * @param {string} file
  * @param {string} made
+ * @returns {{ gathered: Gathered, code: Buffer } | undefined}
  */
 function readCode(file, made) {
   try {
     const bytes = fs.readFileSync(file);
     const end = bytes.indexOf('\n');
-    const [runs = '', length, ...rest] = bytes.toString('latin1', 0, end).split(' ');
+    const { length, longest, runs, ...rest } = JSON.parse(bytes.toString('utf8', 0, end));
     const code = bytes.subarray(end + 1);
-    return rest.join(' ') === made && Number(length) === code.length ? { runs: Number(runs), code } : undefined;
+    const whole = rest.made === made && length === code.length && typeof longest === 'number' && runs instanceof Object;
+    return whole ? { gathered: { longest, runs }, code } : undefined;
   } catch {
     return undefined;
   }
@@ -91,14 +124,15 @@ function readCode(file, made) {
  * On the disk before it has its name: after a power cut there is a whole file or none.
  * @param {string} file
  * @param {string} made
- * @param {number} runs
+ * @param {Gathered} gathered
  * @param {Buffer} code
  */
-function keepCode(file, made, runs, code) {
+function keepCode(file, made, gathered, code) {
   const aside = `${file}.${process.pid}`;
+  const head = Buffer.from(`${JSON.stringify({ made, length: code.length, ...gathered })}\n`);
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-    fs.writeFileSync(aside, Buffer.concat([Buffer.from(`${runs} ${code.length} ${made}\n`), code]), { flush: true });
+    fs.writeFileSync(aside, Buffer.concat([head, code]), { flush: true });
     fs.renameSync(aside, file);
   } catch {
     // it is only faster with it

@@ -18,6 +18,25 @@ function user(t: TestContext): { cache: string; sheaf(...args: string[]): Promis
   return { cache: join(folder, 'sheaf/compile-cache'), sheaf: (...args) => run(sheaf, args, { env }) };
 }
 
+interface Head {
+  made: string;
+  longest: number;
+  runs: Record<string, number>;
+}
+
+function headOf(file: string): Head {
+  return JSON.parse(readFileSync(file, 'latin1').split('\n', 1)[0] ?? '') as Head;
+}
+
+function setHead(file: string, head: Head): void {
+  const bytes = readFileSync(file);
+  writeFileSync(file, Buffer.concat([Buffer.from(JSON.stringify(head)), bytes.subarray(bytes.indexOf('\n'))]));
+}
+
+function setLongest(file: string, longest: number): void {
+  setHead(file, { ...headOf(file), longest });
+}
+
 const success = { code: 0, signal: null, stderr: '' };
 
 describe('what was compiled in a run', { skip }, () => {
@@ -25,28 +44,58 @@ describe('what was compiled in a run', { skip }, () => {
     const { cache, sheaf } = user(t);
     const first = await sheaf('manifest', 'ls');
     const file = join(cache, 'manifest-ls.code');
-    const [line = ''] = readFileSync(file, 'latin1').split('\n');
-    assert.match(line, new RegExp(`^1 \\d+ ${process.version} `));
+    const head = headOf(file);
+    assert.match(head.made, new RegExp(`^${process.version} `));
+    assert.deepEqual(head.runs, { '': 1 });
     assert.ok(statSync(file).size > 100_000, 'little was kept');
+    // no run is much longer than this one
+    setLongest(file, 1e9);
     for (let runs = 2; runs < 6; runs += 1) assert.deepEqual(await sheaf('manifest', 'ls'), first);
     // gathered for three runs, then only read
-    assert.match(readFileSync(file, 'latin1').slice(0, 2), /^3 /);
+    assert.deepEqual(headOf(file).runs, { '': 3 });
     assert.ok(!existsSync(join(cache, 'manifest-inspect.code')));
   });
 
   it('is kept of the first run that failed, and does not count as one of those that gather', async (t) => {
     const { cache, sheaf } = user(t);
     const file = join(cache, 'manifest-exists.code');
-    const runs = (): string => readFileSync(file, 'latin1').split(' ')[0] ?? '';
+    const runs = (): number | undefined => headOf(file).runs[''];
     for (let count = 0; count < 2; count += 1) {
       assert.equal((await sheaf('manifest', 'exists', 'no-such-list')).code, 1);
-      assert.equal(runs(), '0');
+      assert.equal(runs(), undefined);
     }
     await sheaf('manifest', 'create', 'list');
     assert.equal((await sheaf('manifest', 'exists', 'list')).code, 0);
-    assert.equal(runs(), '1');
+    assert.equal(runs(), 1);
     assert.equal((await sheaf('manifest', 'exists', 'no-such-list')).code, 1);
-    assert.equal(runs(), '1');
+    assert.equal(runs(), 1);
+  });
+
+  it('is added to by runs with other flags, and by one that takes much longer than all before', async (t) => {
+    const { cache, sheaf } = user(t);
+    const file = join(cache, 'manifest-ls.code');
+    for (let count = 0; count < 3; count += 1) await sheaf('manifest', 'ls');
+    await sheaf('manifest', 'ls', '--json');
+    assert.deepEqual(headOf(file).runs, { '': 3, '--json': 1 });
+    setLongest(file, 1e9);
+    await sheaf('manifest', 'ls');
+    assert.deepEqual(headOf(file).runs, { '': 3, '--json': 1 });
+    setLongest(file, 1);
+    await sheaf('manifest', 'ls');
+    assert.deepEqual(headOf(file).runs, { '': 4, '--json': 1 });
+    assert.ok(headOf(file).longest > 1);
+  });
+
+  it('tells of flags and transports only, and of so many at most', async (t) => {
+    const { cache, sheaf } = user(t);
+    const file = join(cache, 'manifest-exists.code');
+    await sheaf('manifest', 'create', 'docker:secret');
+    await sheaf('manifest', 'exists', 'docker:secret');
+    assert.deepEqual(Object.keys(headOf(file).runs), ['docker']);
+    const many = Object.fromEntries(Array.from({ length: 16 }, (_, at) => [`--flag${at}`, 1]));
+    setHead(file, { ...headOf(file), runs: many });
+    await sheaf('manifest', 'exists', 'docker:secret');
+    assert.deepEqual(headOf(file).runs, many);
   });
 
   it('goes under names of commands alone, whatever is typed', async (t) => {
@@ -61,9 +110,13 @@ describe('what was compiled in a run', { skip }, () => {
   for (const [what, change] of [
     [
       'of another build',
-      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace(/^1 (\d+) v/, '1 $1 x'), 'latin1'),
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"made":"v', '"made":"x'), 'latin1'),
     ],
     ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+    [
+      'under a head that is none',
+      (bytes: Buffer) => Buffer.from(bytes.toString('latin1').replace('"runs":{', '"rums":{'), 'latin1'),
+    ],
     ['empty', () => Buffer.alloc(0)],
     ['of another V8', (bytes: Buffer) => Buffer.from(bytes).fill(7, bytes.indexOf('\n') + 1, bytes.indexOf('\n') + 30)],
   ] as const) {
@@ -74,7 +127,7 @@ describe('what was compiled in a run', { skip }, () => {
       const good = readFileSync(file);
       writeFileSync(file, change(good));
       assert.deepEqual(await sheaf('manifest', 'ls'), first);
-      assert.match(readFileSync(file, 'latin1').slice(0, 2), /^1 /);
+      assert.deepEqual(headOf(file).runs, { '': 1 });
       assert.ok(statSync(file).size > good.length / 2);
     });
   }
