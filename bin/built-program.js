@@ -39,13 +39,7 @@ function loadBuiltProgram(root, argv, cacheFolder) {
     ...(kept && { cachedData: kept.code }),
   });
   const known = kept !== undefined && !script.cachedDataRejected;
-  if (cache !== undefined) {
-    process.once('exit', (code) => {
-      const gathered = withRun(known ? kept.gathered : { longest: 0, runs: {} }, kindOf(argv), code === 0);
-      if (gathered !== undefined || !known)
-        keepCode(cache, made, gathered ?? { longest: 0, runs: {} }, script.createCachedData());
-    });
-  }
+  if (cache !== undefined) gatherAtExit(cache, made, script, known ? kept : undefined, kindOf(argv));
   const near = createRequire(file);
   const url = pathToFileURL(file).href;
   const resolve = (/** @type {string} */ name) => pathToFileURL(near.resolve(name)).href;
@@ -76,6 +70,7 @@ function commandOf(root, argv) {
 /**
  * Where code comes from: milliseconds of the longest run, and how many runs there were of each kind.
  * @typedef {{ longest: number, runs: Record<string, number> }} Gathered
+ * @typedef {{ gathered: Gathered, code: Buffer }} Kept
  */
 
 /**
@@ -88,24 +83,45 @@ function kindOf(argv) {
 }
 
 /**
- * What it is with this run, if that is worth being gathered. One that failed may have stopped early.
- * @param {Gathered} before
+ * Adds what V8 has compiled by the end of this run to what is kept, if that may be much.
+ * @param {string} file
+ * @param {string} made
+ * @param {vm.Script} script
+ * @param {Kept | undefined} kept
  * @param {string} kind
- * @param {boolean} succeeded
- * @returns {Gathered | undefined}
  */
-function withRun({ longest, runs }, kind, succeeded) {
-  const took = Math.round(process.uptime() * 1000);
+function gatherAtExit(file, made, script, kept, kind) {
+  const { longest, runs } = kept?.gathered ?? { longest: 0, runs: {} };
   const count = runs[kind] ?? (Object.keys(runs).length < maxKinds ? 0 : gatheringRuns);
-  if (!succeeded || (count >= gatheringRuns && took < longest * muchLonger)) return undefined;
-  return { longest: Math.max(longest, took), runs: { ...runs, [kind]: count + 1 } };
+  if (count < gatheringRuns) setFlags('--no-flush-bytecode');
+  process.once('exit', (status) => {
+    const took = Math.round(process.uptime() * 1000);
+    // one that failed may have stopped early: it does not count, and is better than nothing
+    const counts = status === 0 && (count < gatheringRuns || took > longest * muchLonger);
+    if (!counts && kept !== undefined) return;
+    // V8 takes code for what was compiled with other flags, unless they are what they were
+    if (count < gatheringRuns) setFlags('--flush-bytecode');
+    const now = script.createCachedData();
+    // a long run drops functions that it has not used for a while
+    const code = kept !== undefined && now.length < kept.code.length * 0.98 ? kept.code : now;
+    const gathered = counts
+      ? { longest: Math.max(longest, took), runs: { ...runs, [kind]: count + 1 } }
+      : { longest, runs };
+    keepCode(file, made, gathered, code);
+  });
+}
+
+/** @param {string} flag */
+function setFlags(flag) {
+  // loaded only here: it takes as long as all that a short run reads
+  require('node:v8').setFlagsFromString(flag);
 }
 
 /**
  * A line that tells of which build the code is and what it was gathered from, then the code. V8 checks that it is its own.
  * @param {string} file
  * @param {string} made
- * @returns {{ gathered: Gathered, code: Buffer } | undefined}
+ * @returns {Kept | undefined}
  */
 function readCode(file, made) {
   try {
