@@ -1,4 +1,5 @@
 /** Cuts a stream into blocks of one size, so that what is made of them does not depend on how the stream came. */
+import { giveBack } from '../foundation/own-bytes.ts';
 import { type Block, blockBytes, type Turn } from './budget.ts';
 
 export interface FilledBlock {
@@ -9,7 +10,7 @@ export interface FilledBlock {
   release(): void;
 }
 
-/** The whole of `plain`, copied into blocks of `turn`; at least one. A full last block is told to be the last, too. */
+/** The whole of `plain`, copied into blocks of `turn` and given back; at least one block. A full last block is told to be the last, too. */
 export async function* blocksOf(plain: AsyncIterable<Uint8Array>, turn: Turn): AsyncGenerator<FilledBlock> {
   let block: Block | undefined;
   let filled = 0;
@@ -28,6 +29,7 @@ export async function* blocksOf(plain: AsyncIterable<Uint8Array>, turn: Turn): A
         filled += part.byteLength;
         at += part.byteLength;
       }
+      giveBack(chunk);
     }
     const rest = block ?? (await turn.takeBlock());
     block = undefined;

@@ -1,5 +1,6 @@
 /** Drives one of Node's decoders by hand, so that it is known what it has taken when it fails. */
 import type { Transform } from 'node:stream';
+import { handOverInTurn } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 
 /** Output that a decoder may be ahead of its reader; without it the decoder rests while its last piece is worked on. */
@@ -44,7 +45,7 @@ export async function* decode(
   try {
     for await (const bytes of decoder as AsyncIterable<Uint8Array>) {
       countYoungBytes(bytes.byteLength);
-      yield bytes;
+      yield handOverInTurn(bytes);
     }
     await feeding;
   } catch (error) {

@@ -57,6 +57,20 @@ export class CodecLane implements Reusable {
     this.#ended = false;
   }
 
+  /**
+   * The output of one write, for a compressor that ends its output with each (its option `flush`). `bytes` must stay as they
+   * are until then. Throws CancelledError once destroyed.
+   */
+  async whole(bytes: Buffer): Promise<Uint8Array[]> {
+    this.#stream.write(bytes, () => {
+      this.#ended = true;
+      this.#wake?.();
+    });
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.result()) pieces.push(piece);
+    return pieces;
+  }
+
   destroy(): void {
     this.#stream.destroy();
     for (const block of this.#blocks) block.release();

@@ -18,7 +18,9 @@ export async function* decompress(
   const reader = source[Symbol.asyncIterator]();
   try {
     const start = await firstChunks(reader);
-    const compression = detectCompression(Buffer.concat(start));
+    const compression = detectCompression(
+      start.length === 1 && start[0] !== undefined ? start[0] : Buffer.concat(start),
+    );
     found(compression);
     const whole = chain(start, reader);
     switch (compression) {

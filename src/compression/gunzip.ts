@@ -5,9 +5,10 @@
  */
 import { createGunzip, type ZlibOptions } from 'node:zlib';
 import { IntegrityError } from '../foundation/errors.ts';
+import { giveBack } from '../foundation/own-bytes.ts';
 import { codecError, decode, decodedAhead, decodedPiece } from './codec-feed.ts';
 
-/** Throws IntegrityError TRUNCATED_GZIP or DAMAGED_GZIP with the offset in `compressed`. */
+/** Chunks of `compressed` are given back. Throws IntegrityError TRUNCATED_GZIP or DAMAGED_GZIP with the offset in `compressed`. */
 export async function* gunzip(compressed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const options: ZlibOptions & { readableHighWaterMark: number } = {
     chunkSize: decodedPiece,
@@ -42,6 +43,7 @@ export async function* gunzip(compressed: AsyncIterable<Uint8Array>): AsyncGener
           over = decoder.bytesWritten < offset;
         }
         if (over) expectPadding(chunk.subarray(Math.max(0, decoder.bytesWritten - start)), offset);
+        giveBack(chunk);
       }
     },
     explain,

@@ -13,8 +13,9 @@ import { type Budget, sharedBudget, type Turn } from './budget.ts';
 import { type CompressionFormat, compressionLevel, defaultCompressionLevel } from './compression.ts';
 import { decompress } from './decompress.ts';
 import type { DetectedCompression } from './detect.ts';
-import { gzip, gzipJobBytes } from './gzip.ts';
+import { gzip } from './gzip.ts';
 import { peerGzip, peerGzipJobBytes } from './peer-gzip.ts';
+import { pieceJobBytes } from './pieces.ts';
 import { zstd, zstdJobBytes } from './zstd.ts';
 import { type ChunkedOptions, type ChunkedOutcome, chunkedJobBytes, zstdChunked } from './zstd-chunked.ts';
 
@@ -94,9 +95,9 @@ export async function recompress(
 function jobBytes({ format, level, asPeers }: RecompressOptions & { level: number }): number {
   switch (format) {
     case 'gzip':
-      return asPeers === true ? peerGzipJobBytes : gzipJobBytes;
+      return asPeers === true ? peerGzipJobBytes : pieceJobBytes;
     case 'none':
-      return gzipJobBytes;
+      return pieceJobBytes;
     case 'zstd':
       return zstdJobBytes(level);
     case 'zstd:chunked':

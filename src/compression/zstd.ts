@@ -1,37 +1,69 @@
 /**
  * zstd as frames in a row that are made side by side; every reader takes them one after the other.
  *
- * Frames are long, because a frame knows nothing of those before it. The result depends on the bytes and the level alone (and on
- * the version of libzstd): not on how the bytes came, nor on the number of threads.
+ * The fast levels look back 2 MiB, as far as zstd itself has them do, and their frames are as long: each is made in one go,
+ * which takes a fifth less time and 1 % more room than long frames. The others look back further, in long frames, because a
+ * frame knows nothing of those before it. The result depends on the bytes and the level alone (and on the version of
+ * libzstd): not on how the bytes came, nor on the number of threads.
  *
  * Source: RFC 8878 section 3.1.
  */
-import { constants, createZstdCompress, type ZstdOptions } from 'node:zlib';
+import { constants, createZstdCompress, type ZstdOptions, zstdCompress } from 'node:zlib';
 import { blockBytes, type Turn } from './budget.ts';
 import { CodecLane } from './codec-lane.ts';
+import { inOneGo, inPieces, pieceBytes, pieceJobBytes } from './pieces.ts';
 import { inSegments } from './segments.ts';
 import { ZstdFrameWalker } from './zstd-frames.ts';
 
-/** Blocks in a frame: 32 MiB. */
+/** The last level that looks back no further than a piece is long. */
+const lastFastLevel = 4;
+/** Blocks in a long frame: 32 MiB. */
 const frameBlocks = (32 << 20) / blockBytes;
 /**
- * The fast levels look back as far as zstd itself has them do, 2 MiB: more costs a fifth of their speed for 2 % of size. The
- * others have what readers must be able to hold at least, 8 MiB (RFC 8878 section 3.1.1.1.2).
+ * Of the fast levels 2 MiB: more costs a fifth of their speed for 2 % of size. Of the others what readers must be able to hold
+ * at least, 8 MiB (RFC 8878 section 3.1.1.1.2).
  */
 function windowLogOf(level: number): number {
-  return level <= 4 ? 21 : 23;
+  return level <= lastFastLevel ? 21 : 23;
 }
 /** Results that a compressor may be ahead of the reader. */
 const resultBytes = 1 << 20;
+/** Of which results come out piece by piece. */
+const smallResultBytes = 128 << 10;
 
 /** Memory of one compressor. A job has one; it may get more. */
 export function zstdJobBytes(level: number): number {
-  const mebibytes = level <= 4 ? 11 : level <= 8 ? 16 : level <= 10 ? 28 : level <= 12 ? 52 : 64;
+  if (level <= lastFastLevel) return pieceJobBytes;
+  const mebibytes = level <= 8 ? 16 : level <= 10 ? 28 : level <= 12 ? 52 : 64;
   return mebibytes << 20;
 }
 
 /** The frames that hold `plain`. `level` is 1 to 22. */
 export function zstd(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn): AsyncGenerator<Uint8Array> {
+  return level <= lastFastLevel ? shortFrames(plain, level, turn) : longFrames(plain, level, turn);
+}
+
+function shortFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn): AsyncGenerator<Uint8Array> {
+  const kind = `zstd frames in one go ${level}`;
+  const alone: ZstdOptions = { params: params(level) };
+  return inPieces(plain, turn, async ({ bytes }) => {
+    // zstd goes another way, to other bytes, where all that may come out has room in the buffer as it is at that moment
+    if (bytes.byteLength <= smallResultBytes) return inOneGo(zstdCompress, bytes, alone);
+    // what a compressor has seen before makes no difference to a new frame
+    const reused = turn.reuse(kind);
+    const lane = reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(frameOptions(level)));
+    try {
+      const pieces = await lane.whole(bytes);
+      turn.putBy(kind, lane);
+      return [...firstFrame(pieces)];
+    } catch (error) {
+      lane.destroy();
+      throw error;
+    }
+  });
+}
+
+function longFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn): AsyncGenerator<Uint8Array> {
   const kind = `zstd ${level}`;
   return inSegments(plain, turn, {
     blocks: frameBlocks,
@@ -45,7 +77,7 @@ export function zstd(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn
         write: (block) => lane.write(block),
         finish: () => lane.flush(constants.ZSTD_e_end),
         async *result() {
-          yield* firstFrame(lane.result());
+          yield* firstFrameOf(lane.result());
           complete = true;
         },
         close: () => (complete ? turn.putBy(kind, lane) : lane.destroy()),
@@ -58,28 +90,54 @@ export function zstd(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn
  * Where a frame exactly fills the buffer for its end, Node asks for one end too many and gets an empty frame with it; whether
  * it does depends on what the compressor made before.
  */
-async function* firstFrame(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const walker = new ZstdFrameWalker();
-  let ended = false;
-  for await (const piece of pieces) {
-    for (const part of walker.push(piece)) {
-      if (!ended) yield part.bytes;
-      ended ||= part.endsFrame;
+function* firstFrame(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
+  const walker = new FirstFrame();
+  for (const piece of pieces) yield* walker.parts(piece);
+}
+
+async function* firstFrameOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const walker = new FirstFrame();
+  for await (const piece of pieces) yield* walker.parts(piece);
+}
+
+class FirstFrame {
+  readonly #walker = new ZstdFrameWalker();
+  #ended = false;
+
+  *parts(piece: Uint8Array): Generator<Uint8Array> {
+    for (const part of this.#walker.push(piece)) {
+      if (!this.#ended) yield part.bytes;
+      this.#ended ||= part.endsFrame;
     }
   }
 }
 
 function compressorOptions(level: number): ZstdOptions {
   const options: ZstdOptions & { readableHighWaterMark: number } = {
-    chunkSize: 128 << 10,
+    chunkSize: smallResultBytes,
     readableHighWaterMark: resultBytes,
-    params: {
-      [constants.ZSTD_c_compressionLevel]: level,
-      [constants.ZSTD_c_windowLog]: windowLogOf(level),
-      [constants.ZSTD_c_checksumFlag]: 1,
-      // the highest levels would take 64 MiB each for these two
-      ...(level > 12 ? { [constants.ZSTD_c_chainLog]: 23, [constants.ZSTD_c_hashLog]: 22 } : {}),
-    },
+    params: params(level),
   };
   return options;
+}
+
+/** Each write becomes a frame. */
+function frameOptions(level: number): ZstdOptions {
+  const options: ZstdOptions & { readableHighWaterMark: number } = {
+    flush: constants.ZSTD_e_end,
+    chunkSize: smallResultBytes,
+    readableHighWaterMark: 2 * pieceBytes,
+    params: params(level),
+  };
+  return options;
+}
+
+function params(level: number): Record<number, number> {
+  return {
+    [constants.ZSTD_c_compressionLevel]: level,
+    [constants.ZSTD_c_windowLog]: windowLogOf(level),
+    [constants.ZSTD_c_checksumFlag]: 1,
+    // the highest levels would take 64 MiB each for these two
+    ...(level > 12 ? { [constants.ZSTD_c_chainLog]: 23, [constants.ZSTD_c_hashLog]: 22 } : {}),
+  };
 }

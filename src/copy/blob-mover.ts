@@ -9,6 +9,7 @@ import type { Lease } from '../store/leases.ts';
 import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
+import { MadeLayers } from './made-layers.ts';
 import type { CopyBlobStep, CopyPlan, MountStep, Recompressing } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 
@@ -26,6 +27,7 @@ export class BlobMover implements AsyncDisposable {
   readonly #stop = (): void => this.stop();
   /** What was made in this run or before, by its digest: once sent, it need not be kept. */
   readonly #made = new Set<Digest>();
+  #layers: MadeLayers | undefined;
   /** Blobs of the same digest made from different layers are sent once. */
   readonly #sent = new Map<Digest, Promise<void>>();
   #lease: Lease | undefined;
@@ -75,10 +77,10 @@ export class BlobMover implements AsyncDisposable {
       }
     }
     this.#made.add(blob.digest);
-    await this.#put(blob, (offset) => store.content.open(blob.digest, { start: offset }));
+    await this.#putMade(blob);
   }
 
-  /** Compresses a layer into the local store, and remembers the result. */
+  /** Compresses a layer, keeps it until it is sent, and remembers what it became. */
   async recompress({ layer, recipe }: Recompressing, id: string): Promise<Recompression> {
     const store = this.#requireStore();
     const { recompress } = await import('../compression/recompress.ts');
@@ -89,7 +91,7 @@ export class BlobMover implements AsyncDisposable {
       signal: this.#stopping.signal,
     });
     this.#track(stream);
-    const { digest, size } = await store.content.putStream(stream, { lease: this.#holder(store).id });
+    const { digest, size } = await this.#madeLayers().keep(stream);
     const { format, annotations, plainSize } = await done;
     const result = { digest, size, format, annotations, plainSize };
     store.knowledge.rememberRecompression(layer.digest, recipeKey(recipe), result);
@@ -109,13 +111,19 @@ export class BlobMover implements AsyncDisposable {
   }
 
   async #sendOnce(blob: Descriptor): Promise<void> {
-    const store = this.#requireStore();
-    if (await this.#destination.hasBlob(blob)) return;
-    await this.#put(blob, (offset) => store.content.open(blob.digest, { start: offset }));
+    if (await this.#destination.hasBlob(blob)) this.#madeLayers().drop(blob.digest);
+    else await this.#putMade(blob);
+  }
+
+  async #putMade(blob: Descriptor): Promise<void> {
+    const layers = this.#madeLayers();
+    await this.#put(blob, (offset) => layers.open(blob.digest, offset));
+    layers.drop(blob.digest);
   }
 
   /** After success: nothing is kept for another try, and what was learned is remembered. */
   finished(plan: CopyPlan, root: RawManifest): void {
+    this.#layers = undefined;
     const { knowledge } = this.#store ?? {};
     if (knowledge === undefined) return;
     knowledge.letGo([...this.#made]);
@@ -175,6 +183,12 @@ export class BlobMover implements AsyncDisposable {
     return this.#lease;
   }
 
+  #madeLayers(): MadeLayers {
+    const store = this.#requireStore();
+    this.#layers ??= new MadeLayers(store.content, () => this.#holder(store));
+    return this.#layers;
+  }
+
   #requireStore(): Store {
     if (this.#store === undefined) throw new BugError('layers cannot be compressed without a store');
     return this.#store;
@@ -183,6 +197,8 @@ export class BlobMover implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#session.signal.removeEventListener('abort', this.#stop);
     this.stop();
+    // it is only faster with them, and what failed first is what is told
+    await this.#layers?.save().catch(() => {});
     this.#lease?.close();
   }
 }

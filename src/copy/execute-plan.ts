@@ -6,7 +6,7 @@ import { BugError, CancelledError } from '../foundation/errors.ts';
 import type { StepOutcome } from '../foundation/events.ts';
 import { createSemaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
-import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
+import { inSmallYoungSpace, withFewFullCollections } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Recompression, Store } from '../store/store.ts';
@@ -65,7 +65,8 @@ export function executePlan(
   options: ExecuteOptions = {},
 ): Promise<CopyResult> {
   const run = (): Promise<CopyResult> => execute(session, plan, source, destination, options);
-  return plan.steps.length > manySteps ? inSmallYoungSpace(run) : run();
+  if (plan.steps.length > manySteps) return inSmallYoungSpace(run);
+  return plan.steps.some((step) => step.kind === 'recompress') ? withFewFullCollections(run) : run();
 }
 
 async function execute(

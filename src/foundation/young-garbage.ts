@@ -15,9 +15,9 @@ type Collect = (options: { type: 'minor' }) => void;
 let owed = 0;
 let collect: Collect | undefined;
 
-/** To be told how many bytes of new buffers have passed. */
+/** To be told how many bytes of new buffers have passed; with a minus those that were given back (`own-bytes.ts`). */
 export function countYoungBytes(bytes: number): void {
-  owed += bytes;
+  owed = Math.max(0, owed + bytes);
   if (owed < bytesBetween) return;
   owed = 0;
   collect ??= findCollector();
@@ -27,22 +27,35 @@ export function countYoungBytes(bytes: number): void {
   setFlagsFromString('--parallel-scavenge');
 }
 
-let small = 0;
-
 /**
  * Runs `work` with the space of young objects as small as it is: V8 would let it grow to three times 16 MiB where much is made
  * at once, and what a transfer makes is soon dead.
  */
-export async function inSmallYoungSpace<T>(work: () => Promise<T>): Promise<T> {
-  small += 1;
-  if (small === 1) setFlagsFromString('--semi-space-growth-factor=1');
-  try {
-    return await work();
-  } finally {
-    small -= 1;
-    // as it was at the start: code that is kept compiled is good for the same flags only
-    if (small === 0) setFlagsFromString('--semi-space-growth-factor=2');
-  }
+export const inSmallYoungSpace = withFlags(['--semi-space-growth-factor=1'], ['--semi-space-growth-factor=2']);
+
+/**
+ * Runs `work` with fewer full collections: V8 takes the buffers that pass through for garbage that piles up, and begins one
+ * each time that their bytes are as many as the whole heap, which has ten MiB. Each also drops functions that were not used
+ * for a while, only for them to be compiled again.
+ */
+export const withFewFullCollections = withFlags(
+  ['--heap-growing-percent=200', '--no-flush-bytecode'],
+  ['--heap-growing-percent=0', '--flush-bytecode'],
+);
+
+/** Sets flags of V8 as long as anything runs with them. They are as at the start afterwards: compiled code is kept with them. */
+function withFlags(during: readonly string[], after: readonly string[]): <T>(work: () => Promise<T>) => Promise<T> {
+  let running = 0;
+  return async (work) => {
+    running += 1;
+    if (running === 1) for (const flag of during) setFlagsFromString(flag);
+    try {
+      return await work();
+    } finally {
+      running -= 1;
+      if (running === 0) for (const flag of after) setFlagsFromString(flag);
+    }
+  };
 }
 
 /** V8 shows its collector to contexts made while this flag is set. */

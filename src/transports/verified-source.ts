@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
+import { handOverInTurn } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
@@ -136,7 +137,7 @@ async function* checked(reader: ChunkReader, blob: Descriptor, name: string): As
       countYoungBytes(chunk.byteLength);
       digester.update(chunk);
       if (held !== undefined) yield held;
-      held = chunk;
+      held = handOverInTurn(chunk);
     }
   } catch (thrown) {
     throw blame(thrown);
@@ -161,7 +162,7 @@ async function* checkedWhole(reader: ChunkReader, blob: Descriptor, name: string
   checkSize(size, blob, name);
   countYoungBytes(size);
   const [only = new Uint8Array()] = chunks;
-  const bytes = chunks.length <= 1 ? only : Buffer.concat(chunks);
+  const bytes = handOverInTurn(chunks.length <= 1 ? only : Buffer.concat(chunks));
   const hash = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
   checkDigest(`sha256:${Buffer.from(hash).toString('hex')}`, blob, name);
   if (size > 0) yield bytes;

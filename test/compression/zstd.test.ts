@@ -8,6 +8,7 @@ import { IntegrityError } from '../../src/foundation/errors.ts';
 import { collect, inPieces, piecesOf, sampleBytes, turnWith } from './support.ts';
 
 const frameBytes = 32 << 20;
+const shortFrameBytes = 2 << 20;
 
 async function zstdOf(plain: AsyncIterable<Uint8Array>, level = 1, compressors = 2): Promise<Buffer> {
   const turn = await turnWith(compressors);
@@ -45,24 +46,43 @@ function skippable(size: number): Buffer {
   return frame;
 }
 
-test('a frame for every 32 MiB, each with a checksum, none of them empty', { timeout: 30_000 }, async () => {
+test('frames of 2 MiB and of 32 MiB, each with a checksum, none of them empty', { timeout: 30_000 }, async () => {
   const unit = sampleBytes(1 << 20, 3);
-  for (const [size, count] of [
-    [0, 1],
-    [1, 1],
-    [frameBytes, 1],
-    [frameBytes + 1, 2],
+  for (const [level, size, count] of [
+    [1, 0, 1],
+    [1, 1, 1],
+    [4, shortFrameBytes, 1],
+    [4, shortFrameBytes + 1, 2],
+    [5, 0, 1],
+    [5, frameBytes, 1],
+    [5, frameBytes + 1, 2],
   ] as const) {
     const plain = Buffer.alloc(size, unit);
-    const bytes = await zstdOf(inPieces(plain));
+    const bytes = await zstdOf(inPieces(plain), level);
     const frames = framesOf(bytes);
-    assert.equal(frames.length, count, `${size} bytes`);
+    assert.equal(frames.length, count, `${size} bytes at level ${level}`);
     assert.ok(zstdDecompressSync(bytes).equals(plain));
     for (const frame of frames) {
       assert.equal(frame.empty, size === 0);
       assert.notEqual((frame.bytes[4] ?? 0) & 0x04, 0, 'checksum flag');
     }
   }
+});
+
+test('a frame is the same whatever the compressor has made before', { timeout: 60_000 }, async () => {
+  const data = sampleBytes(2 << 20, 17);
+  const sizes = [1, 700, 65_536, 131_071, 131_072, 131_073, 140_000, 262_144, 600_001, 1 << 20, (2 << 20) - 1, 2 << 20];
+  const turn = await turnWith(1);
+  const first = new Map<number, Buffer>();
+  for (let round = 0; round < 3; round += 1) {
+    for (const size of round === 1 ? sizes.toReversed() : sizes) {
+      const made = await collect(zstd(inPieces(data.subarray(0, size)), 3, turn));
+      const before = first.get(size) ?? (await zstdOf(inPieces(data.subarray(0, size)), 3));
+      assert.ok(made.equals(before), `${size} bytes, round ${round}`);
+      first.set(size, before);
+    }
+  }
+  turn.leave();
 });
 
 test('no level asks readers for a window of more than 8 MiB', { timeout: 30_000 }, async () => {

@@ -1,0 +1,146 @@
+/**
+ * Compresses a stream in pieces of one size, each in one go on the thread pool, several side by side, and gives the results
+ * in order. A compressor that sees its whole input at once works on it where it is: no window of its own to fill and to
+ * turn around, and no way back to the main thread for every bit of output.
+ *
+ * Pieces are cut by size alone, so that the result depends neither on how the stream came nor on how many there are at once.
+ */
+import { giveBack, handOver } from '../foundation/own-bytes.ts';
+import { countYoungBytes } from '../foundation/young-garbage.ts';
+import type { Reusable, Turn } from './budget.ts';
+import { createChannel } from './channel.ts';
+import { Places } from './places.ts';
+
+/** Bytes of a piece. */
+export const pieceBytes = 2 << 20;
+/** Memory for a piece, its compressor, its result, and what waits before it and behind it. */
+export const pieceJobBytes = 12 << 20;
+
+export interface Piece {
+  readonly bytes: Buffer;
+  /** No other one follows. */
+  readonly last: boolean;
+}
+
+/** Compresses one piece; begins with it at once, in the order of the pieces. */
+export type CompressPiece = (piece: Piece) => Promise<readonly Uint8Array[]>;
+
+/** At least one piece, which is empty where `plain` is. Chunks of `plain` are given back. */
+export async function* inPieces(
+  plain: AsyncIterable<Uint8Array>,
+  turn: Turn,
+  compress: CompressPiece,
+): AsyncGenerator<Uint8Array> {
+  const results = createChannel<{ made: Promise<readonly Uint8Array[]> }>();
+  const places = new Places(turn, pieceJobBytes);
+  /** Calls that give the place of a piece back, first piece first. */
+  const taken: Array<() => void> = [];
+  const pending = new Set<Promise<unknown>>();
+
+  const submit = (buffer: PieceBuffer, last: boolean): void => {
+    const result = compress({ bytes: buffer.bytes.subarray(0, buffer.filled), last });
+    const settled = result.then(
+      () => turn.putBy(bufferKind, buffer),
+      () => {},
+    );
+    pending.add(settled);
+    void settled.finally(() => pending.delete(settled));
+    results.push({ made: result });
+  };
+  const feed = async (): Promise<void> => {
+    let buffer: PieceBuffer | undefined;
+    for await (const chunk of plain) {
+      for (let at = 0; at < chunk.byteLength; ) {
+        // a full one waits for what follows: it may be the last
+        if (buffer?.filled === pieceBytes) {
+          submit(buffer, false);
+          buffer = undefined;
+        }
+        buffer ??= await nextBuffer();
+        if (buffer === undefined) return;
+        at += buffer.fill(chunk, at);
+      }
+      giveBack(chunk);
+    }
+    buffer ??= await nextBuffer();
+    if (buffer !== undefined) submit(buffer, true);
+  };
+  const nextBuffer = async (): Promise<PieceBuffer | undefined> => {
+    const leave = await places.take();
+    if (leave === undefined) return undefined;
+    taken.push(leave);
+    const reused = turn.reuse(bufferKind);
+    const buffer = reused instanceof PieceBuffer ? reused : new PieceBuffer();
+    buffer.filled = 0;
+    return buffer;
+  };
+
+  const feeding = feed().then(
+    () => results.close(),
+    (error: unknown) => results.fail(error),
+  );
+  try {
+    for await (const { made } of results) {
+      yield* await made;
+      taken.shift()?.();
+    }
+  } finally {
+    places.stop();
+    await feeding;
+    // threads may still read what is about to be given to others
+    await Promise.all(pending);
+    for (const leave of taken) leave();
+  }
+}
+
+const bufferKind = 'piece';
+
+/** Memory of a piece, for one after the other. */
+class PieceBuffer implements Reusable {
+  readonly bytes = Buffer.allocUnsafeSlow(pieceBytes);
+  filled = 0;
+
+  /** Takes what there is room for of `chunk` from `at` on; gives how many bytes. */
+  fill(chunk: Uint8Array, at: number): number {
+    const part = chunk.subarray(at, at + pieceBytes - this.filled);
+    this.bytes.set(part, this.filled);
+    this.filled += part.byteLength;
+    return part.byteLength;
+  }
+
+  destroy(): void {
+    giveBack(handOver(this.bytes));
+  }
+}
+
+type Compressor<Options> = (
+  bytes: Buffer,
+  options: Options,
+  done: (error: Error | null, result: Buffer) => void,
+) => void;
+
+/**
+ * One of Node.js's compressors that works in one go, with room for all that can come out. What does is copied out of that
+ * room, which is many times as large and freed at once.
+ */
+export function inOneGo<Options extends { chunkSize?: number | undefined }>(
+  compressor: Compressor<Options>,
+  bytes: Buffer,
+  options: Options,
+): Promise<[Buffer]> {
+  return new Promise((resolve, reject) => {
+    compressor(bytes, { ...options, chunkSize: roomFor(bytes.byteLength) }, (error, result) => {
+      if (error !== null) return reject(error);
+      const copy = Buffer.allocUnsafeSlow(result.byteLength);
+      copy.set(result);
+      countYoungBytes(copy.byteLength + result.buffer.byteLength);
+      giveBack(handOver(result));
+      resolve([copy]);
+    });
+  });
+}
+
+/** Bytes that suffice for whatever zlib makes of `size` bytes, with headers and a flush. */
+function roomFor(size: number): number {
+  return size + (size >>> 7) + (64 << 10);
+}

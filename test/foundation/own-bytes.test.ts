@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { giveBack, handOver, handOverInTurn } from '../../src/foundation/own-bytes.ts';
+
+const size = 1 << 20;
+
+describe('giving back', () => {
+  it('frees at once what was handed over, and only once', () => {
+    const bytes = handOver(Buffer.alloc(size, 1));
+    const { buffer } = bytes;
+    giveBack(bytes);
+    assert.equal(buffer.byteLength, 0);
+    assert.equal(bytes.byteLength, 0);
+    giveBack(bytes);
+  });
+
+  it('leaves alone what nobody has handed over', () => {
+    const bytes = Buffer.alloc(size, 1);
+    giveBack(bytes);
+    assert.equal(bytes.at(-1), 1);
+  });
+
+  it('leaves the buffer alone that Node.js shares out', () => {
+    const small = Buffer.from('a few bytes');
+    giveBack(handOver(small));
+    assert.equal(small.toString(), 'a few bytes');
+    assert.equal(Buffer.from('others').toString(), 'others');
+  });
+
+  it('waits for the view that ends a buffer that is handed out in turn', () => {
+    const buffer = Buffer.alloc(size, 1);
+    giveBack(handOverInTurn(buffer.subarray(0, 1000)));
+    assert.equal(buffer.byteLength, size);
+    giveBack(handOverInTurn(buffer.subarray(1000)));
+    assert.equal(buffer.byteLength, 0);
+  });
+});
