@@ -19,8 +19,10 @@ import type { CopyPlan, CopyStep, RecompressStep, TagStep } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 import { describePlan, describeStep } from './step-texts.ts';
 
-/** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
+/** Blobs under way at once, small ones apart: enough to hide their round trips, few enough to keep memory flat. */
 const parallelBlobs = 24;
+/** Blobs that are hardly more than their requests, as configs are: they wait for no large one, for manifests wait for them. */
+const smallBytes = 64 << 10;
 /** A plan of so many steps is mostly small things. */
 const manySteps = 500;
 
@@ -79,6 +81,7 @@ async function execute(
   session.emit({ type: 'plan', title: describePlan(plan), steps: plan.steps.length, bytes: plan.bytes });
   await using mover = new BlobMover(session, source, destination, options.store);
   const transfers = createSemaphore(parallelBlobs);
+  const smallTransfers = createSemaphore(parallelBlobs);
   const result = { reused: 0, mounted: 0, recompressed: 0 };
   const layers = new Map<string, Recompression>();
   const manifests = new Map<string, RawManifest>();
@@ -180,9 +183,10 @@ async function execute(
       session.emit({ type: 'step-start', id: step.id, label: describeStep(step), bytes });
       session.emit({ type: 'step-end', id: step.id, outcome: await perform(step) });
     };
-    await (step.kind === 'copy' || step.kind === 'mount' ? transfers.run(work) : work());
+    if (step.kind !== 'copy' && step.kind !== 'mount') return work();
+    return (step.blob.size > smallBytes ? transfers : smallTransfers).run(work);
   };
-  for (const step of plan.steps) {
+  for (const step of smallFirst(plan.steps)) {
     const run = start(step).catch((thrown: unknown) => {
       stopAll(thrown);
       throw thrown;
@@ -194,6 +198,13 @@ async function execute(
   const root = results.manifest('root');
   mover.finished(plan, root);
   return { root, ...result, copied: mover.copied, bytes: mover.bytes };
+}
+
+/** The same steps, each still after all that it needs. */
+function smallFirst(steps: readonly CopyStep[]): CopyStep[] {
+  const isSmall = (step: CopyStep): boolean =>
+    (step.kind === 'copy' || step.kind === 'mount') && step.needs.length === 0 && step.blob.size <= smallBytes;
+  return [...steps.filter(isSmall), ...steps.filter((step) => !isSmall(step))];
 }
 
 function madeBy<T>(made: ReadonlyMap<string, T>, step: string): T {
