@@ -13,6 +13,15 @@ import { MadeLayers } from './made-layers.ts';
 import type { CopyBlobStep, CopyPlan, MountStep, Recompressing } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 
+/** Blobs of so many bytes at once are read early. */
+const aheadBytes = 12 << 20;
+
+interface ReadAhead extends AsyncDisposable {
+  open(offset: number): Promise<Readable>;
+}
+
+const nothingAhead: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} };
+
 export class BlobMover implements AsyncDisposable {
   /** Blobs that were sent, and their bytes. */
   copied = 0;
@@ -30,6 +39,8 @@ export class BlobMover implements AsyncDisposable {
   #layers: MadeLayers | undefined;
   /** Blobs of the same digest made from different layers are sent once. */
   readonly #sent = new Map<Digest, Promise<void>>();
+  /** Bytes of the blobs of which reading has begun early. */
+  #ahead = 0;
   #lease: Lease | undefined;
 
   constructor(session: Session, source: VerifiedSource, destination: ImageDestination, store: Store | undefined) {
@@ -58,9 +69,38 @@ export class BlobMover implements AsyncDisposable {
     if (step.made !== undefined) return this.#copyMade(step.blob, step.made, step.id);
     const { blob } = step;
     const fromStore = step.kind === 'copy' && step.from === 'store';
-    await this.#put(blob, (offset) =>
-      fromStore ? this.#openKept(blob, offset, step.id) : this.#openSource(blob, offset, step.id),
+    const open = (offset: number): Promise<Readable> =>
+      fromStore ? this.#openKept(blob, offset, step.id) : this.#openSource(blob, offset, step.id);
+    await using ahead = this.#readAhead(blob, open);
+    await this.#put(blob, (offset) => ahead.open(offset));
+  }
+
+  /**
+   * Begins to read and check a blob on this machine before somebody asks for it: there is time while the destination is told
+   * that it is to come.
+   */
+  #readAhead(blob: Descriptor, open: (offset: number) => Promise<Readable>): ReadAhead {
+    const { size } = blob;
+    if (this.#source.location.transport === 'docker' || this.#ahead + size > aheadBytes)
+      return { open, ...nothingAhead };
+    this.#ahead += size;
+    let first: Promise<Readable> | undefined = open(0).then((stream) => this.#track(stream));
+    first.then(
+      (stream) => stream.read(0),
+      () => {},
     );
+    return {
+      open: (offset) => {
+        const begun = offset === 0 ? first : undefined;
+        if (begun === undefined) return open(offset);
+        first = undefined;
+        return begun;
+      },
+      [Symbol.asyncDispose]: async () => {
+        this.#ahead -= size;
+        (await first?.catch(() => undefined))?.destroy();
+      },
+    };
   }
 
   /** What was compressed in an earlier run: from the store if it is still there, else made once more. */

@@ -19,7 +19,7 @@ export interface SessionOptions {
 }
 
 /** Requests under way at once to one host at first, and at most, when nothing else is asked for. */
-const defaultParallel = 16;
+const defaultParallel = 24;
 const mostParallel = 64;
 
 export function createSession(options: SessionOptions = {}): Session {

@@ -81,7 +81,7 @@ test('bearer: 50 requests side by side fetch one token', async (t) => {
   assert.equal(auth.tokenRequests[0]?.service, 'registry.test');
   assert.equal(auth.tokenRequests[0]?.fields.get('account'), 'alice');
   const refused = registry.faults.requests.filter((request) => request.status === 401).length;
-  assert.ok(refused <= 16, `${refused} requests met a 401: more than were under way at once`);
+  assert.ok(refused <= 24, `${refused} requests met a 401: more than were under way at once`);
   // whoever comes later has a token from the start
   await repository.putManifest('v1', manifest);
   await pool.client(registry.host).repository('team/other').headManifest('v1');
