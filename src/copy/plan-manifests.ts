@@ -215,6 +215,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         id: `manifest of ${raw.digest}${variant}`,
       }),
       ...(compresses && compression !== undefined ? { zstd: isZstd(compression) } : {}),
+      ...(encrypts ? { encrypts } : {}),
     };
   };
 
