@@ -22,6 +22,8 @@ import { describePlan, describeStep } from './step-texts.ts';
 
 /** Blobs under way at once: enough to hide the round trips of small ones, few enough to keep memory flat. */
 const parallelBlobs = 24;
+/** Layers that are encrypted or decrypted at once: one thread does that, and only the waiting for both sides is to be hidden. */
+const parallelCrypting = 4;
 /** A plan of so many steps is mostly small things. */
 const manySteps = 500;
 
@@ -85,6 +87,7 @@ async function execute(
   session.emit({ type: 'plan', title: describePlan(plan), steps: plan.steps.length, bytes: plan.bytes });
   await using mover = new BlobMover(session, source, destination, options.store);
   const transfers = createSemaphore(parallelBlobs);
+  const crypting = createSemaphore(parallelCrypting);
   const result = { reused: 0, mounted: 0, recompressed: 0 };
   const crypted = { encrypted: 0, decrypted: 0 };
   const layers = new Map<string, Recompression>();
@@ -121,7 +124,7 @@ async function execute(
     const { encryption } = options;
     const make = (): Promise<Recompression> => mover.crypt(step, encryption);
     // what compresses waits for its turn by itself
-    const made = await (step.recipe === undefined ? transfers.run(make) : make());
+    const made = await (step.recipe === undefined ? crypting.run(make) : make());
     layers.set(step.id, made);
     if (step.kind === 'add-recipients') return 'written';
     const outcome = step.kind === 'encrypt' ? 'encrypted' : 'decrypted';
