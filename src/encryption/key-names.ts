@@ -89,14 +89,27 @@ async function readDecryptionKey(name: string, { readFile }: KeyNameOptions): Pr
     });
   }
   if (path === '') throw badKey('a decryption key without a file');
-  const bytes = await readFile(path, 'the decryption key');
   const passphrase = colon < 0 ? undefined : await passphraseOf(name.slice(colon + 1), readFile);
+  const bytes = await readFile(path, 'the decryption key');
+  try {
+    return await openKey(bytes, passphrase, path);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+async function openKey(
+  bytes: Uint8Array,
+  passphrase: string | undefined,
+  path: string,
+): Promise<readonly KeyUnwrapper[]> {
   const key = parsePrivateKey(bytes, passphrase, path);
   if (key !== undefined) return [jweUnwrapper([key]), pkcs7Unwrapper([key])];
   if (isCertificate(bytes)) return [];
   if (!looksLikeKeyring(bytes)) throw badKey(`${path} is neither a private key nor a certificate`);
   const { pgpUnwrapper } = await import('./pgp.ts');
-  return [await pgpUnwrapper(bytes, passphrase, path)];
+  // the library goes on reading from what it was given
+  return [await pgpUnwrapper(Uint8Array.from(bytes), passphrase, path)];
 }
 
 /** Of a passphrase on the command line nothing may be told. */
