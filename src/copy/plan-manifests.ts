@@ -63,6 +63,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         code: 'EMPTY_SELECTION',
       });
     }
+    const namesOthers = request.unselected === 'keep' && chosen.length < index.manifests.length - dropped.size;
+    if (namesOthers && (request.encryption?.recipients.length ?? 0) > 0) {
+      notes.push('only images that are copied are encrypted, not those that the index names besides');
+    }
     const once = new Map<Digest, Promise<PlannedManifest>>();
     const plan = (entry: IndexEntry, subject?: PlannedManifest): Promise<PlannedManifest> => {
       let planned = once.get(entry.digest);

@@ -25,7 +25,7 @@ import type { Digest } from '../../src/oci/digest.ts';
 import { parseIndex } from '../../src/oci/image-index.ts';
 import { type ImageManifest, parseImageManifest } from '../../src/oci/manifest.ts';
 import { isIndexType, mediaTypes } from '../../src/oci/media-types.ts';
-import { copyImage } from '../../src/operations/copy-image.ts';
+import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
 import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
@@ -93,15 +93,16 @@ async function scene(t: TestContext, format: 'oci' | 'docker' = 'oci'): Promise<
 
 interface Options extends CopyChanges {
   readonly dryRun?: boolean;
+  readonly take?: CopyTaking;
   /** A location of another kind. */
   readonly place?: string;
 }
 
-function copy({ env, host }: Scene, from: string, to: string, { dryRun = false, place, ...changes }: Options) {
+function copy({ env, host }: Scene, from: string, to: string, { dryRun = false, take, place, ...changes }: Options) {
   return copyImage(env, {
     source: locate(`docker://${host}/${from}`),
     destination: locate(place ?? `docker://${host}/${to}`),
-    take: { select: 'all', unselected: 'keep' },
+    take: take ?? { select: 'all', unselected: 'keep' },
     tags: [],
     dryRun,
     ...changes,
@@ -197,6 +198,21 @@ describe('copying with encryption', () => {
       await assert.rejects(copy(setup, 'src/app:multi', 'dst/app:wrong', { encryption }), refused);
     }
     assert.deepEqual(writes(setup.requests), []);
+  });
+
+  it('tells that images which an index names, and which are not copied, are not encrypted', async (t) => {
+    const setup = await scene(t);
+    for (const [select, unselected, noted] of [
+      ['none', 'keep', 1],
+      [{ platforms: [{ os: 'linux', architecture: 'amd64' }] }, 'keep', 1],
+      [{ platforms: [{ os: 'linux', architecture: 'amd64' }] }, 'strip', 0],
+      ['all', 'keep', 0],
+    ] as const) {
+      const take = { select, unselected };
+      const { plan } = await copy(setup, 'src/app:multi', 'dst/app:1', { encryption: forAlice, dryRun: true, take });
+      const notes = plan.notes.filter((note) => /only images that are copied are encrypted/.test(note));
+      assert.equal(notes.length, noted, JSON.stringify(take));
+    }
   });
 
   it('tells in a dry run what it would do, and does nothing', async (t) => {
