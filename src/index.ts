@@ -23,6 +23,8 @@ export {
   type RegistryPool,
   type RegistrySettings,
 } from './distribution/registry-pool.ts';
+export { type KeyNameOptions, readDecryptionKeys, readRecipients } from './encryption/key-names.ts';
+export type { LayerEncryption } from './encryption/layer-encryption.ts';
 export * from './foundation/errors.ts';
 export type { ProgressEvent, StepOutcome } from './foundation/events.ts';
 export { createSession, type Session, type SessionOptions } from './foundation/session.ts';

@@ -16,6 +16,7 @@ const ranks: Readonly<Record<string, number>> = {
   copy: 8,
   assemble: 7,
   transports: 6,
+  encryption: 6,
   signing: 5,
   store: 4,
   'registry-server': 4,
@@ -39,7 +40,7 @@ const packageHomes: Readonly<Record<string, readonly string[]>> = {
   '@sigstore/protobuf-specs': ['signing'],
   '@sigstore/sign': ['signing'],
   '@sigstore/verify': ['signing'],
-  openpgp: ['signing'],
+  openpgp: ['signing', 'encryption'],
   yaml: ['registry-config', 'signing'],
 };
 

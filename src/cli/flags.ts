@@ -211,6 +211,7 @@ export function repeatable(options: {
   summary: string;
   helpValue: string;
   description?: string;
+  helpGroup?: string;
   char?: 'a' | 'f' | 't';
 }) {
   return Flags.string({ ...options, multiple: true, multipleNonGreedy: true });

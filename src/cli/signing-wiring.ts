@@ -131,7 +131,7 @@ async function namedGpgSigner(
 }
 
 /** Other programs have no use for what is secret in our own variables. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { SHEAF_SIGN_KEY: _key, SHEAF_SIGN_PASSPHRASE: _passphrase, ...rest } = env;
   return rest;
 }

@@ -1,5 +1,6 @@
 /** The executor's hands: reads blobs from where they are, compresses layers, and hands both to the destination. */
 import type { Readable } from 'node:stream';
+import type { LayerEncryption } from '../encryption/layer-encryption.ts';
 import { BugError, CancelledError, ConflictError, NotFoundError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
@@ -10,7 +11,7 @@ import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
 import { MadeLayers } from './made-layers.ts';
-import type { CopyBlobStep, CopyPlan, MountStep, Recompressing } from './plan.ts';
+import type { CopyBlobStep, CopyPlan, CryptStep, MountStep, Recompressing } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 
 /** Blobs of so many bytes at once are read early. */
@@ -131,7 +132,7 @@ export class BlobMover implements AsyncDisposable {
       signal: this.#stopping.signal,
     });
     this.#track(stream);
-    const { digest, size } = await this.#madeLayers().keep(stream);
+    const { digest, size } = await this.#madeLayers().keep(stream, { again: true });
     const { format, annotations, plainSize } = await done;
     const result = { digest, size, format, annotations, plainSize };
     store.knowledge.rememberRecompression(layer.digest, recipeKey(recipe), result);
@@ -139,7 +140,17 @@ export class BlobMover implements AsyncDisposable {
     return result;
   }
 
-  /** Sends what {@link recompress} has made, unless the destination has it. */
+  /** Encrypts or decrypts a layer, and keeps it until it is sent: nothing of it is remembered. */
+  async crypt(step: CryptStep, encryption: LayerEncryption): Promise<Recompression> {
+    const { cryptLayer } = await import('./crypt-layer.ts');
+    return cryptLayer(step, encryption, {
+      open: () => this.#openSource(step.layer, 0, step.id),
+      keep: (stream) => this.#madeLayers().keep(this.#track(stream), { again: false }),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  /** Sends what {@link recompress} or {@link crypt} has made, unless the destination has it. */
   async sendMade({ digest, size }: Recompression): Promise<void> {
     const blob: Descriptor = { mediaType: mediaTypes.ociLayerTar, digest, size };
     let sending = this.#sent.get(digest);

@@ -1,4 +1,5 @@
 /** What a copy is asked to do. */
+import type { LayerEncryption } from '../encryption/layer-encryption.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
@@ -24,6 +25,8 @@ export interface CopyChanges {
   readonly compression?: CompressionRecipe;
   /** Further instances of each platform with their layers like this. */
   readonly addCompression?: readonly CompressionRecipe[];
+  /** Encrypt or decrypt layers. */
+  readonly encryption?: LayerEncryption;
   /** Default `keep`. */
   readonly attestations?: AttestationPolicy;
   /** What stands beside the manifests and speaks of them (signatures, attestations, referrers) goes along. */
@@ -55,11 +58,12 @@ export interface CopyRequest extends CopyChanges {
 
 /** The changes that a larger request asks for. */
 export function changesOf(request: CopyChanges): CopyChanges {
-  const { format, compression, addCompression, attestations, referrers, preserveDigests } = request;
+  const { format, compression, addCompression, encryption, attestations, referrers, preserveDigests } = request;
   return {
     ...(format === undefined ? {} : { format }),
     ...(compression === undefined ? {} : { compression }),
     ...(addCompression === undefined ? {} : { addCompression }),
+    ...(encryption === undefined ? {} : { encryption }),
     ...(attestations === undefined ? {} : { attestations }),
     ...(referrers === undefined ? {} : { referrers }),
     ...(preserveDigests === undefined ? {} : { preserveDigests }),

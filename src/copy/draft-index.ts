@@ -62,8 +62,10 @@ export function draftIndex(
       zstd: planned.zstd === true,
     }),
   );
-  const needsOci = [...byEntry.values(), ...variants.map(({ planned }) => planned)].some(({ zstd }) => zstd === true);
-  const to = targetFormat(request, raw.mediaType, needsOci ? { format: 'zstd' } : undefined);
+  const members = [...byEntry.values(), ...variants.map(({ planned }) => planned)];
+  const zstd = members.some((planned) => planned.zstd === true);
+  const encrypts = members.some((planned) => planned.encrypts === true);
+  const to = targetFormat(request, raw.mediaType, zstd ? { format: 'zstd' } : undefined, encrypts);
   if (entries.length === 0 && additions.length === 0 && kept.length === index.manifests.length && to === undefined) {
     return raw;
   }

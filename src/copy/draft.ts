@@ -1,9 +1,7 @@
 /**
- * Documents whose digests are not known while planning, because layers are yet to be compressed: what they are made of, as
+ * Documents whose digests are not known while planning, because layers are yet to be compressed or encrypted: what they are made of, as
  * data, and the one place where they become bytes.
  */
-import type { CompressionFormat } from '../compression/compression.ts';
-import { mediaTypeWith } from '../compression/detect.ts';
 import { BugError } from '../foundation/errors.ts';
 import { type Annotations, type Descriptor, descriptorOf, type RawManifest } from '../oci/descriptor.ts';
 import { applyEdits, type EntryReplacement } from '../oci/edits.ts';
@@ -158,9 +156,4 @@ function resolveIndex({ index, entries, additions }: IndexDraft, results: StepRe
 
 function found(manifest: ManifestOrStep, results: StepResults): RawManifest {
   return typeof manifest === 'string' ? results.manifest(manifest) : manifest;
-}
-
-/** A layer's descriptor as it will be in this compression, but for its digest and size. */
-export function withCompression(layer: Descriptor, format: CompressionFormat): Descriptor {
-  return { ...layer, mediaType: mediaTypeWith(format, layer.mediaType) };
 }

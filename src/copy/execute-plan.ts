@@ -2,6 +2,7 @@
  * Does what a plan says and nothing else. A step starts as soon as the steps that it needs are done; the first failure
  * stops everything that is under way, so that nothing after it (the tag above all) is reached.
  */
+import type { LayerEncryption } from '../encryption/layer-encryption.ts';
 import { BugError, CancelledError } from '../foundation/errors.ts';
 import type { StepOutcome } from '../foundation/events.ts';
 import { createSemaphore } from '../foundation/semaphore.ts';
@@ -15,7 +16,7 @@ import type { VerifiedSource } from '../transports/verified-source.ts';
 import { BlobMover } from './blob-mover.ts';
 import type { DigestPairs } from './digest-pairs.ts';
 import { isDraft, type ManifestDraft, resolveDraft, type StepResults } from './draft.ts';
-import type { CopyPlan, CopyStep, RecompressStep, TagStep } from './plan.ts';
+import { bytesOf, type CopyPlan, type CopyStep, type CryptStep, type RecompressStep, type TagStep } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 import { describePlan, describeStep } from './step-texts.ts';
 
@@ -23,6 +24,8 @@ import { describePlan, describeStep } from './step-texts.ts';
 const parallelBlobs = 24;
 /** Blobs that are hardly more than their requests, as configs are: they wait for no large one, for manifests wait for them. */
 const smallBytes = 64 << 10;
+/** Layers that are encrypted or decrypted at once: one thread does that, and only the waiting for both sides is to be hidden. */
+const parallelCrypting = 4;
 /** A plan of so many steps is mostly small things. */
 const manySteps = 500;
 
@@ -35,6 +38,9 @@ export interface CopyResult {
   readonly reused: number;
   /** Layers that were compressed, whether they had to be sent then or not. */
   readonly recompressed: number;
+  /** Layers that were encrypted, where there were any. */
+  readonly encrypted?: number;
+  readonly decrypted?: number;
   /** Bytes of the blobs that were sent. */
   readonly bytes: number;
 }
@@ -42,6 +48,8 @@ export interface CopyResult {
 export interface ExecuteOptions {
   /** For layers that are compressed, and for what is learned on the way. */
   readonly store?: Store;
+  /** For layers that are encrypted or decrypted. */
+  readonly encryption?: LayerEncryption;
   /** What layers become is added to these. */
   readonly pairs?: DigestPairs;
   /**
@@ -82,7 +90,9 @@ async function execute(
   await using mover = new BlobMover(session, source, destination, options.store);
   const transfers = createSemaphore(parallelBlobs);
   const smallTransfers = createSemaphore(parallelBlobs);
+  const crypting = createSemaphore(parallelCrypting);
   const result = { reused: 0, mounted: 0, recompressed: 0 };
+  const crypted = { encrypted: 0, decrypted: 0 };
   const layers = new Map<string, Recompression>();
   const manifests = new Map<string, RawManifest>();
   let failure: unknown;
@@ -112,6 +122,20 @@ async function execute(
     return 'recompressed';
   };
 
+  const crypt = async (step: CryptStep): Promise<StepOutcome> => {
+    if (options.encryption === undefined) throw new BugError('layers cannot be encrypted or decrypted without keys');
+    const { encryption } = options;
+    const make = (): Promise<Recompression> => mover.crypt(step, encryption);
+    // what compresses waits for its turn by itself
+    const made = await (step.recipe === undefined ? crypting.run(make) : make());
+    layers.set(step.id, made);
+    if (step.kind === 'add-recipients') return 'written';
+    const outcome = step.kind === 'encrypt' ? 'encrypted' : 'decrypted';
+    crypted[outcome] += 1;
+    await transfers.run(() => mover.sendMade(made));
+    return outcome;
+  };
+
   const perform = async (step: CopyStep): Promise<StepOutcome> => {
     switch (step.kind) {
       case 'reuse':
@@ -129,6 +153,10 @@ async function execute(
         return 'copied';
       case 'recompress':
         return recompress(step);
+      case 'encrypt':
+      case 'decrypt':
+      case 'add-recipients':
+        return crypt(step);
       case 'put-manifest':
       case 'put-index': {
         const manifest = resolve(step.manifest);
@@ -179,8 +207,7 @@ async function execute(
     );
     const work = async (): Promise<void> => {
       checkGoing();
-      const bytes = 'blob' in step ? step.blob.size : 0;
-      session.emit({ type: 'step-start', id: step.id, label: describeStep(step), bytes });
+      session.emit({ type: 'step-start', id: step.id, label: describeStep(step), bytes: bytesOf(step) });
       session.emit({ type: 'step-end', id: step.id, outcome: await perform(step) });
     };
     if (step.kind !== 'copy' && step.kind !== 'mount') return work();
@@ -197,7 +224,15 @@ async function execute(
   if (failure !== undefined) throw failure;
   const root = results.manifest('root');
   mover.finished(plan, root);
-  return { root, ...result, copied: mover.copied, bytes: mover.bytes };
+  const { encrypted, decrypted } = crypted;
+  return {
+    root,
+    ...result,
+    ...(encrypted > 0 ? { encrypted } : {}),
+    ...(decrypted > 0 ? { decrypted } : {}),
+    copied: mover.copied,
+    bytes: mover.bytes,
+  };
 }
 
 /** The same steps, each still after all that it needs. */

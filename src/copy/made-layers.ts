@@ -18,11 +18,17 @@ export interface MadeLayersLimits {
 
 const usualLimits: MadeLayersLimits = { largest: 4 << 20, all: 8 << 20 };
 
+interface InMemory {
+  readonly chunks: readonly Uint8Array[];
+  /** Whether a run after this one would make the same, so that it is worth keeping for it. */
+  readonly again: boolean;
+}
+
 export class MadeLayers {
   readonly #content: ContentStore;
   readonly #lease: () => Lease;
   readonly #limits: MadeLayersLimits;
-  readonly #inMemory = new Map<Digest, Uint8Array[]>();
+  readonly #inMemory = new Map<Digest, InMemory>();
   #used = 0;
 
   constructor(content: ContentStore, lease: () => Lease, limits = usualLimits) {
@@ -31,8 +37,8 @@ export class MadeLayers {
     this.#limits = limits;
   }
 
-  /** Takes the whole stream. Throws what it fails with, and StorageError. */
-  async keep(stream: Readable): Promise<StoredBlob> {
+  /** Takes the whole stream; `again`: another run would make the same. Throws what the stream fails with, and StorageError. */
+  async keep(stream: Readable, { again }: Pick<InMemory, 'again'>): Promise<StoredBlob> {
     const chunks = new ChunkReader(stream);
     const kept: Uint8Array[] = [];
     const digester = createDigester('sha256');
@@ -58,7 +64,7 @@ export class MadeLayers {
     const digest = digester.digest();
     // another layer became the same, and may be on its way
     if (this.#inMemory.has(digest)) this.#used -= size;
-    else this.#inMemory.set(digest, kept);
+    else this.#inMemory.set(digest, { chunks: kept, again });
     return { digest, size };
   }
 
@@ -66,21 +72,21 @@ export class MadeLayers {
   async open(digest: Digest, offset: number): Promise<Readable> {
     const kept = this.#inMemory.get(digest);
     if (kept === undefined) return this.#content.open(digest, { start: offset });
-    return Readable.from(skip(kept, offset), { objectMode: false });
+    return Readable.from(skip(kept.chunks, offset), { objectMode: false });
   }
 
   /** The run has failed: what is in memory goes to the store, for the next one. Throws StorageError. */
   async save(): Promise<void> {
-    for (const [digest, kept] of this.#inMemory) {
-      await this.#content.putStream(Readable.from(kept), { digest, lease: this.#lease().id });
+    for (const [digest, { chunks, again }] of this.#inMemory) {
+      if (again) await this.#content.putStream(Readable.from(chunks), { digest, lease: this.#lease().id });
     }
   }
 
   /** It is sent: it need not stay in memory. */
   drop(digest: Digest): void {
-    const kept = this.#inMemory.get(digest) ?? [];
+    const kept = this.#inMemory.get(digest);
     this.#inMemory.delete(digest);
-    for (const chunk of kept) this.#used -= chunk.byteLength;
+    for (const chunk of kept?.chunks ?? []) this.#used -= chunk.byteLength;
   }
 }
 

@@ -12,7 +12,7 @@ import { isDraft } from './draft.ts';
 import { imagesOfList } from './images-of-list.ts';
 import { Inventory } from './inventory.ts';
 import { recipeFor, recipeKeys } from './local-images.ts';
-import type { CopyPlan, CopyStep, PutManifestStep, TagStep } from './plan.ts';
+import { bytesOf, type CopyPlan, type CopyStep, type PutManifestStep, type TagStep } from './plan.ts';
 import { planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner } from './plan-manifests.ts';
@@ -24,8 +24,9 @@ export type { CopyRequest, ManifestFormat } from './copy-request.ts';
 
 /** Throws NotFoundError, UnsupportedError, IntegrityError, ConflictError and whatever the two sides throw. */
 export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
-  if ((request.compression !== undefined || request.addCompression?.length) && request.store === undefined) {
-    throw new BugError('layers cannot be compressed without a store');
+  const makesLayers = request.compression !== undefined || request.encryption !== undefined;
+  if ((makesLayers || request.addCompression?.length) && request.store === undefined) {
+    throw new BugError('layers cannot be compressed, encrypted or decrypted without a store');
   }
   const original = await request.source.getManifest();
   refuseIndex(request, original);
@@ -62,7 +63,7 @@ async function planAll(
       `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,
       {
         code: 'DIGESTS_WOULD_CHANGE',
-        hint: 'Leave --preserve-digests away, or what asks for another format, compression or selection.',
+        hint: 'Leave --preserve-digests away, or what asks for another format, compression, encryption or selection.',
       },
     );
   }
@@ -107,11 +108,12 @@ function expectedRoot(
     (request.addCompression?.length ?? 0) > 0 ||
     request.attestations === 'drop' ||
     request.referrers === true ||
+    request.encryption !== undefined ||
     targetFormat(request, original.mediaType) !== undefined;
   if (!changes && isWhole) return original;
   if (request.preserveDigests === true || request.referrers === true || request.needsRoot === true) return undefined;
-  // what each layer became is to be written down
-  if (request.pairs !== undefined) return undefined;
+  // what each layer became is to be written down; what is encrypted becomes something else each time
+  if (request.pairs !== undefined || request.encryption !== undefined) return undefined;
   const known = request.store?.knowledge.conversion(original.digest, recipe);
   return known && { ...known, bytes: new Uint8Array() };
 }
@@ -143,8 +145,9 @@ interface Finished {
 }
 
 function finish({ request, original, root, steps, remarks, recipe, companions = 0, changed = [] }: Finished): CopyPlan {
-  const moves = (step: CopyStep): boolean =>
-    step.kind === 'copy' || step.kind === 'mount' || step.kind === 'recompress';
+  // reused blobs are not moved
+  const moved = (step: CopyStep): number => (step.kind === 'reuse' ? 0 : bytesOf(step));
+  const forgets = request.encryption !== undefined || (!isDraft(root) && root.digest === original.digest);
   return {
     source: request.source.location.format(),
     destination: request.location.format(),
@@ -156,8 +159,8 @@ function finish({ request, original, root, steps, remarks, recipe, companions = 
     changed,
     variants: remarks.variants,
     companions,
-    bytes: steps.reduce((sum, step) => ('blob' in step && moves(step) ? sum + step.blob.size : sum), 0),
-    recipe: !isDraft(root) && root.digest === original.digest ? undefined : recipe,
+    bytes: steps.reduce((sum, step) => sum + moved(step), 0),
+    recipe: forgets ? undefined : recipe,
     ...(request.location.reference === undefined ? {} : { repository: request.location.reference }),
   };
 }

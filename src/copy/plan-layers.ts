@@ -1,12 +1,13 @@
-/** Which layers of an image are compressed anew, and what is known of the result already. Only reads. */
+/** Which layers of an image are made anew, by compression or encryption, and what is known of the result already. Only reads. */
 import { declaredCompression } from '../compression/detect.ts';
-import type { Descriptor } from '../oci/descriptor.ts';
+import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
 import { mediaTypes } from '../oci/media-types.ts';
 import type { Recompression, Store } from '../store/store.ts';
 import type { DigestPairs } from './digest-pairs.ts';
 import type { Inventory, TransferStep } from './inventory.ts';
-import type { RecompressStep } from './plan.ts';
+import type { CryptStep, RecompressStep } from './plan.ts';
+import { cryptStep, type PlannedEncryption } from './plan-encryption.ts';
 import { type CompressionRecipe, recipeKey } from './recipe.ts';
 
 /** What becomes of one layer. */
@@ -14,7 +15,8 @@ export type LayerPlan =
   | { readonly kind: 'keep' }
   /** It was compressed before, and the result can be had without doing it again. */
   | { readonly kind: 'known'; readonly result: Recompression; readonly transfer: TransferStep }
-  | { readonly kind: 'recompress'; readonly step: RecompressStep };
+  | { readonly kind: 'recompress'; readonly step: RecompressStep }
+  | { readonly kind: 'crypt'; readonly step: CryptStep };
 
 /** Whether the compression of the image's layers may be changed at all: attestations and other artifacts stay as they are. */
 export function isCompressible(image: ImageManifest): boolean {
@@ -35,28 +37,43 @@ export function needsCompression(layer: Descriptor, recipe: CompressionRecipe): 
   return !(declared === 'zstd:chunked' && recipe.format === 'zstd');
 }
 
-/** In the order of the layers. */
+interface LayerSources {
+  readonly store: Store;
+  readonly pairs?: DigestPairs | undefined;
+  /** The manifest that the image stands in, and its layers as they are there. */
+  readonly raw: RawManifest;
+  readonly stored: ImageManifest;
+  readonly encryption?: PlannedEncryption | undefined;
+}
+
+/** In the order of the layers. Without `recipe` their compression stays. */
 export function planLayers(
   image: ImageManifest,
-  recipe: CompressionRecipe,
+  recipe: CompressionRecipe | undefined,
   inventory: Inventory,
-  { store, pairs }: { store: Store; pairs?: DigestPairs | undefined },
+  { store, pairs, raw, stored, encryption }: LayerSources,
 ): Promise<LayerPlan[]> {
-  const key = recipeKey(recipe);
   return Promise.all(
-    image.layers.map(async (layer): Promise<LayerPlan> => {
-      if (!needsCompression(layer, recipe)) return { kind: 'keep' };
+    image.layers.map(async (layer, at): Promise<LayerPlan> => {
+      const asked = recipe !== undefined && needsCompression(layer, recipe) ? recipe : undefined;
+      const crypting = encryption?.layers.get(at);
+      if (crypting !== undefined) {
+        const step = cryptStep(crypting, stored.layers[at] ?? layer, { raw, at, recipe: asked });
+        return { kind: 'crypt', step };
+      }
+      if (asked === undefined) return { kind: 'keep' };
+      const key = recipeKey(asked);
       const result = store.knowledge.recompression(layer.digest, key) ?? pairs?.get(layer.digest, key);
       if (result !== undefined) {
         const blob: Descriptor = { mediaType: layer.mediaType, digest: result.digest, size: result.size };
-        const transfer = await inventory.transferMade(blob, { layer, recipe });
+        const transfer = await inventory.transferMade(blob, { layer, recipe: asked });
         if (transfer !== undefined) {
           pairs?.add(layer.digest, key, result);
           return { kind: 'known', result, transfer };
         }
       }
       const id = `layer ${layer.digest} as ${key}`;
-      return { kind: 'recompress', step: { id, kind: 'recompress', blob: layer, recipe, needs: [] } };
+      return { kind: 'recompress', step: { id, kind: 'recompress', blob: layer, recipe: asked, needs: [] } };
     }),
   );
 }

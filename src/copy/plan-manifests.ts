@@ -9,11 +9,13 @@ import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import { isIndexType, mediaTypes } from '../oci/media-types.ts';
 import { parsed } from '../transports/verified-source.ts';
 import type { CopyRequest } from './copy-request.ts';
-import { compressedLayer, isDraft, type ManifestDraft, withCompression } from './draft.ts';
+import { describeChange, type ImageChange } from './describe-change.ts';
+import { isDraft, type ManifestDraft } from './draft.ts';
 import { draftIndex, type PlannedVariant } from './draft-index.ts';
+import { draftLayers, staysBlob, stepOf } from './draft-layers.ts';
 import type { Inventory } from './inventory.ts';
 import { recipeFor } from './local-images.ts';
-import type { CopyStep } from './plan.ts';
+import { planEncryption, recipeBeside, refuseEncrypted } from './plan-encryption.ts';
 import { isCompressible, planLayers } from './plan-layers.ts';
 import {
   blobsOf,
@@ -61,6 +63,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         code: 'EMPTY_SELECTION',
       });
     }
+    const namesOthers = request.unselected === 'keep' && chosen.length < index.manifests.length - dropped.size;
+    if (namesOthers && (request.encryption?.recipients.length ?? 0) > 0) {
+      notes.push('only images that are copied are encrypted, not those that the index names besides');
+    }
     const once = new Map<Digest, Promise<PlannedManifest>>();
     const plan = (entry: IndexEntry, subject?: PlannedManifest): Promise<PlannedManifest> => {
       let planned = once.get(entry.digest);
@@ -103,7 +109,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const label = labelOf(entry);
     const compression = isAttestation(entry) ? undefined : recipeFor(request, entry.digest);
     const stays =
-      compression === undefined && !hasChanged(subject) && targetFormat(request, entry.mediaType) === undefined;
+      compression === undefined &&
+      request.encryption === undefined &&
+      !hasChanged(subject) &&
+      targetFormat(request, entry.mediaType) === undefined;
     if (stays && !isIndexType(entry.mediaType) && destination.traits.manifestsComplete) {
       // the manifest itself is needed for nothing when it is there with all its blobs: one question settles the instance
       const asked = destination.hasManifest(entry.digest);
@@ -151,57 +160,54 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   };
 
   const planImage = async (raw: RawManifest, options: ImageOptions): Promise<PlannedManifest> => {
-    const image = parsed(source, () => parseImageManifest(raw));
-    const compression = isCompressible(image) ? options.compression : undefined;
+    const stored = parsed(source, () => parseImageManifest(raw));
+    const encryption =
+      request.encryption && (await planEncryption(stored, request.encryption, { label: options.label, notes }));
+    const image = encryption?.image ?? stored;
+    const asked = isCompressible(image) ? options.compression : undefined;
+    const compression = encryption === undefined ? asked : recipeBeside(encryption, asked, notes);
     const subject = image.subject === undefined ? undefined : changed(options.subject);
     const layers =
-      compression === undefined
+      compression === undefined && (encryption?.layers.size ?? 0) === 0
         ? []
         : await planLayers(image, compression, inventory, {
             store: storeOf(request),
             pairs: request.pairs,
+            raw,
+            stored,
+            encryption,
           });
-    const compresses = layers.some((layer) => layer.kind !== 'keep');
-    const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined);
-    if (to === undefined && !compresses && subject === undefined) {
-      return planUnchanged(raw, image, options.label, options.compression !== undefined || hasChanged(options.subject));
+    const compresses = layers.some((layer) =>
+      layer.kind === 'crypt' ? layer.step.recipe !== undefined : layer.kind !== 'keep',
+    );
+    const encrypts = layers.some((layer) => layer.kind === 'crypt' && layer.step.kind === 'encrypt');
+    refuseEncrypted(request, stored, layers, options.label);
+    const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined, encrypts);
+    if (to === undefined && layers.every((layer) => layer.kind === 'keep') && subject === undefined) {
+      const unasked =
+        options.compression !== undefined || request.encryption !== undefined || hasChanged(options.subject);
+      return planUnchanged(raw, image, options.label, unasked);
     }
 
     // zstd has no names in the Docker format, so what becomes OCI does so before, and what becomes Docker after
     const converted = to === 'oci' ? convert(image, mediaTypes.ociManifest, options.label) : image;
-    const deferred = new Map<number, string>();
-    const typed: ImageManifest = {
-      ...converted,
-      layers: converted.layers.map((layer, at) => {
-        const planned = layers[at];
-        if (compression === undefined || planned === undefined || planned.kind === 'keep') return layer;
-        const described = withCompression(layer, compression.format);
-        if (planned.kind === 'known') return compressedLayer(described, planned.result);
-        deferred.set(at, planned.step.id);
-        return described;
-      }),
-    };
+    const drafted = draftLayers(converted.layers, layers, compression);
+    const typed: ImageManifest = { ...converted, layers: drafted.layers };
     const manifest = to === 'docker' ? convert(typed, mediaTypes.dockerManifest, options.label) : typed;
     const document = settled({
       draft: 'image',
       manifest,
       mediaType: manifest.mediaType,
-      layers: deferred,
+      layers: drafted.deferred,
       ...(subject === undefined ? {} : { subject }),
     });
     if (options.isVariant !== true) {
-      noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined });
+      noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined, encryption });
     }
     const present = !isDraft(document) && (await destination.hasManifest(document.digest));
     const known = present && destination.traits.manifestsComplete;
-    const blobs = known
-      ? []
-      : [image.config, ...image.layers.filter((_, at) => (layers[at]?.kind ?? 'keep') === 'keep')];
-    const steps = known
-      ? []
-      : layers.flatMap((layer): CopyStep[] =>
-          layer.kind === 'known' ? [layer.transfer] : layer.kind === 'recompress' ? [layer.step] : [],
-        );
+    const blobs = known ? [] : [stored.config, ...stored.layers.filter((_, at) => staysBlob(layers[at]))];
+    const steps = known ? [] : layers.flatMap((layer) => stepOf(layer) ?? []);
     const variant = compression === undefined ? '' : ` as ${recipeKey(compression)}`;
     return {
       ...leaf(document, {
@@ -213,6 +219,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         id: `manifest of ${raw.digest}${variant}`,
       }),
       ...(compresses && compression !== undefined ? { zstd: isZstd(compression) } : {}),
+      ...(encrypts ? { encrypts } : {}),
     };
   };
 
@@ -239,17 +246,11 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   const noteChange = (
     raw: RawManifest,
     document: RawManifest | ManifestDraft,
-    what: { label: string; to: string | undefined; compression: CompressionRecipe | undefined },
+    { label, ...what }: ImageChange & { label: string },
   ): void => {
-    const how = [
-      ...(what.to === undefined ? [] : [`converted to ${document.mediaType}`]),
-      ...(what.compression === undefined ? [] : [`layers compressed with ${what.compression.format}`]),
-      ...(what.to === undefined && what.compression === undefined ? ['points at what its subject becomes'] : []),
-    ].join(', ');
-    const digests = isDraft(document) ? `from ${raw.digest}` : `from ${raw.digest} to ${document.digest}`;
-    // layers are compressed only where that is asked for or usual
+    // layers are made anew only where that is asked for or usual
     const asked = what.to === undefined || what.to === request.format;
-    (asked ? changes : notes).push(`${what.label}: ${how}, so its digest changes ${digests}`);
+    (asked ? changes : notes).push(`${label}: ${describeChange(raw, document, what)}`);
   };
 
   /** The instances that `addCompression` asks for and the index does not have. */
@@ -285,6 +286,6 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
 }
 
 function storeOf(request: CopyRequest) {
-  if (request.store === undefined) throw new BugError('layers cannot be compressed without a store');
+  if (request.store === undefined) throw new BugError('layers cannot be made without a store');
   return request.store;
 }

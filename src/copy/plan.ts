@@ -49,6 +49,21 @@ export interface RecompressStep extends StepBase {
   readonly recipe: CompressionRecipe;
 }
 
+/** What is done to a layer's encryption; further recipients change its annotations, and not its bytes. */
+export type Crypting = 'encrypt' | 'decrypt' | 'add-recipients';
+
+/**
+ * A layer read from the source, encrypted or decrypted, and sent to the destination. No two encryptions give the same bytes,
+ * and the keys are no part of the plan.
+ */
+export interface CryptStep extends StepBase {
+  readonly kind: Crypting;
+  /** As it is in the source. */
+  readonly layer: Descriptor;
+  /** How it is compressed before it is encrypted, or after it was decrypted; left alone without it. */
+  readonly recipe?: CompressionRecipe;
+}
+
 /** A manifest or nested index put under its digest; with `present` it stands there already. */
 export interface PutManifestStep extends StepBase {
   readonly kind: 'put-manifest' | 'put-index';
@@ -68,7 +83,14 @@ export interface TagStep extends StepBase {
   readonly label: string;
 }
 
-export type CopyStep = ReuseBlobStep | MountStep | CopyBlobStep | RecompressStep | PutManifestStep | TagStep;
+export type CopyStep =
+  | ReuseBlobStep
+  | MountStep
+  | CopyBlobStep
+  | RecompressStep
+  | CryptStep
+  | PutManifestStep
+  | TagStep;
 
 export interface CopyPlan {
   /** Text forms of the two locations. */
@@ -95,6 +117,16 @@ export interface CopyPlan {
   readonly recipe: string | undefined;
   /** The repository that the blobs go to, where the destination is a registry. */
   readonly repository?: Reference;
+}
+
+export function isCryptStep(step: CopyStep): step is CryptStep {
+  return step.kind === 'encrypt' || step.kind === 'decrypt' || step.kind === 'add-recipients';
+}
+
+/** Bytes of the source that the step reads and may send. */
+export function bytesOf(step: CopyStep): number {
+  if ('blob' in step) return step.blob.size;
+  return step.kind === 'encrypt' || step.kind === 'decrypt' ? step.layer.size : 0;
 }
 
 /** Whether the plan changes nothing at the destination. */

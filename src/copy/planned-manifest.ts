@@ -36,6 +36,8 @@ export interface PlannedManifest {
   readonly needs: readonly string[];
   /** Whether its layers have become zstd; `undefined` where their compression did not change. */
   readonly zstd?: boolean;
+  /** Whether some of its layers are encrypted on the way, which only OCI images can have. */
+  readonly encrypts?: boolean;
 }
 
 export interface PlannedBlob {

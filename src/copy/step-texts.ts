@@ -22,6 +22,12 @@ export function describeStep(step: CopyStep): string {
       return `Copying blob ${step.blob.digest}`;
     case 'recompress':
       return `Compressing blob ${step.blob.digest} with ${step.recipe.format}`;
+    case 'encrypt':
+      return `Encrypting blob ${step.layer.digest}`;
+    case 'decrypt':
+      return `Decrypting blob ${step.layer.digest}`;
+    case 'add-recipients':
+      return `Adding recipients to blob ${step.layer.digest}`;
     case 'put-manifest':
     case 'put-index':
       return step.present

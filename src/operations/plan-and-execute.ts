@@ -50,11 +50,15 @@ async function planExecuteAndSign(
   copy: CopyRequest,
   { dryRun, signing, carry }: ExecuteRequest,
 ): Promise<PlannedCopy> {
-  const { source, destination, location, store, pairs } = copy;
+  const { source, destination, location, store, pairs, encryption } = copy;
   const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
   // a key that cannot be used is told at once, whatever else there is to say
   const [plan, carried = new Map()] = await Promise.all([planned, carry?.read(), signing?.chosen]);
-  const kept = { ...(store === undefined ? {} : { store }), ...(pairs === undefined ? {} : { pairs }) };
+  const kept = {
+    ...(store === undefined ? {} : { store }),
+    ...(pairs === undefined ? {} : { pairs }),
+    ...(encryption === undefined ? {} : { encryption }),
+  };
   const registriesD = signing?.registriesD ?? carry?.registriesD;
   if (registriesD === undefined || (signing === undefined && carried.size === 0)) {
     return dryRun ? { plan } : { plan, result: await executePlan(env.session, plan, source, destination, kept) };

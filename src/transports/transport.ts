@@ -97,6 +97,8 @@ export interface DestinationTraits {
   readonly sparseIndex: boolean;
   /** Whether a manifest that stands there has all its blobs there too, so that nobody need ask for them. */
   readonly manifestsComplete: boolean;
+  /** Whether it looks into the layers, which it cannot where they are encrypted. */
+  readonly opensLayers?: boolean;
   /** Whether what speaks of a manifest (its {@link Companion}s) can stand beside it, and is found there. */
   readonly keepsCompanions?: boolean;
 }

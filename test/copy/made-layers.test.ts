@@ -29,7 +29,7 @@ describe('layers that were made', () => {
       const { layers, store } = await made(t);
       const bytes = Buffer.alloc(size, 'layer');
       const digest = digestOf(bytes);
-      assert.deepEqual(await layers.keep(streamOf(bytes)), { digest, size });
+      assert.deepEqual(await layers.keep(streamOf(bytes), { again: true }), { digest, size });
       assert.equal(existsSync(store.content.path(digest)), onDisk);
       for (const offset of [0, 1, 299, 300, 301, 999].filter((at) => at <= size)) {
         assert.deepEqual(await buffer(await layers.open(digest, offset)), bytes.subarray(offset), `from ${offset}`);
@@ -40,7 +40,7 @@ describe('layers that were made', () => {
   it('those beyond the limit of all go to the store, until others are sent', async (t) => {
     const { layers, store } = await made(t);
     const keep = async (text: string): Promise<boolean> => {
-      const { digest } = await layers.keep(streamOf(Buffer.alloc(800, text)));
+      const { digest } = await layers.keep(streamOf(Buffer.alloc(800, text)), { again: true });
       return existsSync(store.content.path(digest));
     };
     assert.equal(await keep('one'), false);
@@ -53,6 +53,16 @@ describe('layers that were made', () => {
     assert.equal(await keep('four'), false);
   });
 
+  it('go to the store for the next run where it would make the same', async (t) => {
+    const { layers, store } = await made(t);
+    const [again, never] = [Buffer.from('again'), Buffer.from('never')];
+    await layers.keep(streamOf(again), { again: true });
+    await layers.keep(streamOf(never), { again: false });
+    await layers.save();
+    assert.equal(await store.content.has(digestOf(again)), true);
+    assert.equal(await store.content.has(digestOf(never)), false);
+  });
+
   it('one whose stream fails leaves nothing behind', async (t) => {
     const { layers } = await made(t);
     for (const size of [500, 1200]) {
@@ -62,11 +72,11 @@ describe('layers that were made', () => {
           throw new Error('cut');
         })(),
       );
-      await assert.rejects(layers.keep(broken), { message: 'cut' });
+      await assert.rejects(layers.keep(broken, { again: true }), { message: 'cut' });
       assert.ok(broken.destroyed);
     }
     // all the room is there
-    assert.equal((await layers.keep(streamOf(Buffer.alloc(1000)))).size, 1000);
+    assert.equal((await layers.keep(streamOf(Buffer.alloc(1000)), { again: true })).size, 1000);
     await assert.rejects(layers.open(digestOf(Buffer.alloc(500)), 0), { code: 'BLOB_NOT_FOUND' });
   });
 });

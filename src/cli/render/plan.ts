@@ -1,6 +1,6 @@
 /** A plan as text and as JSON, for `--dry-run`. */
 import { isDraft, type ManifestDraft } from '../../copy/draft.ts';
-import { type CopyPlan, type CopyStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
+import { type CopyPlan, type CopyStep, isCryptStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
 import { formatBytes } from './texts.ts';
@@ -36,6 +36,14 @@ function describeStep(step: CopyStep): string {
       return `copy          ${step.blob.digest}  ${formatBytes(step.blob.size)}${step.from === 'store' ? '  from the local store' : ''}`;
     case 'recompress':
       return `recompress    ${step.blob.digest}  ${formatBytes(step.blob.size)}  with ${step.recipe.format}`;
+    case 'encrypt':
+    case 'decrypt': {
+      const { kind, layer, recipe } = step;
+      const how = recipe === undefined ? '' : `  with ${recipe.format}`;
+      return `${kind.padEnd(12)}  ${layer.digest}  ${formatBytes(layer.size)}${how}`;
+    }
+    case 'add-recipients':
+      return `recipients    ${step.layer.digest}`;
     case 'put-manifest':
     case 'put-index':
       return `${(step.present ? 'reuse' : step.kind).padEnd(12)}  ${nameOf(step.manifest)}  ${step.label}`;
@@ -44,9 +52,9 @@ function describeStep(step: CopyStep): string {
   }
 }
 
-/** A digest, or what stands for it until the layers are compressed. */
+/** A digest, or what stands for it until the layers are made. */
 function nameOf(document: RawManifest | ManifestDraft): string {
-  return isDraft(document) ? '(known after compression)' : document.digest;
+  return isDraft(document) ? '(known once its layers are made)' : document.digest;
 }
 
 /** The plan as data, without the bytes of documents. */
@@ -68,6 +76,7 @@ export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number):
       if (step.kind === 'reuse') return { id, kind, needs, blob: step.blob };
       if (step.kind === 'copy') return { id, kind, needs, blob: step.blob, from: step.from };
       if (step.kind === 'recompress') return { id, kind, needs, blob: step.blob, recipe: step.recipe };
+      if (isCryptStep(step)) return { id, kind, needs, blob: step.layer, recipe: step.recipe };
       const { manifest, label, present } = step;
       const digest = isDraft(manifest) ? null : manifest.digest;
       return { id, kind, needs, digest, mediaType: manifest.mediaType, label, present };

@@ -34,7 +34,7 @@ export class Transfer {
   #endedBytes = 0;
   /** Bytes that went over the wire. */
   #sent = 0;
-  #blobs = { copied: 0, mounted: 0, recompressed: 0, reused: 0 };
+  #blobs = { copied: 0, mounted: 0, recompressed: 0, encrypted: 0, decrypted: 0, reused: 0 };
 
   constructor(now: () => number) {
     this.#now = now;
@@ -114,16 +114,19 @@ export class Transfer {
 
   /** What was done, in one line; `undefined` where there was nothing to move. */
   summary(): string | undefined {
-    const { copied, mounted, recompressed, reused } = this.#blobs;
-    if (copied + mounted + recompressed + reused === 0) return undefined;
+    const { copied, mounted, recompressed, encrypted, decrypted, reused } = this.#blobs;
+    const made = recompressed + encrypted + decrypted;
+    if (copied + mounted + made + reused === 0) return undefined;
     const ms = this.#now() - this.#startedAt;
     const how =
       this.#sent === 0
         ? ''
         : ` (${formatBytes(this.#sent)} in ${formatDuration(ms)}${ms < settleMs ? '' : `, ${formatBytes((this.#sent * 1000) / ms)}/s`})`;
     const parts = [
-      ...(copied > 0 || recompressed === 0 ? [`${copied} copied${recompressed > 0 ? '' : how}`] : []),
-      ...(recompressed > 0 ? [`${recompressed} compressed${how}`] : []),
+      ...(copied > 0 || made === 0 ? [`${copied} copied${made > 0 ? '' : how}`] : []),
+      ...(recompressed > 0 ? [`${recompressed} compressed${encrypted + decrypted > 0 ? '' : how}`] : []),
+      ...(encrypted > 0 ? [`${encrypted} encrypted${how}`] : []),
+      ...(decrypted > 0 ? [`${decrypted} decrypted${how}`] : []),
       ...(mounted > 0 ? [`${mounted} mounted`] : []),
       ...(reused > 0 ? [`${reused} there already`] : []),
     ];

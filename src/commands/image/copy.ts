@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
+import { encryptionFlags, encryptionOf } from '../../cli/encryption-flags.ts';
 import {
   dryRunFlag,
   progressFlags,
@@ -16,12 +17,9 @@ import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { pushSigning } from '../../cli/push-signing.ts';
 import { policyFlag, removeSignaturesFlag, signatureStoreFlags, signFlags } from '../../cli/sign-flags.ts';
 
-/** Flags of skopeo for what sheaf does not do. */
+/** A flag of skopeo for what sheaf does not do. */
 const waiting = {
   'sign-by-sq-fingerprint': Flags.string({ summary: 'Sign with this Sequoia key.', helpValue: 'FINGERPRINT' }),
-  'encrypt-layer': repeatable({ summary: 'Encrypt this layer.', helpValue: 'N' }),
-  'encryption-key': repeatable({ summary: 'Encrypt with this key.', helpValue: 'KEY' }),
-  'decryption-key': repeatable({ summary: 'Decrypt with this key.', helpValue: 'KEY' }),
 };
 
 /** What skopeo can be told and sheaf does in any case. */
@@ -89,6 +87,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     }),
     'dest-compress': Flags.boolean({ summary: 'Compress layers, with gzip unless --dest-compress-format is given.' }),
     'dest-decompress': Flags.boolean({ summary: 'Store layers without compression.' }),
+    ...encryptionFlags,
     ...digestPairsFlag,
     ...dryRunFlag,
     ...signFlags,
@@ -115,6 +114,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const take = await copyTakingOf(flags);
     const compression = await compressionOf(flags);
     const addCompression = await addedCompressionOf(flags);
+    const encryption = await encryptionOf(flags, this.env.session.signal);
     const format = manifestFormatOf(flags.format, 'copy');
     const destination = parseDestination(this.args.destination);
     const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
@@ -133,6 +133,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         ...(format === undefined ? {} : { format }),
         ...(compression === undefined ? {} : { compression }),
         ...(addCompression === undefined ? {} : { addCompression }),
+        ...(encryption === undefined ? {} : { encryption }),
         ...(attestations === undefined ? {} : { attestations }),
         ...(referrers === undefined ? {} : { referrers }),
         ...signing,

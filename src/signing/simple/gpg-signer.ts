@@ -1,12 +1,12 @@
 /** Signs through the `gpg` program: for keys that never leave gpg-agent or a card. */
-import { spawn } from 'node:child_process';
 import type { PublicKey } from 'openpgp';
-import { AuthError, CancelledError, NotFoundError, systemCode, UsageError } from '../../foundation/errors.ts';
+import { AuthError, UsageError } from '../../foundation/errors.ts';
 import { createSemaphore } from '../../foundation/semaphore.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
 import { readKeyring } from './keyring.ts';
+import { runGpg } from './run-gpg.ts';
 import { payloadOf, saysTheSame } from './sign-claim.ts';
 import { looksLikeSimple } from './verify-simple.ts';
 
@@ -21,10 +21,9 @@ export interface GpgSignerOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
+const without = 'Install GnuPG, or give an exported key with --sign-key-file.';
 /** More at once do not make gpg-agent faster. */
 const atOnce = 4;
-/** Bytes of what gpg prints; a signature is some hundred, an exported key some thousand. */
-const maxOutput = 16 << 20;
 
 /**
  * Asks gpg for the key first, so that a name that it does not know is told before anything is written.
@@ -52,7 +51,9 @@ export async function createGpgSigner(options: GpgSignerOptions, session: Sessio
       // with "!" gpg takes the very subkey that was named
       const user = signBy.endsWith('!') ? signBy : fingerprint;
       const args = ['--no-armor', '--no-textmode', ...unlock, '--local-user', user, '--output', '-', '--sign'];
-      const message = await gpg.run(() => runGpg(options, args, payload, run.signal, passphrase));
+      const message = await gpg.run(() =>
+        runGpg(options, args, { input: payload, signal: run.signal, passphrase, without }),
+      );
       if (message.code !== 0 || !looksLikeSimple(message.stdout)) throw signFailed(fingerprint, message.stderr);
       return [{ kind: 'simple', message: message.stdout }];
     },
@@ -65,7 +66,7 @@ export async function createGpgSigner(options: GpgSignerOptions, session: Sessio
 
 async function fingerprintFor(options: GpgSignerOptions, signal: AbortSignal): Promise<string> {
   const args = ['--with-colons', '--list-secret-keys', '--', options.signBy];
-  const { stdout, stderr } = await runGpg(options, args, undefined, signal);
+  const { stdout, stderr } = await runGpg(options, args, { signal, without });
   const rows = Buffer.from(stdout).toString('utf8').split('\n');
   const primaries = rows.flatMap((row, at) => {
     if (!row.startsWith('sec:')) return [];
@@ -85,62 +86,8 @@ async function fingerprintFor(options: GpgSignerOptions, signal: AbortSignal): P
 }
 
 async function exportedKeys(options: GpgSignerOptions, fingerprint: string, signal: AbortSignal) {
-  const { stdout } = await runGpg(options, ['--export', '--', fingerprint], undefined, signal);
+  const { stdout } = await runGpg(options, ['--export', '--', fingerprint], { signal, without });
   return readKeyring(stdout, `the GPG key ${fingerprint}`);
-}
-
-interface GpgResult {
-  code: number;
-  stdout: Uint8Array;
-  stderr: string;
-}
-
-function runGpg(
-  { program = 'gpg', env }: GpgSignerOptions,
-  args: readonly string[],
-  input: Uint8Array | undefined,
-  signal: AbortSignal,
-  passphrase?: string,
-): Promise<GpgResult> {
-  return new Promise((resolve, reject) => {
-    const stdio = ['pipe', 'pipe', 'pipe', ...(passphrase === undefined ? [] : ['pipe' as const])] as const;
-    const child = spawn(program, ['--batch', '--yes', '--no-tty', ...args], {
-      env,
-      signal,
-      stdio: [...stdio] as 'pipe'[],
-    });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let stderr = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
-      size += chunk.byteLength;
-      if (size <= maxOutput) chunks.push(chunk);
-      else child.kill();
-    });
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (stderr.length < 10_000) stderr += text;
-    });
-    child.on('error', (thrown) => reject(startFailure(thrown, program, signal)));
-    child.on('close', (code) => resolve({ code: code ?? 1, stdout: Buffer.concat(chunks), stderr }));
-    // gpg that ends early closes what it does not read
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-    const secret = child.stdio[3];
-    if (secret !== undefined && secret !== null && 'end' in secret) {
-      secret.on('error', () => {});
-      secret.end(`${passphrase ?? ''}\n`);
-    }
-  });
-}
-
-function startFailure(thrown: Error, program: string, signal: AbortSignal): Error {
-  if (signal.aborted) return new CancelledError();
-  if (systemCode(thrown) !== 'ENOENT') return thrown;
-  return new NotFoundError(`the program ${program}, which holds the GPG key, is not installed`, {
-    code: 'GPG_NOT_FOUND',
-    hint: 'Install GnuPG, or give an exported key with --sign-key-file.',
-    cause: thrown,
-  });
 }
 
 function signFailed(fingerprint: string, stderr: string): AuthError {

@@ -21,6 +21,7 @@ const traits: DestinationTraits = {
   manifestTypes: [mediaTypes.ociManifest, mediaTypes.dockerManifest],
   sparseIndex: false,
   manifestsComplete: false,
+  opensLayers: true,
 };
 
 /** Podman 4 and later answer to it. */

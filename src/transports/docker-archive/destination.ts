@@ -70,6 +70,7 @@ export const singleImageTraits = {
   manifestTypes: [mediaTypes.dockerManifest, mediaTypes.ociManifest],
   sparseIndex: false,
   manifestsComplete: false,
+  opensLayers: true,
 } as const satisfies DestinationTraits;
 
 class DockerArchiveDestination implements ImageDestination {
