@@ -19,11 +19,8 @@ import { isDraft, type ManifestDraft, resolveDraft, type StepResults } from './d
 import { bytesOf, type CopyPlan, type CopyStep, type CryptStep, type RecompressStep, type TagStep } from './plan.ts';
 import { recipeKey } from './recipe.ts';
 import { describePlan, describeStep } from './step-texts.ts';
+import { createTransferLanes, smallBlobBytes } from './transfer-lanes.ts';
 
-/** Blobs under way at once, small ones apart: enough to hide their round trips, few enough to keep memory flat. */
-const parallelBlobs = 24;
-/** Blobs that are hardly more than their requests, as configs are: they wait for no large one, for manifests wait for them. */
-const smallBytes = 64 << 10;
 /** Layers that are encrypted or decrypted at once: one thread does that, and only the waiting for both sides is to be hidden. */
 const parallelCrypting = 4;
 /** A plan of so many steps is mostly small things. */
@@ -88,8 +85,7 @@ async function execute(
 ): Promise<CopyResult> {
   session.emit({ type: 'plan', title: describePlan(plan), steps: plan.steps.length, bytes: plan.bytes });
   await using mover = new BlobMover(session, source, destination, options.store);
-  const transfers = createSemaphore(parallelBlobs);
-  const smallTransfers = createSemaphore(parallelBlobs);
+  const transfers = createTransferLanes();
   const crypting = createSemaphore(parallelCrypting);
   const result = { reused: 0, mounted: 0, recompressed: 0 };
   const crypted = { encrypted: 0, decrypted: 0 };
@@ -118,7 +114,7 @@ async function execute(
     layers.set(step.id, made);
     options.pairs?.add(step.blob.digest, recipeKey(step.recipe), made);
     result.recompressed += 1;
-    await transfers.run(() => mover.sendMade(made));
+    await transfers.run(made.size, () => mover.sendMade(made));
     return 'recompressed';
   };
 
@@ -132,7 +128,7 @@ async function execute(
     if (step.kind === 'add-recipients') return 'written';
     const outcome = step.kind === 'encrypt' ? 'encrypted' : 'decrypted';
     crypted[outcome] += 1;
-    await transfers.run(() => mover.sendMade(made));
+    await transfers.run(made.size, () => mover.sendMade(made));
     return outcome;
   };
 
@@ -210,8 +206,7 @@ async function execute(
       session.emit({ type: 'step-start', id: step.id, label: describeStep(step), bytes: bytesOf(step) });
       session.emit({ type: 'step-end', id: step.id, outcome: await perform(step) });
     };
-    if (step.kind !== 'copy' && step.kind !== 'mount') return work();
-    return (step.blob.size > smallBytes ? transfers : smallTransfers).run(work);
+    await (step.kind === 'copy' || step.kind === 'mount' ? transfers.run(step.blob.size, work) : work());
   };
   for (const step of smallFirst(plan.steps)) {
     const run = start(step).catch((thrown: unknown) => {
@@ -238,7 +233,7 @@ async function execute(
 /** The same steps, each still after all that it needs. */
 function smallFirst(steps: readonly CopyStep[]): CopyStep[] {
   const isSmall = (step: CopyStep): boolean =>
-    (step.kind === 'copy' || step.kind === 'mount') && step.needs.length === 0 && step.blob.size <= smallBytes;
+    (step.kind === 'copy' || step.kind === 'mount') && step.needs.length === 0 && step.blob.size <= smallBlobBytes;
   return [...steps.filter(isSmall), ...steps.filter((step) => !isSmall(step))];
 }
 

@@ -40,7 +40,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Uin
 export function openFile(path: string, range?: ByteRange, size?: number): Readable {
   const end = range?.end ?? (size === undefined ? undefined : size - 1);
   return createReadStream(path, {
-    highWaterMark: size !== undefined && size > 0 && size <= onePiece ? size : 1 << 20,
+    highWaterMark: size !== undefined && size > 0 && size <= onePiece ? size : 1 << 18,
     ...(range === undefined ? {} : { start: range.start }),
     // where the end is known it is not looked for
     ...(end === undefined || end < 0 ? {} : { end }),
