@@ -1,6 +1,7 @@
 /** One of Node's compressors, driven by hand: it can end a piece of its output without ending itself. */
 import type { Transform } from 'node:stream';
 import { CancelledError } from '../foundation/errors.ts';
+import { handOverInTurn } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { FilledBlock } from './blocks.ts';
 import type { Reusable } from './budget.ts';
@@ -48,7 +49,7 @@ export class CodecLane implements Reusable {
       const bytes = this.#stream.read() as Uint8Array | null;
       if (bytes !== null) {
         countYoungBytes(bytes.byteLength);
-        yield bytes;
+        yield handOverInTurn(bytes);
       } else if (this.#failure !== undefined) throw this.#failure.error;
       else if (this.#ended) break;
       else if (this.#stream.destroyed) throw new CancelledError();

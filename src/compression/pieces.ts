@@ -135,7 +135,7 @@ export function inOneGo<Options extends { chunkSize?: number | undefined }>(
       copy.set(result);
       countYoungBytes(copy.byteLength + result.buffer.byteLength);
       giveBack(handOver(result));
-      resolve([copy]);
+      resolve([handOver(copy)]);
     });
   });
 }

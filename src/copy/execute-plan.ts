@@ -25,6 +25,8 @@ import { createTransferLanes, smallBlobBytes } from './transfer-lanes.ts';
 const parallelCrypting = 4;
 /** A plan of so many steps is mostly small things. */
 const manySteps = 500;
+/** Bytes that keep a run going long enough for the space of young objects to grow. */
+const muchToMove = 128 << 20;
 
 /** What a copy really did. */
 export interface CopyResult {
@@ -72,8 +74,9 @@ export function executePlan(
   options: ExecuteOptions = {},
 ): Promise<CopyResult> {
   const run = (): Promise<CopyResult> => execute(session, plan, source, destination, options);
-  if (plan.steps.length > manySteps) return inSmallYoungSpace(run);
-  return plan.steps.some((step) => step.kind === 'recompress') ? withFewFullCollections(run) : run();
+  const compresses = plan.steps.some(({ kind }) => kind === 'recompress' || kind === 'encrypt' || kind === 'decrypt');
+  const steady = compresses ? (): Promise<CopyResult> => withFewFullCollections(run) : run;
+  return plan.steps.length > manySteps || plan.bytes > muchToMove ? inSmallYoungSpace(steady) : steady();
 }
 
 async function execute(

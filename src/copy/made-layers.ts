@@ -78,7 +78,8 @@ export class MadeLayers {
   /** The run has failed: what is in memory goes to the store, for the next one. Throws StorageError. */
   async save(): Promise<void> {
     for (const [digest, { chunks, again }] of this.#inMemory) {
-      if (again) await this.#content.putStream(Readable.from(chunks), { digest, lease: this.#lease().id });
+      // as a copy: an upload that was stopped may still look at these
+      if (again) await this.#content.putBytes(Buffer.concat(chunks), { digest, lease: this.#lease().id });
     }
   }
 

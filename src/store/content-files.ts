@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ConflictError, IntegrityError, NotFoundError, systemCode } from '../foundation/errors.ts';
+import { giveBack } from '../foundation/own-bytes.ts';
 import { createDigester, type Digest, digestOf } from '../oci/digest.ts';
 import { blobPath, type ContentRange, type ContentStore, type PutOptions, type StoredBlob } from './content-store.ts';
 import type { Leases } from './leases.ts';
@@ -120,7 +121,7 @@ export class ContentFiles implements ContentStore {
           return { digest: options.digest, size };
         }
       }
-      const { digest, size, path } = await this.#write(stream, options);
+      const { digest, size, path } = await this.#write(passing(stream), options);
       if (options.digest === undefined) {
         await this.#removeOnError(path, async () => this.#leases.hold([digest], options.lease));
       }
@@ -233,6 +234,14 @@ export class ContentFiles implements ContentStore {
 
   #storageError(thrown: unknown): unknown {
     return toStorageError(thrown, this.#dir);
+  }
+}
+
+/** What comes from a stream, given back when the next piece is wanted: by then it is in the file. */
+async function* passing(stream: Readable): AsyncGenerator<Uint8Array> {
+  for await (const chunk of stream) {
+    yield chunk as Uint8Array;
+    giveBack(chunk as Uint8Array);
   }
 }
 
