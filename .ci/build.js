@@ -33,13 +33,19 @@ const parts = {
 const requireBanner = "const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);";
 
 const withTypes = process.argv.includes('--types');
+/** `--readable=FOLDER`: the program alone, in that folder, with the names that the sources have. */
+const readable = process.argv.find((word) => word.startsWith('--readable='))?.slice('--readable='.length);
 const esbuild = await import('esbuild').catch(() => undefined);
 if (esbuild === undefined) process.exit(); // installed with --omit=dev: bin/run.js runs the sources
-if (isFresh(root) && !withTypes) process.exit();
+if (isFresh(root) && !withTypes && readable === undefined) process.exit();
 
 const stamp = sourceStamp(root);
 // built aside and put in place in one go: nobody meets half a build, not even a second build at the same time
-const aside = `.dist-${process.pid}`;
+const aside = readable ?? `.dist-${process.pid}`;
+if (readable !== undefined) {
+  await buildProgram();
+  process.exit();
+}
 try {
   const metafile = await buildProgram();
   await buildThread();
@@ -70,7 +76,7 @@ function commonOptions() {
     // Node.js has it; what esbuild makes of it in a loop carries an error of one round into the next
     supported: { using: true },
     external,
-    // what is read at every start is a third smaller so; names stay, for stack traces
+    // what is read at every start is a third smaller so
     minifySyntax: true,
     minifyWhitespace: true,
     keepNames: false, // wrapping every function costs a twentieth of a run
@@ -95,6 +101,8 @@ async function buildProgram() {
     splitting: false,
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
+    // a twentieth of a short run
+    minifyIdentifiers: readable === undefined,
     // what bin/built-program.js, which runs it, gives it
     define: { 'import.meta.resolve': '__resolve', 'import.meta.url': '__url' },
     plugins: [commandTable(commands), lazyBuiltins(), lazyUndici(), lazyOclif(), partsApart()],

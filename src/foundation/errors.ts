@@ -52,9 +52,10 @@ export abstract class SheafError extends Error {
   /** Set where a transfer has two sides and it matters which one failed. */
   side: TransferSide | undefined;
 
-  constructor(message: string, options: SheafErrorOptions & { defaultCode: string }) {
+  constructor(message: string, options: SheafErrorOptions & { name: string; defaultCode: string }) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = new.target.name;
+    // not that of the class, which is shortened in the build
+    this.name = options.name;
     this.code = options.code ?? options.defaultCode;
     this.hint = options.hint;
     this.side = options.side;
@@ -69,7 +70,7 @@ export abstract class SheafError extends Error {
 export class BugError extends SheafError {
   readonly kind = 'bug';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'BUG', ...options });
+    super(message, { name: 'BugError', defaultCode: 'BUG', ...options });
   }
 }
 
@@ -77,7 +78,7 @@ export class BugError extends SheafError {
 export class UsageError extends SheafError {
   readonly kind = 'usage';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'USAGE', ...options });
+    super(message, { name: 'UsageError', defaultCode: 'USAGE', ...options });
   }
 }
 
@@ -85,7 +86,7 @@ export class UsageError extends SheafError {
 export class NotFoundError extends SheafError {
   readonly kind = 'not-found';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'NOT_FOUND', ...options });
+    super(message, { name: 'NotFoundError', defaultCode: 'NOT_FOUND', ...options });
   }
 }
 
@@ -93,7 +94,7 @@ export class NotFoundError extends SheafError {
 export class AuthError extends SheafError {
   readonly kind = 'auth';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'AUTH', ...options });
+    super(message, { name: 'AuthError', defaultCode: 'AUTH', ...options });
   }
 }
 
@@ -101,7 +102,7 @@ export class AuthError extends SheafError {
 export class ConflictError extends SheafError {
   readonly kind = 'conflict';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'CONFLICT', ...options });
+    super(message, { name: 'ConflictError', defaultCode: 'CONFLICT', ...options });
   }
 }
 
@@ -109,7 +110,7 @@ export class ConflictError extends SheafError {
 export class IntegrityError extends SheafError {
   readonly kind = 'integrity';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'INTEGRITY', ...options });
+    super(message, { name: 'IntegrityError', defaultCode: 'INTEGRITY', ...options });
   }
 }
 
@@ -117,7 +118,7 @@ export class IntegrityError extends SheafError {
 export class UnsupportedError extends SheafError {
   readonly kind = 'unsupported';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'UNSUPPORTED', ...options });
+    super(message, { name: 'UnsupportedError', defaultCode: 'UNSUPPORTED', ...options });
   }
 }
 
@@ -139,7 +140,7 @@ export class RegistryError extends SheafError {
     message: string,
     options: SheafErrorOptions & { status?: number; errors?: readonly RegistryErrorEntry[] } = {},
   ) {
-    super(message, { defaultCode: 'REGISTRY', ...options });
+    super(message, { name: 'RegistryError', defaultCode: 'REGISTRY', ...options });
     this.status = options.status;
     this.errors = options.errors ?? [];
   }
@@ -149,7 +150,7 @@ export class RegistryError extends SheafError {
 export class StorageError extends SheafError {
   readonly kind = 'storage';
   constructor(message: string, options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'STORAGE', ...options });
+    super(message, { name: 'StorageError', defaultCode: 'STORAGE', ...options });
   }
 }
 
@@ -157,7 +158,7 @@ export class StorageError extends SheafError {
 export class CancelledError extends SheafError {
   readonly kind = 'cancelled';
   constructor(message = 'stopped before it was done', options: SheafErrorOptions = {}) {
-    super(message, { defaultCode: 'CANCELLED', ...options });
+    super(message, { name: 'CancelledError', defaultCode: 'CANCELLED', ...options });
   }
 }
 
