@@ -69,7 +69,9 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
   const [simple, ...sigstore] = await Promise.all([
     gpgSigners(flags, context, passphrase),
     ...keyFiles.map((file) => keySigner(file, passphrase, forms, context)),
-    ...(parameters === undefined ? [] : [parameterSigner(parameters, flags['identity-token'], forms, context)]),
+    ...(parameters === undefined
+      ? []
+      : [parameterSigner(parameters, flags['identity-token'], passphrase, forms, context)]),
   ]);
   const usual: SignatureStoreName[] = [
     ...(simple.length > 0 ? ['lookaside' as const] : []),
@@ -148,7 +150,7 @@ async function keySigner(
   ]);
   const [bytes, unlocking] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.bytes()]);
   try {
-    const key = await readKeyFile(bytes, unlocking);
+    const key = await readKeyFile(bytes, unlocking, `the private key ${file}`);
     return createSigstoreKeySigner({ key, produce, creator });
   } finally {
     wipe(bytes);
@@ -160,6 +162,7 @@ async function keySigner(
 async function parameterSigner(
   file: string,
   tokenFile: string | undefined,
+  passphrase: Passphrase,
   produce: readonly Form[],
   { env, creator }: SigningContext,
 ): Promise<ImageSigner> {
@@ -176,6 +179,7 @@ async function parameterSigner(
     env,
     connections,
     readFile: readInput,
+    passphrase: () => passphrase.bytes(),
     // without it nobody could sign in, however quiet the run is to be
     tell: (message) => void process.stderr.write(`${message}\n`),
   });

@@ -1,5 +1,5 @@
 /** Verifies the signatures of an image: of itself and, of an index, of every instance. Nothing is taken for good in doubt. */
-import { IntegrityError } from '../foundation/errors.ts';
+import { IntegrityError, UsageError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { parseReference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -76,10 +76,12 @@ export interface VerifyImageResult {
 /**
  * That an image is not verified is a result and no error.
  *
- * @throws what reading the image and its signatures throws: what cannot be listed is not taken for nothing
+ * @throws UsageError NO_TRUST where the policy asks for no signature; what reading the image and its signatures throws: what
+ * cannot be listed is not taken for nothing
  */
 export async function verifyImage(env: Env, request: VerifyImageRequest): Promise<VerifyImageResult> {
   const { location, require } = request;
+  await requireTrust(request);
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
   const all = await signedManifests(source, root);
@@ -98,6 +100,17 @@ export async function verifyImage(env: Env, request: VerifyImageRequest): Promis
   const needed = manifests.filter((one) => one.required);
   const verified = needed.length > 0 && needed.every(({ verdict }) => verdict === 'verified');
   return { image: location.format(), digest: root.digest, verified, require, manifests };
+}
+
+/** A policy that lets everything in says of nobody that they are trusted: whatever it allows is not verified by that. */
+async function requireTrust({ location, trust }: VerifyImageRequest): Promise<void> {
+  if (trust.kind !== 'policy') return;
+  const requirements = requirementsFor(trust.policy, location.transport, await scopesOf(location));
+  if (requirements.some(({ type }) => type !== 'insecureAcceptAnything')) return;
+  throw new UsageError(`nobody is trusted: the policy takes ${location.format()} without any signature`, {
+    code: 'NO_TRUST',
+    hint: 'Give --key FILE, --certificate-identity with --certificate-oidc-issuer and --trusted-root, or a policy that asks for signatures of this image.',
+  });
 }
 
 function isRequired({ role }: ManifestOfImage, isRoot: boolean, require: Required): boolean {

@@ -79,6 +79,8 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     ['p384', legacy],
     ['rsa-2048', legacy],
     ['p384', undefined],
+    ['p521', undefined],
+    ['rsa-2048', undefined],
   ] as const) {
     it(`is accepted with ${algorithm} as ${form === undefined ? 'a bundle' : 'an attachment'}`, async (t) => {
       const prepared = await prepare(t);

@@ -37,14 +37,13 @@ describe('what sheaf signs with a key', { skip: skipWithout('cosign', 'skopeo') 
     });
   }
 
-  for (const algorithm of ['p384', 'rsa-2048', 'ed25519'] as const) {
+  for (const algorithm of ['p384', 'p521', 'rsa-2048', 'ed25519'] as const) {
     it(`is accepted with ${algorithm}`, async (t) => {
       const prepared = await prepare(t);
       await prepared.sign(signerOf(await keyFiles(prepared, algorithm)));
       const { cosign, skopeo, file, name } = prepared;
       // cosign signs with the hash that the curve asks for, but takes SHA-256 for what it verifies unless told
-      const hash = algorithm === 'p384' ? ['--signature-digest-algorithm', 'sha384'] : [];
-      succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, ...hash, name));
+      succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, name));
       succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
       succeeds(await skopeo({ keyPath: file('k.pub') }));
     });

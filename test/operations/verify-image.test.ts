@@ -447,6 +447,12 @@ describe('by policy', () => {
     );
     assert.match(reasons(await verify(env, app.name, policy([{ type: 'reject' }]))), /rejected by policy/);
   });
+
+  it('takes nothing for verified because the policy lets everything in', async (t) => {
+    const { env, app } = await arranged(t);
+    const policy = parsePolicy(Buffer.from('{"default":[{"type":"insecureAcceptAnything"}]}'), 'policy.json');
+    await assert.rejects(verify(env, app.name, { kind: 'policy', policy }), { name: 'UsageError', code: 'NO_TRUST' });
+  });
 });
 
 const pick = ({ added, kept }: { added: number; kept: number }) => ({ added, kept });

@@ -106,7 +106,7 @@ function isSame(other: Certificate, { certificate: own, chain }: CertifiedKey): 
 
 function byteSigner({ key, leaf, chain, certificate }: CertifiedKey): ByteSigner {
   return {
-    sign: (bytes, rule) => signBytes(key, bytes, rule),
+    sign: (bytes) => signBytes(key, bytes),
     verifier: leaf,
     material: { $case: 'certificate', certificate: { rawBytes: certificate.x509.raw } },
     annotations: {
