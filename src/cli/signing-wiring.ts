@@ -203,22 +203,13 @@ function withToken(parameters: SigningParameters, token: string, file: string): 
   return { ...parameters, oidc: { mode: 'token-file', file: token } };
 }
 
-/**
- * Services are reached as registries are: through the proxies of the environment, and with the authorities of the machine. What
- * the library for logs and timestamps opens by itself obeys the same variables, and is given the authorities here where some
- * were asked for.
- */
+/** Services are reached as registries are: through the proxies of the environment, and with the authorities of the machine. */
 async function serviceConnections(env: NodeJS.ProcessEnv): Promise<ServiceConnections> {
   const [{ createConnections }, { authoritiesOf }] = await Promise.all([
     import('../distribution/connections.ts'),
     import('./registry-wiring.ts'),
   ]);
-  const authorities = authoritiesOf(env);
-  if (authorities.always) {
-    const { setDefaultCACertificates } = await import('node:tls');
-    setDefaultCACertificates(await authorities.read());
-  }
-  return createConnections({ env, authorities, retry: { maxRetries: 0 } });
+  return createConnections({ env, authorities: authoritiesOf(env), retry: { maxRetries: 0 } });
 }
 
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {

@@ -5,6 +5,7 @@
  */
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import {
@@ -15,6 +16,7 @@ import {
   rekorV2Handler,
   tsaHandler,
 } from '@sigstore/mock';
+import type { Certificate } from './certificate.ts';
 import { pemOf, type SigstoreAuthority, sigstoreAuthority } from './sigstore-authority.ts';
 
 export interface SigstoreServices {
@@ -28,7 +30,13 @@ export interface SigstoreServices {
   /** Paths that were asked, in their order. */
   readonly asked: string[];
   /** The next answers of any service, in place of its own. */
-  readonly failures: { status: number; body: string }[];
+  readonly failures: Failure[];
+}
+
+interface Failure {
+  status: number;
+  body: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** The issuer that the certificates name. */
@@ -47,16 +55,17 @@ const keys = (): { publicKey: KeyObject; privateKey: KeyObject } => generateKeyP
 interface Answer {
   readonly status: number;
   readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
 }
 
 type Service = (body: string) => Promise<Answer>;
 
-/** Closed when the test ends. */
-export async function sigstoreServices(t: TestContext): Promise<SigstoreServices> {
+/** Closed when the test ends. With `tls` they are reached by HTTPS, and present that certificate. */
+export async function sigstoreServices(t: TestContext, tls?: Certificate): Promise<SigstoreServices> {
   const services = new Map<string, Service>();
   const asked: string[] = [];
-  const failures: { status: number; body: string }[] = [];
+  const failures: Failure[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '';
     asked.push(path);
@@ -66,16 +75,17 @@ export async function sigstoreServices(t: TestContext): Promise<SigstoreServices
     const service = services.get(path);
     const answer: Answer =
       failure !== undefined
-        ? { status: failure.status, type: 'application/json', body: failure.body }
+        ? { ...failure, type: 'application/json' }
         : ((await service?.(Buffer.concat(chunks).toString())) ?? { status: 404, type: 'text/plain', body: '' });
-    response.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body);
+    response.writeHead(answer.status, { 'content-type': answer.type, ...answer.headers }).end(answer.body);
   };
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => new Promise((resolve) => server.close(resolve)));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const authority = sigstoreAuthority();
   const logKeys = keys();

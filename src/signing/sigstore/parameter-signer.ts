@@ -12,7 +12,7 @@ export interface ParameterSignerOptions {
   readonly creator: string;
   /** Environment variables. */
   readonly env: NodeJS.ProcessEnv;
-  /** The way to those who give identities and certificates. */
+  /** The way to those who give identities, certificates, log entries and the time. */
   readonly connections?: ServiceConnections;
   /** Throws NotFoundError or StorageError; `what` names the file in these. */
   readFile(path: string, what: string): Promise<Uint8Array>;
@@ -46,6 +46,7 @@ async function keySigner(parameters: KeyParameters, options: ParameterSignerOpti
       creator: options.creator,
       ...(rekorUrl === undefined ? {} : { rekorUrl }),
       ...(timestampUrl === undefined ? {} : { timestampUrl }),
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
     });
   } finally {
     wipe(file);
