@@ -26,11 +26,20 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   /** A file of what layers became: see src/copy/digest-pairs.ts. */
   readonly digestPairs?: string;
   /** Takes the signatures of the instances along, from where these are; see {@link CopyImageRequest.signatures}. */
-  readonly signatures?: { registriesD(): Promise<RegistriesD> };
+  readonly signatures?: ListSignatures;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
   readonly dryRun: boolean;
+}
+
+export interface ListSignatures {
+  /**
+   * Whether registries are asked, too. Where the machine knows of no place for signatures that costs requests for nothing;
+   * folders of `dir:` images are looked into in any case.
+   */
+  readonly inRegistries: boolean;
+  registriesD(): Promise<RegistriesD>;
 }
 
 export async function pushList(env: Env, request: PushListRequest): Promise<PlannedCopy> {
@@ -61,11 +70,12 @@ function carryFrom(
   env: Env,
   { index, locations }: ListRecord,
   select: InstanceSelection,
-  { registriesD }: { registriesD(): Promise<RegistriesD> },
+  { inRegistries, registriesD }: ListSignatures,
 ): CarryRequest | undefined {
+  const signed = inRegistries ? /^(?:docker|dir):/ : /^dir:/;
   const placed = selectInstances(index, select, env.host).flatMap((entry) => {
     const [place = ''] = locations[entry.digest] ?? [];
-    return /^(?:docker|dir):/.test(place) ? [{ entry, location: env.locate(place) }] : [];
+    return signed.test(place) ? [{ entry, location: env.locate(place) }] : [];
   });
   if (placed.length === 0) return undefined;
   return {
