@@ -134,7 +134,13 @@ describe('what is there already', () => {
     const arrangement = await arranged(t);
     const key = sigstoreKey();
     await copy(arrangement, [key.signer('attachment')], { stores: ['attachment'] });
-    assert.deepEqual(reads(arrangement), []);
+    // what was written is looked at in the end: somebody else may have written over it
+    const log = arrangement.registry.faults.log();
+    const written = log.findLastIndex((line) => /^PUT .*\.sig$/.test(line));
+    assert.deepEqual(
+      reads(arrangement).filter((line) => log.indexOf(line) < written),
+      [],
+    );
     assert.deepEqual(verdicts(await verify(arrangement.env, arrangement.name, { sigstore: [key] })), [
       'verified',
       'verified',

@@ -22,7 +22,7 @@ import {
   withoutKnown,
 } from '../signature-store.ts';
 import { putWithBlobs, readSmallBlob } from '../small-blobs.ts';
-import { addToFallbackIndex, isInFallbackIndex, putIntoFallbackIndex } from './fallback-index.ts';
+import { addToFallbackIndex, fallbackTag, isInFallbackIndex, putIntoFallbackIndex } from './fallback-index.ts';
 
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const anyBundleType = 'application/vnd.dev.sigstore.bundle';
@@ -49,6 +49,7 @@ export function createBundleStore(
         async add(more) {
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
           absence.wrote(manifest.digest);
+          absence.tagged(fallbackTag(manifest.digest));
           for (const { bundle } of fresh) {
             const listed = await writeBundle(repository, session, manifest, bundle);
             if (listed !== undefined) unconfirmed.push(listed);
