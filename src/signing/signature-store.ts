@@ -5,8 +5,8 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageSignature } from './signature.ts';
 
-/** As `--signature-store` names them; `dir` for signatures in the folder of a `dir:` image. */
-export type SignatureStoreName = 'lookaside' | 'attachment' | 'bundle' | 'dir';
+/** As `--signature-store` names them; `dir` for signatures in the folder of a `dir:` image, `storage` for those of a local storage. */
+export type SignatureStoreName = 'lookaside' | 'attachment' | 'bundle' | 'dir' | 'storage';
 
 /** What is signed: a manifest or index, by its descriptor. */
 export type SignedManifest = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
