@@ -53,7 +53,7 @@ export function putIntoFallbackIndex(
   const ofRepository = turns.get(repository) ?? new Map<string, Promise<void>>();
   turns.set(repository, ofRepository);
   const add = async (): Promise<void> => {
-    const index = await read(repository, tag);
+    const index = await read(repository, subject);
     if (index.manifests.some(({ digest }) => digest === entry.digest)) return;
     await repository.putManifest(tag, encodeIndex({ ...index, manifests: [...index.manifests, entry] }));
   };
@@ -67,11 +67,12 @@ export async function isInFallbackIndex(
   subject: Digest,
   entry: Descriptor,
 ): Promise<boolean> {
-  const { manifests } = await read(repository, fallbackTag(subject));
+  const { manifests } = await read(repository, subject);
   return manifests.some(({ digest }) => digest === entry.digest);
 }
 
-async function read(repository: SignatureRepository, tag: string): Promise<ImageIndex> {
+async function read(repository: SignatureRepository, subject: Digest): Promise<ImageIndex> {
+  const tag = fallbackTag(subject);
   let raw: RawManifest;
   try {
     raw = await repository.getManifest(tag);
@@ -79,6 +80,8 @@ async function read(repository: SignatureRepository, tag: string): Promise<Image
     if (thrown instanceof NotFoundError) return emptyIndex(mediaTypes.ociIndex);
     throw thrown;
   }
+  // cosign gives every instance that it copies a tag of this form, and writes its list over it
+  if (raw.digest === subject) return emptyIndex(mediaTypes.ociIndex);
   if (raw.mediaType === mediaTypes.ociIndex) return parseIndex(raw);
   throw new IntegrityError(`${repository.host}/${repository.name}:${tag} should list referrers, but is no OCI index`, {
     code: 'BAD_REFERRERS_TAG',
