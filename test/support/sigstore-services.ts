@@ -59,7 +59,8 @@ interface Answer {
   readonly body: Uint8Array | string;
 }
 
-type Service = (body: string) => Promise<Answer>;
+/** `bearer`: the token of the header, where there is one. */
+type Service = (body: string, bearer?: string) => Promise<Answer>;
 
 /** Closed when the test ends. With `tls` they are reached by HTTPS, and present that certificate. */
 export async function sigstoreServices(t: TestContext, tls?: Certificate): Promise<SigstoreServices> {
@@ -76,7 +77,10 @@ export async function sigstoreServices(t: TestContext, tls?: Certificate): Promi
     const answer: Answer =
       failure !== undefined
         ? { ...failure, type: 'application/json' }
-        : ((await service?.(Buffer.concat(chunks).toString())) ?? { status: 404, type: 'text/plain', body: '' });
+        : ((await service?.(
+            Buffer.concat(chunks).toString(),
+            /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1],
+          )) ?? { status: 404, type: 'text/plain', body: '' });
     response.writeHead(answer.status, { 'content-type': answer.type, ...answer.headers }).end(answer.body);
   };
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -99,15 +103,18 @@ export async function sigstoreServices(t: TestContext, tls?: Certificate): Promi
   for (const { path, fn } of [rekorHandler(log), rekorV2Handler(log), tsaHandler(clock)]) {
     services.set(path, async (body) => {
       const { statusCode, response, contentType = 'text/plain' } = await fn(body);
+      // where cosign looks for the ID of the entry
+      const id = path === '/api/v1/log/entries' ? /^\{"([0-9a-f]+)"/.exec(String(response))?.[1] : undefined;
       return {
         status: statusCode,
         type: contentType,
+        ...(id === undefined ? {} : { headers: { etag: id } }),
         body: typeof response === 'string' ? response : bytesOf(response),
       };
     });
   }
-  services.set('/api/v2/signingCert', (body) =>
-    certify(authority, (certificate, issuerId) => certificateLog.log(certificate, issuerId), body),
+  services.set('/api/v2/signingCert', (body, bearer) =>
+    certify(authority, (certificate, issuerId) => certificateLog.log(certificate, issuerId), body, bearer),
   );
   const rekorKey = logKeys.publicKey.export({ type: 'spki', format: 'pem' }).toString();
   return {
@@ -154,7 +161,7 @@ function authorityOf(uri: string, certificates: readonly Buffer[]): unknown {
 }
 
 interface CertificateRequest {
-  credentials: { oidcIdentityToken: string };
+  credentials?: { oidcIdentityToken: string };
   publicKeyRequest: { publicKey: { content: string }; proofOfPossession: string };
 }
 
@@ -163,9 +170,11 @@ async function certify(
   authority: SigstoreAuthority,
   log: (certificate: ArrayBuffer, issuerId: ArrayBuffer) => Promise<ArrayBuffer>,
   body: string,
+  bearer = '',
 ): Promise<Answer> {
   const { credentials, publicKeyRequest } = JSON.parse(body) as CertificateRequest;
-  const [, payload = ''] = credentials.oidcIdentityToken.split('.');
+  // cosign sends it as any other token is sent
+  const [, payload = ''] = (credentials?.oidcIdentityToken ?? bearer).split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>;
   const refuse = (message: string): Answer => ({
     status: 401,
@@ -197,18 +206,36 @@ interface ProposedDsse {
 /** Real logs keep canonical entries and prove that they are in the tree; the mock keeps what it was sent. */
 function keepAsRealLogsDo(log: Log, key: KeyObject, host: string): void {
   const keep = log.log.bind(log);
-  log.log = (proposed) => keep(isDsse(proposed) ? canonicalDsse(proposed) : proposed);
   const id = sha256(log.publicKey);
+  /** A tree with this entry alone. */
+  const proofOf = (body: Buffer, origin: string): { rootHash: Buffer; envelope: string } => {
+    const rootHash = sha256(Buffer.concat([Buffer.from([0]), body]));
+    const note = `${origin}\n1\n${base64(rootHash)}\n`;
+    const signature = Buffer.concat([id.subarray(0, 4), sign('sha256', Buffer.from(note), key)]);
+    return { rootHash, envelope: `${note}\n\u2014 ${host} ${base64(signature)}\n` };
+  };
+  log.log = async (proposed) => {
+    const kept = await keep(isDsse(proposed) ? canonicalDsse(proposed) : proposed);
+    for (const entry of Object.values(kept as Record<string, { body: string; verification: object }>)) {
+      const { rootHash, envelope } = proofOf(Buffer.from(entry.body, 'base64'), `${host} - 1`);
+      const inclusionProof = {
+        logIndex: 0,
+        treeSize: 1,
+        rootHash: rootHash.toString('hex'),
+        hashes: [],
+        checkpoint: envelope,
+      };
+      Object.assign(entry, { verification: { ...entry.verification, inclusionProof } });
+    }
+    return kept;
+  };
   log.logV2 = async ({ spec }) => {
     if (spec === undefined) throw new Error('an empty request');
     const isEnvelope = spec.$case === 'dsseRequestV002';
     const entry = isEnvelope ? envelopeEntry(spec.dsseRequestV002) : digestEntry(spec.hashedRekordRequestV002);
     const kind = isEnvelope ? 'dsse' : 'hashedrekord';
     const body = Buffer.from(JSON.stringify({ apiVersion: '0.0.2', kind, spec: entry }));
-    const rootHash = sha256(Buffer.concat([Buffer.from([0]), body]));
-    const note = `${host}\n1\n${base64(rootHash)}\n`;
-    const signature = Buffer.concat([id.subarray(0, 4), sign('sha256', Buffer.from(note), key)]);
-    const envelope = `${note}\n\u2014 ${host} ${base64(signature)}\n`;
+    const { rootHash, envelope } = proofOf(body, host);
     return {
       logId: { keyId: id },
       kindVersion: { kind, version: '0.0.2' },

@@ -162,6 +162,7 @@ describe('logs and timestamp authorities', () => {
     const conflict = { status: 409, body: '{"message":"an equivalent entry already exists"}' };
     const location = `/api/v1/log/entries/${id}`;
     services.failures.push({ ...conflict, headers: { location } }, { status: 200, body: answerOf(entry) });
+    assert.notEqual(entry.inclusionProof, undefined);
     assert.deepEqual((await ask(options)).logEntries, [{ ...entry, inclusionProof: undefined }]);
     assert.equal(services.asked.at(-1), location);
     for (const headers of [
