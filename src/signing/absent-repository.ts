@@ -13,8 +13,8 @@ export interface Absence {
   /** Tells that something was put there beside this manifest, of which the answer knew nothing. */
   wrote(of: Digest): void;
   /**
-   * Whether nobody else has begun to sign there since: asked anew, once for all who come while the question is not sent. Where
-   * that cannot be told, the answer is no.
+   * Whether nobody else has begun to sign there since: asked anew, once for all who come before the answer. Where that cannot be
+   * told, the answer is no.
    */
   isAlone(): Promise<boolean>;
   /** Tells of a tag that is about to be ours. */
@@ -30,8 +30,7 @@ export function createAbsence(repository: SignatureRepository): Absence {
   let answer: Promise<boolean> | undefined;
   const written = new Set<Digest>();
   const own = new Set<string>();
-  let last: Promise<unknown> = Promise.resolve();
-  let next: Promise<boolean> | undefined;
+  let asking: Promise<boolean> | undefined;
   return {
     async isAbsent(of) {
       if (written.has(of)) return false;
@@ -42,15 +41,10 @@ export function createAbsence(repository: SignatureRepository): Absence {
       written.add(of);
     },
     isAlone() {
-      if (next === undefined) {
-        const ask = (): Promise<boolean> => {
-          next = undefined;
-          return hasNoStrangers(repository, own);
-        };
-        next = last.then(ask, ask);
-        last = next;
-      }
-      return next;
+      asking ??= hasNoStrangers(repository, own).finally(() => {
+        asking = undefined;
+      });
+      return asking;
     },
     tagged(tag) {
       own.add(tag);
