@@ -78,6 +78,21 @@ describe('what sheaf signs with a key', { skip: skipWithout('cosign', 'skopeo') 
 });
 
 describe('what sheaf signs without a key of its own', { skip: skipWithout('cosign', 'skopeo') }, () => {
+  it('is accepted by cosign from a log of version 2, with a timestamp', async (t) => {
+    const prepared = await prepare(t);
+    const { url, trustedRoot } = await sigstoreServices(t);
+    const { cosign, file, name, sign } = prepared;
+    const options = { creator, fulcioUrl: url, rekorUrl: url, timestampUrl: url, token: async () => identityToken() };
+    await sign(createKeylessSigner({ ...options, produce: ['bundle'], rekorVersion: 2 }));
+    await writeFile(file('root.json'), trustedRoot);
+    const by = (who: string): string[] => [
+      ...['verify', '--trusted-root', file('root.json'), '--allow-insecure-registry', '--use-signed-timestamps'],
+      ...['--certificate-oidc-issuer', testIssuer, '--certificate-identity', who, name],
+    ];
+    succeeds(await cosign(...by('alice@example.com')));
+    fails(await cosign(...by('bob@example.com')), /./);
+  });
+
   it('is accepted by skopeo with a Fulcio policy, and by cosign with the trusted root', async (t) => {
     const prepared = await prepare(t);
     const services = await sigstoreServices(t);

@@ -78,7 +78,7 @@ export async function sigstoreServices(t: TestContext, tls?: Certificate): Promi
       failure !== undefined
         ? { ...failure, type: 'application/json' }
         : ((await service?.(
-            Buffer.concat(chunks).toString(),
+            bodyOf(request, Buffer.concat(chunks)),
             /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1],
           )) ?? { status: 404, type: 'text/plain', body: '' });
     response.writeHead(answer.status, { 'content-type': answer.type, ...answer.headers }).end(answer.body);
@@ -99,7 +99,7 @@ export async function sigstoreServices(t: TestContext, tls?: Certificate): Promi
     // whole seconds: fractions of them the mock writes in a form that is not DER; not before its own certificates
     initializeTSA(keys(), new Date(Math.ceil(Date.now() / 1000 + 1) * 1000)),
   ]);
-  keepAsRealLogsDo(log, logKeys.privateKey, new URL(url).host);
+  keepAsRealLogsDo(log, logKeys.privateKey, new URL(url).hostname);
   for (const { path, fn } of [rekorHandler(log), rekorV2Handler(log), tsaHandler(clock)]) {
     services.set(path, async (body) => {
       const { statusCode, response, contentType = 'text/plain' } = await fn(body);
@@ -133,6 +133,14 @@ export async function sigstoreServices(t: TestContext, tls?: Certificate): Promi
       }),
     ),
   };
+}
+
+/** cosign asks for the time in DER; of that, the mock wants the hash in JSON. */
+function bodyOf({ headers }: IncomingMessage, bytes: Buffer): string {
+  if (headers['content-type'] !== 'application/timestamp-query') return bytes.toString();
+  const at = bytes.indexOf(Buffer.from([0x04, 0x20])) + 2;
+  const artifactHash = base64(bytes.subarray(at, at + 32));
+  return JSON.stringify({ artifactHash, hashAlgorithm: 'sha256', certificates: true });
 }
 
 function bytesOf(view: ArrayBufferView): Buffer {

@@ -6,13 +6,14 @@
  */
 import { createHash } from 'node:crypto';
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
-import type { TransparencyLogEntry as ProtobufEntry } from '@sigstore/protobuf-specs';
+import type { HashAlgorithm, TransparencyLogEntry as ProtobufEntry } from '@sigstore/protobuf-specs';
 import { RegistryError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import { fetchBytes, fetchJson, type JsonRequest, type ServiceAnswer, type ServiceConnections } from './fetch-json.ts';
 import { decodeBase64 } from './pem.ts';
+import { preAuthEncoding } from './statement.ts';
 
 export interface Service {
   /** Without a slash at its end. */
@@ -30,13 +31,13 @@ export async function logSignature(
   content: Bundle['content'],
   verifier: string,
 ): Promise<TransparencyLogEntry> {
-  const [{ toCreateEntryRequest, toProposedEntry }, { CreateEntryRequest, TransparencyLogEntry }] = await Promise.all([
-    import('./packages/sign.ts'),
-    import('./packages/protobuf-specs.ts'),
-  ]);
+  const [{ toCreateEntryRequest, toProposedEntry }, { CreateEntryRequest, HashAlgorithm, TransparencyLogEntry }] =
+    await Promise.all([import('./packages/sign.ts'), import('./packages/protobuf-specs.ts')]);
   const client = { what: 'the Rekor log', ...service };
   if (service.version === 2) {
-    const body = JSON.stringify(CreateEntryRequest.toJSON(toCreateEntryRequest(content, verifier)));
+    const body = JSON.stringify(
+      CreateEntryRequest.toJSON(toCreateEntryRequest(signedBytes(content, HashAlgorithm.SHA2_256), verifier)),
+    );
     const answer = await post(session, client, `${service.url}/api/v2/log/entries`, body, fetchJson);
     return requireWhole(client, TransparencyLogEntry.fromJSON(requireGood(client, answer)));
   }
@@ -50,6 +51,19 @@ export async function logSignature(
   const { connections } = service;
   const kept = await again(session, () => fetchJson(session, `${entries}/${id}`, client.what, { connections }));
   return entryOf(client, requireGood(client, kept));
+}
+
+/**
+ * In a log of version 2 an envelope stands as the hash of what its signature is over, as cosign puts it there: of entries that know
+ * the envelope cosign can read nothing.
+ */
+function signedBytes(content: Bundle['content'], algorithm: HashAlgorithm): Bundle['content'] {
+  if (content.$case === 'messageSignature') return content;
+  const { payload, payloadType, signatures } = content.dsseEnvelope;
+  const digest = createHash('sha256').update(preAuthEncoding(payloadType, payload)).digest();
+  const messageDigest = { algorithm, digest };
+  const signature = signatures[0]?.sig ?? Buffer.alloc(0);
+  return { $case: 'messageSignature', messageSignature: { messageDigest, signature } };
 }
 
 /** The answer of RFC 3161 over the signature. Throws RegistryError SIGSTORE_SERVICE, CancelledError. */
