@@ -63,6 +63,7 @@ export async function signManifests(session: Session, request: SignRequest): Pro
   checkStores(request);
   const timestamp = Math.trunc(session.clock.now() / 1000);
   const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
+  for (const store of request.stores) store.expect?.(unique.length);
   const turns: Turns = {
     looking: createSemaphore(atOnce.looking),
     signing: createSemaphore(atOnce.signing),
