@@ -21,7 +21,9 @@ it('signs messages of any length with an RSA key, itself or a subkey', async () 
     // lengths in one octet, two and five
     for (const size of [10, 300, 9000]) {
       const payload = Buffer.alloc(size, 'a');
-      const message = await openpgp.readMessage({ binaryMessage: await sign(payload, date) });
+      const message: openpgp.Message<Uint8Array> = await openpgp.readMessage({
+        binaryMessage: await sign(payload, date),
+      });
       const { data, signatures } = await openpgp.verify({
         message,
         verificationKeys: publicKey,
