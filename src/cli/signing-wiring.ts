@@ -66,9 +66,12 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
       hint: 'Name the authority and the log in a file for --sign-by-sigstore.',
     });
   }
+  const read = keyFiles.map((file) => readKey(file, passphrase));
+  // sigstore keys are opened in other threads: with them first, a GPG key is opened beside them
+  const underWay = Promise.allSettled(read);
   const [simple, ...sigstore] = await Promise.all([
-    gpgSigners(flags, context, passphrase),
-    ...keyFiles.map((file) => keySigner(file, passphrase, forms, context)),
+    gpgSigners(flags, context, passphrase, underWay),
+    ...read.map((key) => keySigner(key, forms, context)),
     ...(parameters === undefined
       ? []
       : [parameterSigner(parameters, flags['identity-token'], passphrase, forms, context)]),
@@ -89,14 +92,16 @@ function formsOf(stores: readonly SignatureStoreName[] | undefined): readonly Fo
 
 async function gpgSigners(
   flags: SignFlagValues,
-  { env, session, creator }: SigningContext,
+  context: SigningContext,
   passphrase: Passphrase,
+  underWay: Promise<unknown>,
 ): Promise<readonly ImageSigner[]> {
+  const { session, creator } = context;
   const names = flags['sign-by'] ?? [];
   const file = flags['sign-key-file'];
   if (file !== undefined) {
+    const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text(), underWay]);
     const { createGpgKeySigner } = await import('../signing/simple/key-signer.ts');
-    const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text()]);
     const wanted = names.length === 0 ? [undefined] : names;
     return Promise.all(
       wanted.map((signBy) =>
@@ -107,7 +112,7 @@ async function gpgSigners(
       ),
     );
   }
-  return Promise.all(names.map((name) => namedGpgSigner(name, { env, session, creator }, passphrase)));
+  return Promise.all(names.map((name) => namedGpgSigner(name, context, passphrase, underWay)));
 }
 
 /** The key of the environment, if it is that one; else gpg is asked. */
@@ -115,10 +120,12 @@ async function namedGpgSigner(
   signBy: string,
   { env, session, creator }: SigningContext,
   passphrase: Passphrase,
+  underWay: Promise<unknown>,
 ): Promise<ImageSigner> {
   const secret = optional('passphrase', await passphrase.text());
   const exported = env['SHEAF_SIGN_KEY'];
   if (exported) {
+    await underWay;
     const [{ createGpgKeySigner }, { isNamed, readSecretKeys }] = await Promise.all([
       import('../signing/simple/key-signer.ts'),
       import('../signing/simple/keyring.ts'),
@@ -138,17 +145,22 @@ export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return rest;
 }
 
-async function keySigner(
-  file: string,
-  passphrase: Passphrase,
-  produce: readonly Form[],
-  { creator }: SigningContext,
-): Promise<ImageSigner> {
+/** All that opening a sigstore key takes. */
+async function readKey(file: string, passphrase: Passphrase) {
   const [{ readKeyFile, wipe }, { createSigstoreKeySigner }] = await Promise.all([
     import('../signing/sigstore/key-file.ts'),
     import('../signing/sigstore/key-signer.ts'),
   ]);
   const [bytes, unlocking] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.bytes()]);
+  return { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking };
+}
+
+async function keySigner(
+  read: ReturnType<typeof readKey>,
+  produce: readonly Form[],
+  { creator }: SigningContext,
+): Promise<ImageSigner> {
+  const { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking } = await read;
   try {
     const key = await readKeyFile(bytes, unlocking, `the private key ${file}`);
     return createSigstoreKeySigner({ key, produce, creator });

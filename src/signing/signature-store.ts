@@ -15,6 +15,8 @@ export interface SignatureStore {
   readonly name: SignatureStoreName;
   /** The kinds of signatures that can be kept here. */
   readonly keeps: ReadonlySet<ImageSignature['kind']>;
+  /** Told before: how many manifests are about to be signed in one go. */
+  expect?(manifests: number): void;
   /**
    * Reads what is kept for `manifest`, which is nothing only where the place says that there is nothing.
    *

@@ -28,6 +28,12 @@ const maxAllBytes = 64 << 20;
 /** Of the first signatures of a repository, as many are looked at in the end. */
 const maxSample = 8;
 
+/**
+ * Manifests signed in one go of which each gets a config that names its layers, as containers/image writes it. Of longer lists all
+ * get the same one, which names none and is sent once: a config for each costs a registry nearly as much as all the rest.
+ */
+const maxOwnConfigs = 16;
+
 /** The tag beside the image that holds its signatures. */
 export function attachmentTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
@@ -42,9 +48,13 @@ export function createAttachmentStore(
   const unconfirmed: Appending[] = [];
   /** What was written where nobody else was. */
   const first: Appending[] = [];
+  let ownConfig = true;
   return {
     name: 'attachment',
     keeps: new Set(['attachment']),
+    expect(manifests) {
+      ownConfig = manifests <= maxOwnConfigs;
+    },
     async open({ digest }): Promise<KeptSignatures> {
       const tag = attachmentTag(digest);
       const isNew = await absence.isAbsent(digest);
@@ -57,7 +67,7 @@ export function createAttachmentStore(
           absence.wrote(digest);
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'attachment');
           if (fresh.length === 0) return 0;
-          const appending = { tag, fresh };
+          const appending = { tag, fresh, ownConfig };
           if (isNew && (await putFirst(repository, session, appending, absence))) {
             first.push(appending);
           } else {
@@ -118,6 +128,8 @@ interface Standing {
 interface Appending {
   readonly tag: string;
   readonly fresh: readonly AttachmentSignature[];
+  /** Whether a new config names the layers. */
+  readonly ownConfig: boolean;
 }
 
 interface Lost {
@@ -243,18 +255,21 @@ async function withLayers(
 ): Promise<Made> {
   const before = known?.manifest;
   const layers = layersOf(appending).filter((layer) => !hasLayer(known, layer));
-  const diffIds = layers.map((layer) => layer.digest);
+  const all = [...(before?.layers ?? []), ...layers];
   const config =
     before === undefined
-      ? newConfig(diffIds)
-      : appendDiffIds(await readSmallBlob(repository, before.config, maxSignatureBytes), diffIds);
+      ? newConfig(appending.ownConfig ? all.map((layer) => layer.digest) : [])
+      : appendDiffIds(
+          await readSmallBlob(repository, before.config, maxSignatureBytes),
+          all.map((layer) => layer.digest),
+          before.layers.length,
+        );
   const payloads = new Map(appending.fresh.map(({ payload }) => [digestOf(payload), payload]));
   const blobs = [config, ...payloads.values()];
   const descriptor = { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.byteLength };
   if (before === undefined) {
-    return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: [...layers] }, blobs };
+    return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: all }, blobs };
   }
-  const all = [...before.layers, ...layers];
   return { manifest: { ...before, config: { ...before.config, ...descriptor }, layers: all }, blobs };
 }
 
