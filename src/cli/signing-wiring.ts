@@ -66,10 +66,15 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
       hint: 'Name the authority and the log in a file for --sign-by-sigstore.',
     });
   }
+  const read = keyFiles.map((file) => readKey(file, passphrase));
+  // sigstore keys are opened in other threads: with them first, a GPG key is opened beside them
+  const underWay = Promise.allSettled(read);
   const [simple, ...sigstore] = await Promise.all([
-    gpgSigners(flags, context, passphrase),
-    ...keyFiles.map((file) => keySigner(file, passphrase, forms, context)),
-    ...(parameters === undefined ? [] : [parameterSigner(parameters, flags['identity-token'], forms, context)]),
+    gpgSigners(flags, context, passphrase, underWay),
+    ...read.map((key) => keySigner(key, forms, context)),
+    ...(parameters === undefined
+      ? []
+      : [parameterSigner(parameters, flags['identity-token'], passphrase, forms, context)]),
   ]);
   const usual: SignatureStoreName[] = [
     ...(simple.length > 0 ? ['lookaside' as const] : []),
@@ -87,14 +92,16 @@ function formsOf(stores: readonly SignatureStoreName[] | undefined): readonly Fo
 
 async function gpgSigners(
   flags: SignFlagValues,
-  { env, session, creator }: SigningContext,
+  context: SigningContext,
   passphrase: Passphrase,
+  underWay: Promise<unknown>,
 ): Promise<readonly ImageSigner[]> {
+  const { session, creator } = context;
   const names = flags['sign-by'] ?? [];
   const file = flags['sign-key-file'];
   if (file !== undefined) {
+    const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text(), underWay]);
     const { createGpgKeySigner } = await import('../signing/simple/key-signer.ts');
-    const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text()]);
     const wanted = names.length === 0 ? [undefined] : names;
     return Promise.all(
       wanted.map((signBy) =>
@@ -105,7 +112,7 @@ async function gpgSigners(
       ),
     );
   }
-  return Promise.all(names.map((name) => namedGpgSigner(name, { env, session, creator }, passphrase)));
+  return Promise.all(names.map((name) => namedGpgSigner(name, context, passphrase, underWay)));
 }
 
 /** The key of the environment, if it is that one; else gpg is asked. */
@@ -113,10 +120,12 @@ async function namedGpgSigner(
   signBy: string,
   { env, session, creator }: SigningContext,
   passphrase: Passphrase,
+  underWay: Promise<unknown>,
 ): Promise<ImageSigner> {
   const secret = optional('passphrase', await passphrase.text());
   const exported = env['SHEAF_SIGN_KEY'];
   if (exported) {
+    await underWay;
     const [{ createGpgKeySigner }, { isNamed, readSecretKeys }] = await Promise.all([
       import('../signing/simple/key-signer.ts'),
       import('../signing/simple/keyring.ts'),
@@ -136,19 +145,24 @@ export function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return rest;
 }
 
-async function keySigner(
-  file: string,
-  passphrase: Passphrase,
-  produce: readonly Form[],
-  { creator }: SigningContext,
-): Promise<ImageSigner> {
+/** All that opening a sigstore key takes. */
+async function readKey(file: string, passphrase: Passphrase) {
   const [{ readKeyFile, wipe }, { createSigstoreKeySigner }] = await Promise.all([
     import('../signing/sigstore/key-file.ts'),
     import('../signing/sigstore/key-signer.ts'),
   ]);
   const [bytes, unlocking] = await Promise.all([readInput(file, 'the sigstore key'), passphrase.bytes()]);
+  return { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking };
+}
+
+async function keySigner(
+  read: ReturnType<typeof readKey>,
+  produce: readonly Form[],
+  { creator }: SigningContext,
+): Promise<ImageSigner> {
+  const { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking } = await read;
   try {
-    const key = await readKeyFile(bytes, unlocking);
+    const key = await readKeyFile(bytes, unlocking, `the private key ${file}`);
     return createSigstoreKeySigner({ key, produce, creator });
   } finally {
     wipe(bytes);
@@ -160,6 +174,7 @@ async function keySigner(
 async function parameterSigner(
   file: string,
   tokenFile: string | undefined,
+  passphrase: Passphrase,
   produce: readonly Form[],
   { env, creator }: SigningContext,
 ): Promise<ImageSigner> {
@@ -176,6 +191,7 @@ async function parameterSigner(
     env,
     connections,
     readFile: readInput,
+    passphrase: () => passphrase.bytes(),
     // without it nobody could sign in, however quiet the run is to be
     tell: (message) => void process.stderr.write(`${message}\n`),
   });
@@ -199,22 +215,13 @@ function withToken(parameters: SigningParameters, token: string, file: string): 
   return { ...parameters, oidc: { mode: 'token-file', file: token } };
 }
 
-/**
- * Services are reached as registries are: through the proxies of the environment, and with the authorities of the machine. What
- * the library for logs and timestamps opens by itself obeys the same variables, and is given the authorities here where some
- * were asked for.
- */
+/** Services are reached as registries are: through the proxies of the environment, and with the authorities of the machine. */
 async function serviceConnections(env: NodeJS.ProcessEnv): Promise<ServiceConnections> {
   const [{ createConnections }, { authoritiesOf }] = await Promise.all([
     import('../distribution/connections.ts'),
     import('./registry-wiring.ts'),
   ]);
-  const authorities = authoritiesOf(env);
-  if (authorities.always) {
-    const { setDefaultCACertificates } = await import('node:tls');
-    setDefaultCACertificates(await authorities.read());
-  }
-  return createConnections({ env, authorities, retry: { maxRetries: 0 } });
+  return createConnections({ env, authorities: authoritiesOf(env), retry: { maxRetries: 0 } });
 }
 
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {

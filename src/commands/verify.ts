@@ -21,7 +21,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
   static override args = {
     image: Args.string({
       required: true,
-      description: 'Image in docker://, oci: or dir:; a bare name means docker://.',
+      description: 'Image in docker://, oci:, dir: or containers-storage:; a bare name means docker://.',
     }),
   };
   static override flags = {

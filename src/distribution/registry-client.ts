@@ -33,6 +33,8 @@ export interface BlobRange {
 /** A blob to upload; it can be opened again, so that a try can follow a failed one. */
 export interface UploadContent {
   readonly descriptor: { readonly digest: Digest; readonly size: number };
+  /** All of it, where it is in memory anyway: sent as it is, which costs far less than a stream for something small. */
+  readonly bytes?: Uint8Array;
   /** A new stream of the bytes from `offset` (default 0) to the end. */
   open(offset?: number): Promise<Readable>;
 }

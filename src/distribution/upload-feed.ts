@@ -25,7 +25,9 @@ export class UploadFeed {
   }
 
   /** Bytes `from` to `to` (exclusive) as the body of a request. */
-  body(from: number, to: number): RequestBody {
+  body(from: number, to: number): RequestBody | Uint8Array {
+    const { bytes, descriptor } = this.#blob;
+    if (bytes?.byteLength === descriptor.size) return bytes.subarray(from, to);
     return {
       size: to - from,
       open: async () => {

@@ -78,6 +78,16 @@ function carryFrom(
   if (location.transport === 'oci' && referrers !== true) {
     return { registriesD, read: () => tellLeftBehind(env, source, take) };
   }
+  if (location.transport === 'containers-storage') {
+    return {
+      registriesD,
+      async read() {
+        const { storageSignatures } = await import('./storage-signatures.ts');
+        const manifests = [await source.getManifest(), ...(await usedOf(source, take, env))];
+        return storageSignatures(env, location, [...new Set(manifests.map(({ digest }) => digest))]);
+      },
+    };
+  }
   if (location.transport !== 'docker' && location.transport !== 'dir') return undefined;
   const asReferrers = referrers === true && location.transport === 'docker' && destination.transport !== 'dir';
   return {

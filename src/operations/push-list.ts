@@ -3,7 +3,7 @@
 import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
 import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
 import { ConflictError } from '../foundation/errors.ts';
-import type { ImageIndex } from '../oci/image-index.ts';
+import type { ImageIndex, IndexEntry } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { formatPlatform, type PlatformSpec, samePlatform } from '../oci/platform.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -11,6 +11,7 @@ import type { ListRecord } from '../store/list-store.ts';
 import { listLocation } from '../transports/store/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
+import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import { type CarryRequest, type PlannedCopy, planAndExecute } from './plan-and-execute.ts';
 import type { SigningRequest } from './sign-pushed.ts';
@@ -26,11 +27,20 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   /** A file of what layers became: see src/copy/digest-pairs.ts. */
   readonly digestPairs?: string;
   /** Takes the signatures of the instances along, from where these are; see {@link CopyImageRequest.signatures}. */
-  readonly signatures?: { registriesD(): Promise<RegistriesD> };
+  readonly signatures?: ListSignatures;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
   readonly dryRun: boolean;
+}
+
+export interface ListSignatures {
+  /**
+   * Whether registries are asked, too. Where the machine knows of no place for signatures that costs requests for nothing;
+   * folders of `dir:` images are looked into in any case.
+   */
+  readonly inRegistries: boolean;
+  registriesD(): Promise<RegistriesD>;
 }
 
 export async function pushList(env: Env, request: PushListRequest): Promise<PlannedCopy> {
@@ -61,11 +71,12 @@ function carryFrom(
   env: Env,
   { index, locations }: ListRecord,
   select: InstanceSelection,
-  { registriesD }: { registriesD(): Promise<RegistriesD> },
+  { inRegistries, registriesD }: ListSignatures,
 ): CarryRequest | undefined {
+  const signed = inRegistries ? /^(?:docker|dir|containers-storage):/ : /^(?:dir|containers-storage):/;
   const placed = selectInstances(index, select, env.host).flatMap((entry) => {
     const [place = ''] = locations[entry.digest] ?? [];
-    return /^(?:docker|dir):/.test(place) ? [{ entry, location: env.locate(place) }] : [];
+    return signed.test(place) ? [{ entry, location: env.locate(place) }] : [];
   });
   if (placed.length === 0) return undefined;
   return {
@@ -73,15 +84,39 @@ function carryFrom(
     async read() {
       const { readCarried } = await import('./carried-signatures.ts');
       const { digestOfFolder } = await import('./signature-stores.ts');
-      const found = await Promise.all(
-        placed.map(async ({ entry, location }) => {
+      const stored = placed.filter(({ location }) => location.transport === 'containers-storage');
+      const found = await Promise.all([
+        ...(stored.length === 0 ? [] : [fromStorages(env, stored)]),
+        ...placed.map(async ({ entry, location }) => {
           const root = (await digestOfFolder(env, location)) ?? entry.digest;
           return readCarried(env, { location, root, manifests: [entry], registriesD, attachments: 'if-asked' });
         }),
-      );
+      ]);
       return new Map(found.flatMap((one) => [...one]));
     },
   };
+}
+
+interface Placed {
+  readonly entry: IndexEntry;
+  readonly location: ImageLocation;
+}
+
+/** Each storage is looked into once. */
+async function fromStorages(env: Env, placed: readonly Placed[]): Promise<CarriedSignatures> {
+  const { storageSignatures } = await import('./storage-signatures.ts');
+  const storages = Map.groupBy(
+    placed,
+    ({ location }) => /^containers-storage:(?:\[[^\]]*\])?/.exec(location.format())?.[0],
+  );
+  const found = await Promise.all(
+    [...storages.values()].map(async (those) => {
+      const [first] = those;
+      const digests = those.map(({ entry }) => entry.digest);
+      return first === undefined ? new Map() : await storageSignatures(env, first.location, digests);
+    }),
+  );
+  return new Map(found.flatMap((one) => [...one]));
 }
 
 /** Instances come from where they are now: the policy of this machine has its word there too. */

@@ -1,7 +1,7 @@
 /** Verifies the signatures of an image: of itself and, of an index, of every instance. Nothing is taken for good in doubt. */
-import { IntegrityError } from '../foundation/errors.ts';
+import { IntegrityError, UsageError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
-import { parseReference } from '../oci/reference.ts';
+import { parseReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import {
   checkAttachment,
@@ -76,28 +76,62 @@ export interface VerifyImageResult {
 /**
  * That an image is not verified is a result and no error.
  *
- * @throws what reading the image and its signatures throws: what cannot be listed is not taken for nothing
+ * @throws UsageError NO_TRUST where the policy asks for no signature; what reading the image and its signatures throws: what
+ * cannot be listed is not taken for nothing
  */
 export async function verifyImage(env: Env, request: VerifyImageRequest): Promise<VerifyImageResult> {
   const { location, require } = request;
-  await using source = await openVerifiedSource(location, env);
-  const root = await source.getManifest();
-  const all = await signedManifests(source, root);
-  const stores = await signatureStores(env, location, root.digest, {
-    only: request.stores,
-    registriesD: request.registriesD,
-    reading: true,
-    attachments: request.stores === undefined ? 'unless-refused' : 'always',
-  });
+  await requireTrust(request);
+  const { root, all, stores, reference } = await whatIsSigned(env, request);
   const manifests = await Promise.all(
     all.map(async (manifest): Promise<ManifestVerdict> => {
-      const required = isRequired(manifest, manifest.digest === root.digest, require);
-      return { ...manifest, required, ...(await verifyOne(env, request, stores, manifest)) };
+      const required = isRequired(manifest, manifest.digest === root, require);
+      return { ...manifest, required, ...(await verifyOne(env, { ...request, reference }, stores, manifest)) };
     }),
   );
   const needed = manifests.filter((one) => one.required);
   const verified = needed.length > 0 && needed.every(({ verdict }) => verdict === 'verified');
-  return { image: location.format(), digest: root.digest, verified, require, manifests };
+  return { image: location.format(), digest: root, verified, require, manifests };
+}
+
+interface Signed {
+  readonly root: Digest;
+  readonly all: readonly ManifestOfImage[];
+  readonly stores: readonly SignatureStore[];
+  /** The name that was asked for. */
+  readonly reference: Reference | undefined;
+}
+
+/** An image of a local storage is looked at as it was pulled: that is what somebody has signed. */
+async function whatIsSigned(env: Env, { location, stores: only, registriesD }: VerifyImageRequest): Promise<Signed> {
+  if (location.transport === 'containers-storage') {
+    const { storedImage } = await import('./storage-signatures.ts');
+    return storedImage(location);
+  }
+  await using source = await openVerifiedSource(location, env);
+  const root = await source.getManifest();
+  const all = await signedManifests(source, root);
+  const stores = await signatureStores(env, location, root.digest, {
+    only,
+    registriesD,
+    reading: true,
+    attachments: only === undefined ? 'unless-refused' : 'always',
+  });
+  return { root: root.digest, all, stores, reference: location.reference };
+}
+
+/** With the name that was asked for. */
+type Asked = VerifyImageRequest & Pick<Signed, 'reference'>;
+
+/** A policy that lets everything in says of nobody that they are trusted: whatever it allows is not verified by that. */
+async function requireTrust({ location, trust }: VerifyImageRequest): Promise<void> {
+  if (trust.kind !== 'policy') return;
+  const requirements = requirementsFor(trust.policy, location.transport, await scopesOf(location));
+  if (requirements.some(({ type }) => type !== 'insecureAcceptAnything')) return;
+  throw new UsageError(`nobody is trusted: the policy takes ${location.format()} without any signature`, {
+    code: 'NO_TRUST',
+    hint: 'Give --key FILE, --certificate-identity with --certificate-oidc-issuer and --trusted-root, or a policy that asks for signatures of this image.',
+  });
 }
 
 function isRequired({ role }: ManifestOfImage, isRoot: boolean, require: Required): boolean {
@@ -114,7 +148,7 @@ type OneVerdict = Pick<ManifestVerdict, 'verdict' | 'signatures' | 'problems'>;
 
 async function verifyOne(
   env: Env,
-  request: VerifyImageRequest,
+  request: Asked,
   stores: readonly SignatureStore[],
   manifest: ManifestOfImage,
 ): Promise<OneVerdict> {
@@ -134,7 +168,7 @@ type KeyTrust = Extract<VerifyTrust, { kind: 'keys' }>;
 
 async function verdictOf(
   { store, signature }: Found,
-  { location, verifier }: VerifyImageRequest,
+  { reference, verifier }: Asked,
   trust: KeyTrust,
   digest: Digest,
   now: Date,
@@ -142,7 +176,7 @@ async function verdictOf(
   const expected: Expectation = {
     digest,
     now,
-    accepts: (identity) => accepts(location, trust.identity, identity, signature.kind),
+    accepts: (identity) => accepts(reference, trust.identity, identity, signature.kind),
   };
   const about = { format: signature.kind, store };
   const checks =
@@ -174,7 +208,7 @@ async function verdictOf(
  * much as that must fit.
  */
 function accepts(
-  { reference }: ImageLocation,
+  reference: Reference | undefined,
   wanted: string | undefined,
   signed: string,
   kind: ImageSignature['kind'],
@@ -192,13 +226,12 @@ function accepts(
 }
 
 async function byPolicy(
-  { location, verifier }: VerifyImageRequest,
+  { location, reference, verifier }: Asked,
   { policy }: Extract<VerifyTrust, { kind: 'policy' }>,
   { digest }: ManifestOfImage,
   { found, problems, now }: { found: readonly Found[]; problems: readonly string[]; now: Date },
 ): Promise<OneVerdict> {
-  const { reference, transport } = location;
-  const requirements = requirementsFor(policy, transport, await scopesOf(location));
+  const requirements = requirementsFor(policy, location.transport, await scopesOf(location));
   const subject = {
     name: location.format(),
     digest,

@@ -6,7 +6,7 @@
  * signer is not signed again, so that a run that was stopped can be run again.
  */
 import { asError, BugError, UsageError } from '../foundation/errors.ts';
-import { createSemaphore } from '../foundation/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
@@ -37,14 +37,24 @@ export interface SignReport {
 }
 
 /**
- * Manifests that are signed at once: enough to fill the line, few enough that what is read of a tag and written after is not
- * kept waiting in between.
+ * Manifests that are looked at, signed or written at once: enough to fill the line, few enough that what is read of a tag and
+ * written after is not kept waiting in between.
  */
-const atOnce = 16;
+const atOnce = { looking: 16, signing: 16, writing: 32 } as const;
+
+/** What all manifests of a run share. */
+interface Turns {
+  readonly looking: Semaphore;
+  readonly signing: Semaphore;
+  readonly writing: Semaphore;
+  /** After a failure nothing is begun any more: half of the signatures are of no use. */
+  failed: boolean;
+}
 
 /**
  * When it returns, every manifest has a signature of every signer, in every store that keeps its kind. A manifest need not be
- * in the registry yet: its digest is all that is signed.
+ * in the registry yet: its digest is all that is signed. A store is given what is for it as soon as that is made, whoever else
+ * is still at work.
  *
  * @throws UsageError NO_SIGNATURE_STORE when a signer makes what no store keeps, before anything is signed; what signers and
  * stores throw, after everything that was under way has ended: the first failure by the order of the manifests
@@ -53,18 +63,19 @@ export async function signManifests(session: Session, request: SignRequest): Pro
   checkStores(request);
   const timestamp = Math.trunc(session.clock.now() / 1000);
   const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
-  let failed = false;
-  const turns = createSemaphore(atOnce);
-  const sign = async (manifest: SignedManifest) => {
-    try {
-      const claim = { digest: manifest.digest, identity: request.identity, timestamp };
-      return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, () => failed)) };
-    } catch (thrown) {
-      failed = true;
-      throw thrown;
-    }
+  for (const store of request.stores) store.expect?.(unique.length);
+  const turns: Turns = {
+    looking: createSemaphore(atOnce.looking),
+    signing: createSemaphore(atOnce.signing),
+    writing: createSemaphore(atOnce.writing),
+    failed: false,
   };
-  const manifests = await all(unique.map((manifest) => turns.run(() => sign(manifest))));
+  const manifests = await all(
+    unique.map(async (manifest) => {
+      const claim = { digest: manifest.digest, identity: request.identity, timestamp };
+      return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, turns)) };
+    }),
+  );
   await all(request.stores.map(async (store) => store.confirm?.()));
   const sum = (key: 'added' | 'kept'): number => manifests.reduce((total, one) => total + one[key], 0);
   return { added: sum('added'), kept: sum('kept'), manifests };
@@ -75,36 +86,52 @@ async function signOne(
   { signers, stores, carried }: SignRequest,
   manifest: SignedManifest,
   claim: SigningClaim,
-  stopped: () => boolean,
+  turns: Turns,
 ): Promise<{ added: number; kept: number }> {
   const brought = carried?.get(manifest.digest) ?? [];
   // whoever only brings signatures along need not look where none are
   if (signers.length === 0 && brought.length === 0) return { added: 0, kept: 0 };
-  const places = await all(
-    stores.map(async (store): Promise<Place> => {
-      const content = await store.open(manifest);
-      return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
-    }),
-  );
-  const turns = await all(
-    signers.map(async (signer) => {
-      const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
-      const kept = missing.filter(({ found }) => found).length;
-      if (missing.every(({ kinds }) => kinds.size === 0) || stopped()) return { kept, made: [], missing };
-      return { kept, made: await signer.sign(session, claim), missing };
-    }),
-  );
-  const kept = turns.reduce((total, turn) => total + turn.kept, 0);
-  // a failure of one stops what the others have not begun: half of the signatures are of no use
-  if (stopped()) return { added: 0, kept };
-  const added = await all(
-    places.map(({ content, along }, at) => {
-      const made = turns.flatMap((turn) => turn.made.filter(({ kind }) => turn.missing[at]?.kinds.has(kind)));
-      const fresh = [...along, ...made];
-      return fresh.length === 0 ? Promise.resolve(0) : content.add(fresh);
-    }),
-  );
-  return { added: added.reduce((total, one) => total + one, 0), kept };
+  const begun = <T>(turn: Semaphore, work: () => Promise<T>, otherwise: T): Promise<T> =>
+    turn.run(async () => {
+      if (turns.failed) return otherwise;
+      try {
+        return await work();
+      } catch (thrown) {
+        turns.failed = true;
+        throw thrown;
+      }
+    });
+  const look = (): Promise<Place[]> =>
+    all(
+      stores.map(async (store): Promise<Place> => {
+        const content = await store.open(manifest);
+        return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
+      }),
+    );
+  const places = await begun(turns.looking, look, []);
+  const sign = async (signer: ImageSigner): Promise<Signed> => {
+    const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
+    const kept = missing.filter(({ found }) => found).length;
+    if (missing.every(({ kinds }) => kinds.size === 0)) return { kept, made: [], missing };
+    return { kept, made: await signer.sign(session, claim), missing };
+  };
+  const nothing: Signed = { kept: 0, made: [], missing: [] };
+  const signing = signers.map((signer) => ({
+    signer,
+    signed: begun(turns.signing, () => sign(signer), nothing),
+  }));
+  const add = async ({ store, content, along }: Place, at: number): Promise<number> => {
+    // all that the store is to keep at once: it would be in each other's way one after the other
+    const here = signing.filter(({ signer }) => signer.makes?.some((kind) => store.keeps.has(kind)) ?? true);
+    const signed = await all(here.map((one) => one.signed));
+    const made = signed.flatMap((one) => one.made.filter(({ kind }) => one.missing[at]?.kinds.has(kind)));
+    const fresh = [...along, ...made];
+    return fresh.length === 0 ? 0 : begun(turns.writing, () => content.add(fresh), 0);
+  };
+  const [adding, signed] = [all(places.map(add)), all(signing.map((one) => one.signed))];
+  await Promise.allSettled([adding, signed]);
+  const kept = (await signed).reduce((total, one) => total + one.kept, 0);
+  return { added: (await adding).reduce((total, one) => total + one, 0), kept };
 }
 
 /** Like `Promise.all`, but nothing goes on behind its back when it fails. */
@@ -121,6 +148,15 @@ interface Place {
   readonly content: KeptSignatures;
   /** What is brought along and can be kept here. */
   readonly along: readonly ImageSignature[];
+}
+
+/** What came of one signer. */
+interface Signed {
+  readonly made: readonly ImageSignature[];
+  /** Places that had something of this signer's. */
+  readonly kept: number;
+  /** By the order of the places. */
+  readonly missing: readonly Missing[];
 }
 
 interface Missing {

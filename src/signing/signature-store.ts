@@ -5,8 +5,8 @@
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageSignature } from './signature.ts';
 
-/** As `--signature-store` names them; `dir` for signatures in the folder of a `dir:` image. */
-export type SignatureStoreName = 'lookaside' | 'attachment' | 'bundle' | 'dir';
+/** As `--signature-store` names them; `dir` for signatures in the folder of a `dir:` image, `storage` for those of a local storage. */
+export type SignatureStoreName = 'lookaside' | 'attachment' | 'bundle' | 'dir' | 'storage';
 
 /** What is signed: a manifest or index, by its descriptor. */
 export type SignedManifest = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
@@ -15,6 +15,8 @@ export interface SignatureStore {
   readonly name: SignatureStoreName;
   /** The kinds of signatures that can be kept here. */
   readonly keeps: ReadonlySet<ImageSignature['kind']>;
+  /** Told before: how many manifests are about to be signed in one go. */
+  expect?(manifests: number): void;
   /**
    * Reads what is kept for `manifest`, which is nothing only where the place says that there is nothing.
    *

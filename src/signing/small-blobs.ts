@@ -51,6 +51,7 @@ export async function writeSmallBlob(repository: SignatureRepository, bytes: Uin
   if (writing === undefined) {
     writing = repository.uploadBlob({
       descriptor: { digest, size: bytes.byteLength },
+      bytes,
       open: async (offset = 0) => Readable.from([bytes.subarray(offset)], { objectMode: false }),
     });
     ofRepository.set(digest, writing);

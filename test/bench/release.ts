@@ -34,7 +34,8 @@ export function makeRelease(folder: string, options: ReleaseOptions = {}): void 
     const variant = at < architectures.length ? {} : { variant: `v${Math.floor(at / architectures.length)}` };
     const tars = layers.map((mebibytes, layer) => {
       const files = Math.max(1, Math.round((mebibytes * 1024 * 1024) / fileBytes));
-      const tar = tarOf(files, taken, `${architecture}/${layer}/${seed}`);
+      const size = Math.min(fileBytes, Math.round(mebibytes * 1024 * 1024));
+      const tar = tarOf(files, size, taken, `${architecture}/${layer}/${seed}`);
       taken += files;
       return tar;
     });
@@ -63,13 +64,13 @@ export function makeRelease(folder: string, options: ReleaseOptions = {}): void 
 }
 
 /** Files cut out of the program, each with a name of its own. */
-function tarOf(files: number, first: number, name: string): Buffer {
+function tarOf(files: number, bytes: number, first: number, name: string): Buffer {
   const program = openSync(process.execPath, 'r');
-  const size = statSync(process.execPath).size;
+  const { size } = statSync(process.execPath);
   const parts: Buffer[] = [];
   for (let at = 0; at < files; at += 1) {
-    const content = Buffer.alloc(fileBytes);
-    const read = readSync(program, content, 0, fileBytes, ((first + at) * fileBytes) % Math.max(1, size - fileBytes));
+    const content = Buffer.alloc(bytes);
+    const read = readSync(program, content, 0, bytes, ((first + at) * fileBytes) % Math.max(1, size - fileBytes));
     parts.push(
       headerOf(`usr/lib/${name}/${at}`, read),
       content.subarray(0, read),

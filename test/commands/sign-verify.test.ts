@@ -85,6 +85,23 @@ describe('sheaf sign and sheaf verify', () => {
     const nowhere = await command('sign', ...place, app.name);
     assert.match(nowhere.stderr, /GPG signatures go to a lookaside/);
     assert.equal((await command('verify', '--key', file('pub.asc'), `oci:${file('layout')}`)).code, 3);
+    await writeFile(file('accept.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
+    const anything = await command('verify', '--policy', file('accept.json'), app.name);
+    assert.deepEqual([anything.code, /nobody is trusted/.test(anything.stderr)], [2, true]);
+    await run(sheaf, ['key', 'generate', '--output-key-prefix', file('k'), '--passphrase-file', file('pw')]);
+    const sealed = await command('sign', '--sign-by-sigstore-private-key', file('k.key'), app.name);
+    assert.equal(sealed.code, 4);
+    assert.match(sealed.stderr, /k\.key: .*passphrase not provided[\s\S]*--sign-passphrase-file/);
+  });
+
+  it('open the key that a parameter file names with the passphrase of the command, if the file names none', async (t) => {
+    const { app, file, command } = await arranged(t);
+    await run(sheaf, ['key', 'generate', '--output-key-prefix', file('k'), '--passphrase-file', file('pw')]);
+    await writeFile(file('params.yaml'), `privateKeyFile: ${file('k.key')}\n`);
+    const signing = ['sign', '--sign-by-sigstore', file('params.yaml')];
+    assert.equal((await command(...signing, app.name)).code, 4);
+    assert.equal((await command(...signing, '--sign-passphrase-file', file('pw'), app.name)).code, 0);
+    assert.equal((await command('verify', '--key', file('k.pub'), app.name)).code, 0);
   });
 
   it('sign with an identity from a file, and a second run signs nothing that is signed', async (t) => {

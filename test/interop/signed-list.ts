@@ -9,6 +9,7 @@ import { createAttachmentStore } from '../../src/signing/attachments/attachment-
 import { parseClaim } from '../../src/signing/claim.ts';
 import { createBundleStore } from '../../src/signing/referrers/bundle-store.ts';
 import { signManifests } from '../../src/signing/sign-manifests.ts';
+import type { SignatureStore } from '../../src/signing/signature-store.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { encodeKeyFile } from '../../src/signing/sigstore/key-file.ts';
 import { createSigstoreKeySigner } from '../../src/signing/sigstore/key-signer.ts';
@@ -65,8 +66,8 @@ export async function prepare(t: TestContext, kind: Kind = 'ours') {
     stores,
     file,
     at: `${host}/${repository}@${root.digest}`,
-    sign: (signer: ImageSigner) =>
-      signManifests(session, { manifests, identity: name, signers: [signer], stores: Object.values(stores) }),
+    sign: (signer: ImageSigner, into: readonly SignatureStore[] = Object.values(stores)) =>
+      signManifests(session, { manifests, identity: name, signers: [signer], stores: into }),
     cosign: (...args: readonly string[]) =>
       peers.run('cosign', args, { env: { COSIGN_PASSWORD: 'secret', COSIGN_YES: 'true' } }),
     async skopeo(requirement: Readonly<Record<string, unknown>>) {

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import { readKeyFile } from '../../src/signing/sigstore/key-file.ts';
 import { createSigstoreKeySigner } from '../../src/signing/sigstore/key-signer.ts';
 import { skipWithout } from '../support/peers.ts';
+import { identityToken, sigstoreServices, testIssuer } from '../support/sigstore-services.ts';
 import {
   creator,
   keyFiles,
@@ -79,6 +80,8 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     ['p384', legacy],
     ['rsa-2048', legacy],
     ['p384', undefined],
+    ['p521', undefined],
+    ['rsa-2048', undefined],
   ] as const) {
     it(`is accepted with ${algorithm} as ${form === undefined ? 'a bundle' : 'an attachment'}`, async (t) => {
       const prepared = await prepare(t);
@@ -86,6 +89,61 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
       const { cosign, file, at } = prepared;
       succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, ...(form === undefined ? [] : [form]), at));
       assert.equal((await verified(prepared, form === undefined ? 'bundle' : 'attachment')).length, 1);
+    });
+  }
+
+  for (const version of [1, 2] as const) {
+    it(`is accepted without a key of its own, with a log of version ${version} and a timestamp, and for nobody else`, async (t) => {
+      const prepared = await prepare(t);
+      const services = await sigstoreServices(t);
+      const { cosign, file, at, root, stores } = prepared;
+      const service = { validFor: { start: new Date(Date.now() - 3_600_000).toISOString() }, operator: 'test' };
+      const [caUrls, rekorTlogUrls] = [services.url, services.url].map((url) => [
+        { ...service, url, majorApiVersion: 1 },
+      ]);
+      const mediaType = 'application/vnd.dev.sigstore.signingconfig.v0.2+json';
+      const any = { selector: 'ANY' };
+      const config = {
+        mediaType,
+        caUrls,
+        rekorTlogUrls,
+        rekorTlogConfig: any,
+        oidcUrls: [],
+        tsaUrls: [],
+        tsaConfig: any,
+      };
+      await writeFile(file('config.json'), JSON.stringify(config));
+      await writeFile(file('root.json'), services.trustedRoot);
+      await writeFile(file('token'), identityToken({ email: 'alice@example.com', email_verified: true }));
+      const by = ['--signing-config', file('config.json'), '--trusted-root', file('root.json')];
+      const token = ['--identity-token', file('token'), '--allow-insecure-registry'];
+      succeeds(await cosign('sign', ...by, ...token, at));
+      const [signature] = (await stores.bundle.open(root)).signatures;
+      assert.ok(signature?.kind === 'bundle');
+      const trust = {
+        kind: 'identity',
+        subject: { exact: 'alice@example.com' },
+        issuer: { exact: testIssuer },
+        trustedRoot: services.trustedRoot,
+      } as const;
+      const { signer, log } = await verifier.verifyBundle(signature, root.digest, trust);
+      assert.deepEqual([signer, /^Rekor log/.test(log ?? '')], [`alice@example.com (${testIssuer})`, true]);
+      const bob = { ...trust, subject: { exact: 'bob@example.com' } };
+      await assert.rejects(verifier.verifyBundle(signature, root.digest, bob), { code: 'SIGNATURE_REJECTED' });
+      const { trustedRoot } = await sigstoreServices(t);
+      await assert.rejects(verifier.verifyBundle(signature, root.digest, { ...trust, trustedRoot }), {
+        code: 'SIGNATURE_REJECTED',
+      });
+      if (version === 2) return;
+      // with a key and a log
+      await keyFiles(prepared);
+      succeeds(await cosign('sign', '--key', file('k.key'), ...by, '--allow-insecure-registry', at));
+      const { signatures } = await stores.bundle.open(root);
+      const keys = trustIn(await readFile(file('k.pub')));
+      const judged = await Promise.allSettled(
+        signatures.map(async (one) => one.kind === 'bundle' && verifier.verifyBundle(one, root.digest, keys)),
+      );
+      assert.deepEqual(judged.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     });
   }
 

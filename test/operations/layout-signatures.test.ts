@@ -221,15 +221,34 @@ describe('signatures of the source of a copy', () => {
       dryRun: false,
     } as const;
     const compression = { format: 'zstd' } as const;
-    await assert.rejects(pushList(env, { ...request, compression, signatures: { registriesD } }), {
+    const signatures = { registriesD, inRegistries: true };
+    await assert.rejects(pushList(env, { ...request, compression, signatures }), {
       code: 'SIGNATURES_WOULD_BREAK',
     });
-    assert.equal((await pushList(env, { ...request, signatures: { registriesD } })).carried, 4);
+    assert.equal((await pushList(env, { ...request, signatures })).carried, 4);
     const identity = name.slice('docker://'.length);
     for (const trusted of [{ gpg: [gpg] }, { sigstore: [key] }]) {
       const seen = await verify(env, to, { ...trusted, identity, require: 'instances' });
       assert.deepEqual(verdicts(seen), ['unsigned', 'verified', 'verified']);
     }
+  });
+
+  it('go along with instances in folders even where no registry is asked for any', async (t) => {
+    const { env, name, gpg, registry } = await signed(t);
+    const { registriesD } = env;
+    const folder = `dir:${join(env.folder, 'kept')}`;
+    await copy(env, name, folder);
+    const [images, taking] = [[locate(folder)], 'all' as const];
+    const list = await createList(env, { name: 'of-folder', images, taking, annotations: {}, ifExists: 'fail' });
+    const to = `docker://${(await withRegistry(t)).host}/team/list:1`;
+    const push = { destination: locate(to), select: 'all', unselected: 'keep', tags: [], require: [] } as const;
+    const signatures = { registriesD, inRegistries: false };
+    registry.faults.reset();
+    const pushed = await pushList(env, { ...push, list: list.id, dryRun: false, signatures });
+    assert.equal(pushed.carried, 4);
+    const seen = await verify(env, to, { gpg: [gpg], identity: name.slice('docker://'.length), require: 'instances' });
+    assert.deepEqual(verdicts(seen), ['unsigned', 'verified', 'verified']);
+    assert.deepEqual(registry.faults.log(), []);
   });
 
   it('are an error where they cannot be read', async (t) => {

@@ -5,12 +5,14 @@ import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
 import type { CompressionRecipe } from '../../src/copy/recipe.ts';
 import { AuthError, RegistryError } from '../../src/foundation/errors.ts';
+import { parseIndex } from '../../src/oci/image-index.ts';
+import { parseImageManifest } from '../../src/oci/manifest.ts';
 import { copyImage } from '../../src/operations/copy-image.ts';
 import type { SignatureStoreName } from '../../src/signing/signature-store.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { gpgKey, type SigningEnv, sign, signingEnv, sigstoreKey, verdicts, verify } from '../signing/support.ts';
-import { answer, serverError } from '../support/fault-kinds.ts';
+import { answer, noReferrers, serverError } from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
 interface Arranged {
@@ -20,11 +22,11 @@ interface Arranged {
   readonly name: string;
 }
 
-async function arranged(t: TestContext): Promise<Arranged> {
+async function arranged(t: TestContext, architectures: readonly string[] = ['amd64', 'arm64']): Promise<Arranged> {
   const env = await signingEnv(t);
   const registry = await withRegistry(t);
   const images = await Promise.all(
-    ['amd64', 'arm64'].map((architecture) => fixtureImage({ platform: { os: 'linux', architecture } })),
+    architectures.map((architecture) => fixtureImage({ platform: { os: 'linux', architecture } })),
   );
   const layout = join(env.folder, 'layout');
   await writeFixtureLayout(layout, Object.fromEntries(images.map((image, at) => [`p${at}`, image])), {
@@ -104,6 +106,79 @@ describe('a copy that signs', () => {
     assert.equal(uploads.length, 1);
   });
 
+  it('gives a store what is for it while another key is still at work', async (t) => {
+    const arrangement = await arranged(t);
+    const { registry } = arrangement;
+    const slow = await gpgKey();
+    let attachmentsSeen = 0;
+    const patient: ImageSigner = {
+      ...slow.signer,
+      async sign(session, claim) {
+        for (let tried = 0; attachmentsSeen < 3 && tried < 20_000; tried += 1) {
+          await new Promise((resolve) => setImmediate(resolve));
+          attachmentsSeen = registry.faults.log().filter((line) => /^PUT .*\.sig/.test(line)).length;
+        }
+        return slow.signer.sign(session, claim);
+      },
+    };
+    const key = sigstoreKey();
+    await copy(arrangement, [patient, key.signer('attachment')], { stores: ['lookaside', 'attachment'] });
+    assert.equal(attachmentsSeen, 3);
+    const seen = await verify(arrangement.env, arrangement.name, { gpg: [slow] });
+    assert.deepEqual(verdicts(seen), ['verified', 'verified', 'verified']);
+  });
+
+  it('sends one config for all attachments of a long list, which names the layers as soon as one is added', async (t) => {
+    const arrangement = await arranged(
+      t,
+      Array.from({ length: 16 }, (_, at) => `a${at}`),
+    );
+    const { env, registry, name } = arrangement;
+    const [first, second] = [sigstoreKey(), sigstoreKey()];
+    await copy(arrangement, [first.signer('attachment')], { stores: ['attachment'] });
+    const repository = env.registries.client(registry.host).repository('ns/app');
+    const attachments = async () => {
+      const root = await repository.getManifest('1');
+      const digests = [root.digest, ...parseIndex(root).manifests.map((entry) => entry.digest)];
+      return Promise.all(
+        digests.map(async (digest) => {
+          const manifest = await repository.getManifest(`${digest.replace(':', '-')}.sig`);
+          const { config, layers } = parseImageManifest(manifest);
+          const { body } = await repository.openBlob(config.digest);
+          const read = JSON.parse(Buffer.concat(await body.toArray()).toString()) as { rootfs: { diff_ids: string[] } };
+          return { config: config.digest, layers: layers.map((layer) => layer.digest), named: read.rootfs.diff_ids };
+        }),
+      );
+    };
+    const before = await attachments();
+    assert.equal(new Set(before.map(({ config }) => config)).size, 1);
+    assert.deepEqual(before[0]?.named, []);
+    await sign(env, name, [second.signer('attachment')], { stores: ['attachment'] });
+    for (const { layers, named } of await attachments()) {
+      assert.equal(layers.length, 2);
+      assert.deepEqual(named, layers);
+    }
+    for (const key of [first, second]) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), Array(17).fill('verified'));
+    }
+  });
+
+  it('lists all bundles of a manifest in one go, without reading first what cannot be there', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, registry, name } = arrangement;
+    registry.faults.on({}, noReferrers());
+    const keys = [sigstoreKey(), sigstoreKey()];
+    const signers = keys.map((key) => key.signer('bundle'));
+    await copy(arrangement, signers, { stores: ['bundle'] });
+    const log = registry.faults.log().filter((line) => /\/manifests\/sha256-[0-9a-f]{64}$/.test(line));
+    const [reads, writes] = [/^GET /, /^PUT /].map((method) => log.filter((line) => method.test(line)));
+    assert.equal(writes?.length, 3);
+    assert.equal(reads?.length, 3, 'each is looked at once in the end');
+    for (const key of keys) {
+      assert.deepEqual(verdicts(await verify(env, name, { sigstore: [key] })), ['verified', 'verified', 'verified']);
+    }
+  });
+
   it('signs what has its tag already and is not signed', async (t) => {
     const arrangement = await arranged(t);
     const { env, name } = arrangement;
@@ -134,7 +209,13 @@ describe('what is there already', () => {
     const arrangement = await arranged(t);
     const key = sigstoreKey();
     await copy(arrangement, [key.signer('attachment')], { stores: ['attachment'] });
-    assert.deepEqual(reads(arrangement), []);
+    // what was written is looked at in the end: somebody else may have written over it
+    const log = arrangement.registry.faults.log();
+    const written = log.findLastIndex((line) => /^PUT .*\.sig$/.test(line));
+    assert.deepEqual(
+      reads(arrangement).filter((line) => log.indexOf(line) < written),
+      [],
+    );
     assert.deepEqual(verdicts(await verify(arrangement.env, arrangement.name, { sigstore: [key] })), [
       'verified',
       'verified',

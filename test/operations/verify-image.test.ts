@@ -118,6 +118,23 @@ describe('sign', () => {
     assert.deepEqual(verdicts(await verify(env, app.name, { gpg: [alice] })), ['unsigned', 'unsigned', 'unsigned']);
   });
 
+  it('takes no image that has the tag of its own list of referrers for such a list: cosign copy leaves these', async (t) => {
+    const { env, app, registry } = await arranged(t, noReferrers());
+    const key = sigstoreKey();
+    await sign(env, app.name, [key.signer('attachment')]);
+    for (const one of [app.index, ...app.images]) {
+      await pushManifest(registry, 'ns/app', one, one.digest.replace(':', '-'));
+    }
+    const before = await verify(env, app.name, { sigstore: [key] });
+    assert.deepEqual([before.verified, reasons(before)], [true, '']);
+    const other = sigstoreKey();
+    await sign(env, app.name, [other.signer('bundle')]);
+    for (const one of [key, other]) assert.equal((await verify(env, app.name, { sigstore: [one] })).verified, true);
+    const index = await fetch(`${registry.url}/v2/ns/app/manifests/${app.index.digest.replace(':', '-')}`);
+    const { manifests } = (await index.json()) as { manifests: unknown[] };
+    assert.equal(manifests.length, 1);
+  });
+
   it('keeps the entries of others in the index that stands in for the referrers API', async (t) => {
     const { env, app, registry } = await arranged(t, noReferrers());
     const tag = app.index.digest.replace(':', '-');
@@ -446,6 +463,12 @@ describe('by policy', () => {
       /Signature for identity .* is not accepted/,
     );
     assert.match(reasons(await verify(env, app.name, policy([{ type: 'reject' }]))), /rejected by policy/);
+  });
+
+  it('takes nothing for verified because the policy lets everything in', async (t) => {
+    const { env, app } = await arranged(t);
+    const policy = parsePolicy(Buffer.from('{"default":[{"type":"insecureAcceptAnything"}]}'), 'policy.json');
+    await assert.rejects(verify(env, app.name, { kind: 'policy', policy }), { name: 'UsageError', code: 'NO_TRUST' });
   });
 });
 

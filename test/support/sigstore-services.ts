@@ -5,6 +5,7 @@
  */
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import {
@@ -15,6 +16,7 @@ import {
   rekorV2Handler,
   tsaHandler,
 } from '@sigstore/mock';
+import type { Certificate } from './certificate.ts';
 import { pemOf, type SigstoreAuthority, sigstoreAuthority } from './sigstore-authority.ts';
 
 export interface SigstoreServices {
@@ -28,7 +30,13 @@ export interface SigstoreServices {
   /** Paths that were asked, in their order. */
   readonly asked: string[];
   /** The next answers of any service, in place of its own. */
-  readonly failures: { status: number; body: string }[];
+  readonly failures: Failure[];
+}
+
+interface Failure {
+  status: number;
+  body: string;
+  headers?: Readonly<Record<string, string>>;
 }
 
 /** The issuer that the certificates name. */
@@ -47,16 +55,18 @@ const keys = (): { publicKey: KeyObject; privateKey: KeyObject } => generateKeyP
 interface Answer {
   readonly status: number;
   readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: Uint8Array | string;
 }
 
-type Service = (body: string) => Promise<Answer>;
+/** `bearer`: the token of the header, where there is one. */
+type Service = (body: string, bearer?: string) => Promise<Answer>;
 
-/** Closed when the test ends. */
-export async function sigstoreServices(t: TestContext): Promise<SigstoreServices> {
+/** Closed when the test ends. With `tls` they are reached by HTTPS, and present that certificate. */
+export async function sigstoreServices(t: TestContext, tls?: Certificate): Promise<SigstoreServices> {
   const services = new Map<string, Service>();
   const asked: string[] = [];
-  const failures: { status: number; body: string }[] = [];
+  const failures: Failure[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '';
     asked.push(path);
@@ -66,16 +76,20 @@ export async function sigstoreServices(t: TestContext): Promise<SigstoreServices
     const service = services.get(path);
     const answer: Answer =
       failure !== undefined
-        ? { status: failure.status, type: 'application/json', body: failure.body }
-        : ((await service?.(Buffer.concat(chunks).toString())) ?? { status: 404, type: 'text/plain', body: '' });
-    response.writeHead(answer.status, { 'content-type': answer.type }).end(answer.body);
+        ? { ...failure, type: 'application/json' }
+        : ((await service?.(
+            bodyOf(request, Buffer.concat(chunks)),
+            /^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1],
+          )) ?? { status: 404, type: 'text/plain', body: '' });
+    response.writeHead(answer.status, { 'content-type': answer.type, ...answer.headers }).end(answer.body);
   };
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch((error: unknown) => response.writeHead(500).end(String(error)));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => new Promise((resolve) => server.close(resolve)));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const authority = sigstoreAuthority();
   const logKeys = keys();
@@ -85,19 +99,22 @@ export async function sigstoreServices(t: TestContext): Promise<SigstoreServices
     // whole seconds: fractions of them the mock writes in a form that is not DER; not before its own certificates
     initializeTSA(keys(), new Date(Math.ceil(Date.now() / 1000 + 1) * 1000)),
   ]);
-  keepAsRealLogsDo(log, logKeys.privateKey, new URL(url).host);
+  keepAsRealLogsDo(log, logKeys.privateKey, new URL(url).hostname);
   for (const { path, fn } of [rekorHandler(log), rekorV2Handler(log), tsaHandler(clock)]) {
     services.set(path, async (body) => {
       const { statusCode, response, contentType = 'text/plain' } = await fn(body);
+      // where cosign looks for the ID of the entry
+      const id = path === '/api/v1/log/entries' ? /^\{"([0-9a-f]+)"/.exec(String(response))?.[1] : undefined;
       return {
         status: statusCode,
         type: contentType,
+        ...(id === undefined ? {} : { headers: { etag: id } }),
         body: typeof response === 'string' ? response : bytesOf(response),
       };
     });
   }
-  services.set('/api/v2/signingCert', (body) =>
-    certify(authority, (certificate, issuerId) => certificateLog.log(certificate, issuerId), body),
+  services.set('/api/v2/signingCert', (body, bearer) =>
+    certify(authority, (certificate, issuerId) => certificateLog.log(certificate, issuerId), body, bearer),
   );
   const rekorKey = logKeys.publicKey.export({ type: 'spki', format: 'pem' }).toString();
   return {
@@ -116,6 +133,14 @@ export async function sigstoreServices(t: TestContext): Promise<SigstoreServices
       }),
     ),
   };
+}
+
+/** cosign asks for the time in DER; of that, the mock wants the hash in JSON. */
+function bodyOf({ headers }: IncomingMessage, bytes: Buffer): string {
+  if (headers['content-type'] !== 'application/timestamp-query') return bytes.toString();
+  const at = bytes.indexOf(Buffer.from([0x04, 0x20])) + 2;
+  const artifactHash = base64(bytes.subarray(at, at + 32));
+  return JSON.stringify({ artifactHash, hashAlgorithm: 'sha256', certificates: true });
 }
 
 function bytesOf(view: ArrayBufferView): Buffer {
@@ -144,7 +169,7 @@ function authorityOf(uri: string, certificates: readonly Buffer[]): unknown {
 }
 
 interface CertificateRequest {
-  credentials: { oidcIdentityToken: string };
+  credentials?: { oidcIdentityToken: string };
   publicKeyRequest: { publicKey: { content: string }; proofOfPossession: string };
 }
 
@@ -153,9 +178,11 @@ async function certify(
   authority: SigstoreAuthority,
   log: (certificate: ArrayBuffer, issuerId: ArrayBuffer) => Promise<ArrayBuffer>,
   body: string,
+  bearer = '',
 ): Promise<Answer> {
   const { credentials, publicKeyRequest } = JSON.parse(body) as CertificateRequest;
-  const [, payload = ''] = credentials.oidcIdentityToken.split('.');
+  // cosign sends it as any other token is sent
+  const [, payload = ''] = (credentials?.oidcIdentityToken ?? bearer).split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, string>;
   const refuse = (message: string): Answer => ({
     status: 401,
@@ -187,18 +214,36 @@ interface ProposedDsse {
 /** Real logs keep canonical entries and prove that they are in the tree; the mock keeps what it was sent. */
 function keepAsRealLogsDo(log: Log, key: KeyObject, host: string): void {
   const keep = log.log.bind(log);
-  log.log = (proposed) => keep(isDsse(proposed) ? canonicalDsse(proposed) : proposed);
   const id = sha256(log.publicKey);
+  /** A tree with this entry alone. */
+  const proofOf = (body: Buffer, origin: string): { rootHash: Buffer; envelope: string } => {
+    const rootHash = sha256(Buffer.concat([Buffer.from([0]), body]));
+    const note = `${origin}\n1\n${base64(rootHash)}\n`;
+    const signature = Buffer.concat([id.subarray(0, 4), sign('sha256', Buffer.from(note), key)]);
+    return { rootHash, envelope: `${note}\n\u2014 ${host} ${base64(signature)}\n` };
+  };
+  log.log = async (proposed) => {
+    const kept = await keep(isDsse(proposed) ? canonicalDsse(proposed) : proposed);
+    for (const entry of Object.values(kept as Record<string, { body: string; verification: object }>)) {
+      const { rootHash, envelope } = proofOf(Buffer.from(entry.body, 'base64'), `${host} - 1`);
+      const inclusionProof = {
+        logIndex: 0,
+        treeSize: 1,
+        rootHash: rootHash.toString('hex'),
+        hashes: [],
+        checkpoint: envelope,
+      };
+      Object.assign(entry, { verification: { ...entry.verification, inclusionProof } });
+    }
+    return kept;
+  };
   log.logV2 = async ({ spec }) => {
     if (spec === undefined) throw new Error('an empty request');
     const isEnvelope = spec.$case === 'dsseRequestV002';
     const entry = isEnvelope ? envelopeEntry(spec.dsseRequestV002) : digestEntry(spec.hashedRekordRequestV002);
     const kind = isEnvelope ? 'dsse' : 'hashedrekord';
     const body = Buffer.from(JSON.stringify({ apiVersion: '0.0.2', kind, spec: entry }));
-    const rootHash = sha256(Buffer.concat([Buffer.from([0]), body]));
-    const note = `${host}\n1\n${base64(rootHash)}\n`;
-    const signature = Buffer.concat([id.subarray(0, 4), sign('sha256', Buffer.from(note), key)]);
-    const envelope = `${note}\n\u2014 ${host} ${base64(signature)}\n`;
+    const { rootHash, envelope } = proofOf(body, host);
     return {
       logId: { keyId: id },
       kindVersion: { kind, version: '0.0.2' },

@@ -22,6 +22,8 @@ export interface WrittenImage {
   readonly layer?: string;
   /** By key; the config goes by its digest. */
   readonly data: Readonly<Record<string, Uint8Array>>;
+  /** Of whoever has put it there. */
+  readonly metadata?: object;
 }
 
 /** One file of a layer; `rawName` for names that are not UTF-8. */
@@ -77,7 +79,7 @@ export class StorageWriter {
     return { id, diffId, tar, folder, recipe };
   }
 
-  async image({ id, names = [], layer, data }: WrittenImage): Promise<void> {
+  async image({ id, names = [], layer, data, metadata }: WrittenImage): Promise<void> {
     const folder = join(this.root, `${this.driver}-images`, id);
     await mkdir(folder, { recursive: true });
     for (const [key, bytes] of Object.entries(data)) {
@@ -85,7 +87,8 @@ export class StorageWriter {
       await writeFile(join(folder, plain ? key : `=${Buffer.from(key).toString('base64')}`), bytes);
     }
     const digests = Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, digestOf(bytes)]));
-    this.#images.push({ id, names, layer, 'big-data-names': Object.keys(data), 'big-data-digests': digests });
+    const told = metadata === undefined ? {} : { metadata: JSON.stringify(metadata) };
+    this.#images.push({ id, names, layer, ...told, 'big-data-names': Object.keys(data), 'big-data-digests': digests });
     await this.#write('images', this.#images);
   }
 

@@ -30,8 +30,7 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     }),
     algorithm: Flags.string({
       summary: 'Algorithm; p256 for sigstore, rsa-3072 for GPG unless told.',
-      description:
-        'Every reader knows these two. Of the others, GPG takes rsa-2048, rsa-4096 and ed25519. With ed25519 no sigstore bundles are made.',
+      description: 'Every reader knows these two. Of the others, GPG takes rsa-2048, rsa-4096 and ed25519.',
       options: [...sigstoreAlgorithms],
       helpValue: 'ALGORITHM',
     }),

@@ -96,9 +96,14 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),
       ...signing,
       ...(flags['digest-pairs'] === undefined ? {} : { digestPairs: flags['digest-pairs'] }),
-      ...(flags['remove-signatures'] || !mayKnowSignatures(flags['registries-d'], process.env)
+      ...(flags['remove-signatures']
         ? {}
-        : { signatures: { registriesD: lazyRegistriesD(flags['registries-d'], process.env) } }),
+        : {
+            signatures: {
+              inRegistries: mayKnowSignatures(flags['registries-d'], process.env),
+              registriesD: lazyRegistriesD(flags['registries-d'], process.env),
+            },
+          }),
     });
     if (result === undefined) {
       const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');

@@ -11,7 +11,7 @@ import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
-import { createAbsence } from '../absent-repository.ts';
+import { type Absence, createAbsence } from '../absent-repository.ts';
 import type { AttachmentSignature } from '../signature.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
 import { type KeptSignatures, maxSignatureBytes, type SignatureStore, withoutKnown } from '../signature-store.ts';
@@ -25,6 +25,15 @@ export const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+js
 const maxLayers = 1000;
 const maxAllBytes = 64 << 20;
 
+/** Of the first signatures of a repository, as many are looked at in the end. */
+const maxSample = 8;
+
+/**
+ * Manifests signed in one go of which each gets a config that names its layers, as containers/image writes it. Of longer lists all
+ * get the same one, which names none and is sent once: a config for each costs a registry nearly as much as all the rest.
+ */
+const maxOwnConfigs = 16;
+
 /** The tag beside the image that holds its signatures. */
 export function attachmentTag(digest: Digest): string {
   return `${digest.replace(':', '-')}.sig`;
@@ -37,9 +46,15 @@ export function createAttachmentStore(
 ): SignatureStore {
   /** What was written over something, or beside somebody: whether it stays is seen in the end. */
   const unconfirmed: Appending[] = [];
+  /** What was written where nobody else was. */
+  const first: Appending[] = [];
+  let ownConfig = true;
   return {
     name: 'attachment',
     keeps: new Set(['attachment']),
+    expect(manifests) {
+      ownConfig = manifests <= maxOwnConfigs;
+    },
     async open({ digest }): Promise<KeptSignatures> {
       const tag = attachmentTag(digest);
       const isNew = await absence.isAbsent(digest);
@@ -52,9 +67,9 @@ export function createAttachmentStore(
           absence.wrote(digest);
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'attachment');
           if (fresh.length === 0) return 0;
-          const appending = { tag, fresh };
-          if (isNew) {
-            await put(repository, session, tag, await withLayers(repository, appending, undefined));
+          const appending = { tag, fresh, ownConfig };
+          if (isNew && (await putFirst(repository, session, appending, absence))) {
+            first.push(appending);
           } else {
             await append(repository, session, appending, before);
             unconfirmed.push(appending);
@@ -64,6 +79,7 @@ export function createAttachmentStore(
       };
     },
     async confirm() {
+      unconfirmed.push(...(await doubtful(repository, first.splice(0))));
       for (let tried = 1; unconfirmed.length > 0; tried += 1) {
         const lost = await overwritten(repository, unconfirmed);
         unconfirmed.length = 0;
@@ -78,6 +94,31 @@ export function createAttachmentStore(
   };
 }
 
+/** Of the first to sign in a repository that was not there. False where somebody else has begun meanwhile: nothing is put then. */
+async function putFirst(
+  repository: SignatureRepository,
+  session: Session,
+  appending: Appending,
+  absence: Absence,
+): Promise<boolean> {
+  const made = await withLayers(repository, appending, undefined);
+  await Promise.all(made.blobs.map((blob) => writeSmallBlob(repository, blob)));
+  if (!(await absence.isAlone())) return false;
+  absence.tagged(appending.tag);
+  await put(repository, session, appending.tag, made);
+  return true;
+}
+
+/** Whoever signs the same at the same moment writes over many of them: a few tell whether all must be looked at. */
+async function doubtful(repository: SignatureRepository, written: readonly Appending[]): Promise<readonly Appending[]> {
+  const every = Math.ceil(written.length / maxSample);
+  const lost = await overwritten(
+    repository,
+    written.filter((_, at) => at % every === 0),
+  );
+  return lost.length === 0 ? [] : written;
+}
+
 /** What stands under a tag. */
 interface Standing {
   readonly manifest: ImageManifest;
@@ -87,6 +128,8 @@ interface Standing {
 interface Appending {
   readonly tag: string;
   readonly fresh: readonly AttachmentSignature[];
+  /** Whether a new config names the layers. */
+  readonly ownConfig: boolean;
 }
 
 interface Lost {
@@ -212,18 +255,21 @@ async function withLayers(
 ): Promise<Made> {
   const before = known?.manifest;
   const layers = layersOf(appending).filter((layer) => !hasLayer(known, layer));
-  const diffIds = layers.map((layer) => layer.digest);
+  const all = [...(before?.layers ?? []), ...layers];
   const config =
     before === undefined
-      ? newConfig(diffIds)
-      : appendDiffIds(await readSmallBlob(repository, before.config, maxSignatureBytes), diffIds);
+      ? newConfig(appending.ownConfig ? all.map((layer) => layer.digest) : [])
+      : appendDiffIds(
+          await readSmallBlob(repository, before.config, maxSignatureBytes),
+          all.map((layer) => layer.digest),
+          before.layers.length,
+        );
   const payloads = new Map(appending.fresh.map(({ payload }) => [digestOf(payload), payload]));
   const blobs = [config, ...payloads.values()];
   const descriptor = { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.byteLength };
   if (before === undefined) {
-    return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: [...layers] }, blobs };
+    return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: all }, blobs };
   }
-  const all = [...before.layers, ...layers];
   return { manifest: { ...before, config: { ...before.config, ...descriptor }, layers: all }, blobs };
 }
 

@@ -22,7 +22,7 @@ import {
   withoutKnown,
 } from '../signature-store.ts';
 import { putWithBlobs, readSmallBlob } from '../small-blobs.ts';
-import { addToFallbackIndex, isInFallbackIndex, putIntoFallbackIndex } from './fallback-index.ts';
+import { addToFallbackIndex, fallbackTag, missingInFallbackIndex, putIntoFallbackIndex } from './fallback-index.ts';
 
 export const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const anyBundleType = 'application/vnd.dev.sigstore.bundle';
@@ -42,16 +42,26 @@ export function createBundleStore(
     name: 'bundle',
     keeps: new Set(['bundle']),
     async open(manifest) {
-      const { signatures, problems } = await readBundles(repository, absence, manifest);
+      const [isNew, { signatures, problems }] = await Promise.all([
+        absence.isAbsent(manifest.digest),
+        readBundles(repository, absence, manifest),
+      ]);
       return {
         signatures,
         problems,
         async add(more) {
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
           absence.wrote(manifest.digest);
-          for (const { bundle } of fresh) {
-            const listed = await writeBundle(repository, session, manifest, bundle);
-            if (listed !== undefined) unconfirmed.push(listed);
+          const written = await Promise.all(
+            fresh.map(({ bundle }) => writeBundle(repository, session, manifest, bundle)),
+          );
+          const entries = written.filter((entry) => entry !== undefined);
+          if (entries.length > 0) {
+            // somebody else may have begun meanwhile
+            const alone = isNew && (await absence.isAlone());
+            absence.tagged(fallbackTag(manifest.digest));
+            await putIntoFallbackIndex(repository, manifest.digest, entries, alone);
+            unconfirmed.push({ subject: manifest.digest, entries });
           }
           return fresh.length;
         },
@@ -59,9 +69,10 @@ export function createBundleStore(
     },
     async confirm() {
       await Promise.all(
-        unconfirmed.splice(0).map(async ({ subject, entry }) => {
-          if (await isInFallbackIndex(repository, subject, entry)) return;
-          await addToFallbackIndex(repository, session, subject, entry);
+        unconfirmed.splice(0).map(async ({ subject, entries }) => {
+          for (const entry of await missingInFallbackIndex(repository, subject, entries)) {
+            await addToFallbackIndex(repository, session, subject, entry);
+          }
         }),
       );
     },
@@ -70,7 +81,7 @@ export function createBundleStore(
 
 interface Listed {
   readonly subject: Digest;
-  readonly entry: Descriptor;
+  readonly entries: readonly Descriptor[];
 }
 
 async function readBundles(
@@ -120,12 +131,13 @@ function mayBeBundle({ artifactType }: Descriptor): boolean {
   return artifactType === undefined || artifactType === mediaTypes.ociEmpty || artifactType.startsWith(anyBundleType);
 }
 
+/** The entry that an index needs for it, where the registry keeps no list of its own. */
 async function writeBundle(
   repository: SignatureRepository,
   session: Session,
   subject: SignedManifest,
   bundle: Uint8Array,
-): Promise<Listed | undefined> {
+): Promise<Descriptor | undefined> {
   const { data: _, ...config } = emptyDescriptor;
   const annotations = {
     'dev.sigstore.bundle.content': 'dsse-envelope',
@@ -145,9 +157,7 @@ async function writeBundle(
   const { subject: linked } = await putWithBlobs(repository, session, put);
   if (linked === subject.digest) return undefined;
   const { mediaType, digest, bytes } = manifest;
-  const entry = { mediaType, digest, size: bytes.byteLength, artifactType: bundleType, annotations };
-  await putIntoFallbackIndex(repository, subject.digest, entry);
-  return { subject: subject.digest, entry };
+  return { mediaType, digest, size: bytes.byteLength, artifactType: bundleType, annotations };
 }
 
 function tooMany(repository: SignatureRepository, digest: string, limit: number): IntegrityError {

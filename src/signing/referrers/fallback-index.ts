@@ -33,8 +33,8 @@ export async function addToFallbackIndex(
   entry: Descriptor,
 ): Promise<void> {
   for (let tried = 1; tried <= maxTries; tried += 1) {
-    await putIntoFallbackIndex(repository, subject, entry);
-    if (await isInFallbackIndex(repository, subject, entry)) return;
+    await putIntoFallbackIndex(repository, subject, [entry]);
+    if ((await missingInFallbackIndex(repository, subject, [entry])).length === 0) return;
     await pause(session, tried);
   }
   throw new ConflictError(`others write ${repository.host}/${repository.name}:${fallbackTag(subject)} all the time`, {
@@ -43,35 +43,44 @@ export async function addToFallbackIndex(
   });
 }
 
-/** The same for who looks afterwards with {@link isInFallbackIndex}. */
+/**
+ * The same with several entries, for who looks afterwards with {@link missingInFallbackIndex}. `isNew`: nothing can be under the tag
+ * yet, and it need not be read first.
+ */
 export function putIntoFallbackIndex(
   repository: SignatureRepository,
   subject: Digest,
-  entry: Descriptor,
+  entries: readonly Descriptor[],
+  isNew = false,
 ): Promise<void> {
   const tag = fallbackTag(subject);
   const ofRepository = turns.get(repository) ?? new Map<string, Promise<void>>();
   turns.set(repository, ofRepository);
+  const before = ofRepository.get(tag);
   const add = async (): Promise<void> => {
-    const index = await read(repository, tag);
-    if (index.manifests.some(({ digest }) => digest === entry.digest)) return;
-    await repository.putManifest(tag, encodeIndex({ ...index, manifests: [...index.manifests, entry] }));
+    const empty = isNew && before === undefined;
+    const index = empty ? emptyIndex(mediaTypes.ociIndex) : await read(repository, subject);
+    const missing = entries.filter((entry) => !index.manifests.some(({ digest }) => digest === entry.digest));
+    if (missing.length === 0) return;
+    await repository.putManifest(tag, encodeIndex({ ...index, manifests: [...index.manifests, ...missing] }));
   };
-  const turn = (ofRepository.get(tag) ?? Promise.resolve()).then(add, add);
+  const turn = (before ?? Promise.resolve()).then(add, add);
   ofRepository.set(tag, turn);
   return turn;
 }
 
-export async function isInFallbackIndex(
+/** Those of `entries` that are not there. */
+export async function missingInFallbackIndex(
   repository: SignatureRepository,
   subject: Digest,
-  entry: Descriptor,
-): Promise<boolean> {
-  const { manifests } = await read(repository, fallbackTag(subject));
-  return manifests.some(({ digest }) => digest === entry.digest);
+  entries: readonly Descriptor[],
+): Promise<readonly Descriptor[]> {
+  const { manifests } = await read(repository, subject);
+  return entries.filter((entry) => !manifests.some(({ digest }) => digest === entry.digest));
 }
 
-async function read(repository: SignatureRepository, tag: string): Promise<ImageIndex> {
+async function read(repository: SignatureRepository, subject: Digest): Promise<ImageIndex> {
+  const tag = fallbackTag(subject);
   let raw: RawManifest;
   try {
     raw = await repository.getManifest(tag);
@@ -79,6 +88,8 @@ async function read(repository: SignatureRepository, tag: string): Promise<Image
     if (thrown instanceof NotFoundError) return emptyIndex(mediaTypes.ociIndex);
     throw thrown;
   }
+  // cosign gives every instance that it copies a tag of this form, and writes its list over it
+  if (raw.digest === subject) return emptyIndex(mediaTypes.ociIndex);
   if (raw.mediaType === mediaTypes.ociIndex) return parseIndex(raw);
   throw new IntegrityError(`${repository.host}/${repository.name}:${tag} should list referrers, but is no OCI index`, {
     code: 'BAD_REFERRERS_TAG',

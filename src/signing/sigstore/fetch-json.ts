@@ -1,14 +1,15 @@
-/** Small conversations in JSON with the services of sigstore and identity providers. */
+/** Small conversations, most of them in JSON, with the services of sigstore and identity providers. */
 import { type Connections, createConnections } from '../../distribution/connections.ts';
 import { exchange } from '../../distribution/exchange.ts';
 import { asError, CancelledError, RegistryError, SheafError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
 import { type JsonValue, parseJson } from '../../oci/json.ts';
-import { patience } from './services.ts';
 
 /** Bytes of an answer. */
 const maxBody = 1 << 20;
+/** Milliseconds that a service may take for one answer. */
+const patienceMs = 30_000;
 
 /** How services are reached: through proxies, and with authorities, as registries are. */
 export type ServiceConnections = Pick<Connections, 'dispatcherFor'>;
@@ -21,6 +22,13 @@ export interface JsonRequest {
   readonly connections?: ServiceConnections | undefined;
 }
 
+export interface ServiceAnswer<Body> {
+  readonly status: number;
+  readonly body: Body;
+  /** What the answer points to, as it stands there. */
+  readonly location?: string;
+}
+
 /**
  * The answer whatever its status; `null` where a failure has no JSON in it. Redirects are not followed: what is sent is secret.
  * @throws RegistryError SIGSTORE_SERVICE; CancelledError
@@ -30,7 +38,19 @@ export async function fetchJson(
   url: string,
   what: string,
   request: JsonRequest = {},
-): Promise<{ status: number; body: JsonValue }> {
+): Promise<ServiceAnswer<JsonValue>> {
+  const headers = { accept: 'application/json', ...request.headers };
+  const answer = await fetchBytes(session, url, what, { ...request, headers });
+  return { ...answer, body: parsed(answer, url, what) };
+}
+
+/** The same for answers of any kind. */
+export async function fetchBytes(
+  session: Session,
+  url: string,
+  what: string,
+  request: JsonRequest = {},
+): Promise<ServiceAnswer<Uint8Array>> {
   const { connections } = request;
   if (connections !== undefined) return ask(session, url, what, { ...request, connections });
   const own = createConnections({ retry: { maxRetries: 0 } });
@@ -46,9 +66,9 @@ async function ask(
   url: string,
   what: string,
   { connections, method = 'GET', headers, body }: JsonRequest & { connections: ServiceConnections },
-): Promise<{ status: number; body: JsonValue }> {
+): Promise<ServiceAnswer<Uint8Array>> {
   const address = new URL(url);
-  const signal = AbortSignal.any([session.signal, AbortSignal.timeout(patience.timeout)]);
+  const signal = AbortSignal.any([session.signal, AbortSignal.timeout(patienceMs)]);
   try {
     const dispatcher = await connections.dispatcherFor(address, false);
     const bytes = body === undefined ? undefined : Buffer.from(body);
@@ -58,7 +78,6 @@ async function ask(
         method,
         url: address,
         headers: {
-          accept: 'application/json',
           ...(bytes === undefined ? {} : { 'content-length': `${bytes.byteLength}` }),
           ...headers,
         },
@@ -71,7 +90,8 @@ async function ask(
       answer.body.destroy();
       throw new Error(`it answers with a redirect (HTTP status ${status})`);
     }
-    return { status, body: parsed(await smallBody(answer.body), status < 300, what) };
+    const { location } = answer.headers;
+    return { status, body: await smallBody(answer.body), ...(typeof location === 'string' ? { location } : {}) };
   } catch (thrown) {
     if (session.signal.aborted) throw new CancelledError();
     if (thrown instanceof SheafError && !(thrown instanceof CancelledError)) throw thrown;
@@ -80,6 +100,7 @@ async function ask(
     throw new RegistryError(`${what} at ${redact(address.origin)} cannot be reached: ${redact(words)}`, {
       code: 'SIGSTORE_SERVICE',
       hint: 'See whether the service can be reached and run it again.',
+      cause: thrown,
     });
   }
 }
@@ -96,11 +117,16 @@ async function smallBody(body: AsyncIterable<unknown>): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-function parsed(bytes: Uint8Array, ok: boolean, what: string): JsonValue {
+function parsed({ status, body }: ServiceAnswer<Uint8Array>, url: string, what: string): JsonValue {
   try {
-    return parseJson(bytes, `the answer of ${what}`);
+    return parseJson(body, `the answer of ${what}`);
   } catch (thrown) {
-    if (ok) throw thrown;
-    return null;
+    if (status >= 300) return null;
+    throw new RegistryError(`${what} at ${redact(new URL(url).origin)} sent something that is no JSON`, {
+      code: 'SIGSTORE_SERVICE',
+      hint: 'See whether the address is that of the service.',
+      status,
+      cause: thrown,
+    });
   }
 }

@@ -39,7 +39,7 @@ export async function certifyKey(
     },
   };
   const what = 'the certificate authority';
-  const answer = await asked(session, what, fulcioUrl, async (url) => {
+  const answer = await asked(what, fulcioUrl, async (url) => {
     const { status, body } = await fetchJson(session, `${url}/api/v2/signingCert`, what, {
       method: 'POST',
       connections,

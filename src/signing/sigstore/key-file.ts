@@ -20,6 +20,8 @@ const pemTypes: Readonly<Record<KeyFileType, string>> = {
 /** Everything else is refused: the parameters come with the file and decide how much memory and time reading it takes. */
 const allowedN = [32_768, 65_536, 131_072];
 const [blockSize, parallelism, writtenN] = [8, 1, 65_536];
+/** What is read, in words. */
+const privateKey = 'the private key';
 const [keyLength, saltLength, nonceLength, tagLength] = [32, 32, 24, 16];
 
 interface Sealed {
@@ -36,14 +38,18 @@ export function wipe(secret: Uint8Array | undefined): void {
 
 /**
  * Reads a key file of cosign or containers/image, or a PKCS#8, EC or RSA key in PEM, encrypted or not. The bytes given stay
- * the caller's, who is to {@link wipe} them.
+ * the caller's, who is to {@link wipe} them; `what` names it in errors.
  *
  * @throws AuthError WRONG_PASSPHRASE, PASSPHRASE_MISSING; UsageError BAD_PEM, BAD_KEY_FILE; UnsupportedError UNSUPPORTED_KEY
  */
-export async function readKeyFile(file: Uint8Array, passphrase: Uint8Array | undefined): Promise<KeyObject> {
+export async function readKeyFile(
+  file: Uint8Array,
+  passphrase: Uint8Array | undefined,
+  what = privateKey,
+): Promise<KeyObject> {
   const type = firstType(file);
   const isSealed = Object.values(pemTypes).includes(type ?? '');
-  const key = isSealed ? await openSealed(file, passphrase) : openPlain(file, type, passphrase);
+  const key = isSealed ? await openSealed(file, passphrase, what) : openPlain(file, type, passphrase, what);
   describeKey(key);
   return key;
 }
@@ -57,9 +63,9 @@ function firstType(file: Uint8Array): string | undefined {
   return stop < 0 ? undefined : bytes.toString('latin1', start + begin.length, stop).slice(0, 60);
 }
 
-async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined): Promise<KeyObject> {
-  if (passphrase === undefined) throw passphraseMissing();
-  const plaintext = await unseal(parseOnlyPem(file, 'the private key').bytes, passphrase);
+async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined, what: string): Promise<KeyObject> {
+  if (passphrase === undefined) throw passphraseMissing(what);
+  const plaintext = await unseal(parseOnlyPem(file, what).bytes, passphrase, what);
   try {
     return createPrivateKey({
       key: Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.byteLength),
@@ -67,7 +73,7 @@ async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined):
       type: 'pkcs8',
     });
   } catch (cause) {
-    throw new UsageError('cannot read the private key: what is encrypted in it is no PKCS#8 key', {
+    throw new UsageError(`cannot read ${what}: what is encrypted in it is no PKCS#8 key`, {
       code: 'BAD_KEY_FILE',
       cause,
     });
@@ -78,12 +84,17 @@ async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined):
 
 const plainTypes = ['PRIVATE KEY', 'ENCRYPTED PRIVATE KEY', 'EC PRIVATE KEY', 'RSA PRIVATE KEY'];
 
-function openPlain(file: Uint8Array, type: string | undefined, passphrase: Uint8Array | undefined): KeyObject {
-  if (type === undefined) throw badKeyFile('invalid pem block');
-  if (!plainTypes.includes(type)) throw badKeyFile(`unsupported pem type: ${type}`);
+function openPlain(
+  file: Uint8Array,
+  type: string | undefined,
+  passphrase: Uint8Array | undefined,
+  what: string,
+): KeyObject {
+  if (type === undefined) throw badKeyFile(what, 'invalid pem block');
+  if (!plainTypes.includes(type)) throw badKeyFile(what, `unsupported pem type: ${type}`);
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const encrypted = type.startsWith('ENCRYPTED') || bytes.includes('Proc-Type: 4,ENCRYPTED');
-  if (encrypted && passphrase === undefined) throw passphraseMissing();
+  if (encrypted && passphrase === undefined) throw passphraseMissing(what);
   try {
     const secret = encrypted ? Buffer.from(passphrase ?? []) : undefined;
     try {
@@ -92,8 +103,8 @@ function openPlain(file: Uint8Array, type: string | undefined, passphrase: Uint8
       wipe(secret);
     }
   } catch (cause) {
-    if (encrypted) throw wrongPassphrase(cause);
-    throw badKeyFile('invalid pem block', cause);
+    if (encrypted) throw wrongPassphrase(what, cause);
+    throw badKeyFile(what, 'invalid pem block', cause);
   }
 }
 
@@ -101,14 +112,14 @@ function openPlain(file: Uint8Array, type: string | undefined, passphrase: Uint8
  * What is in a sealed document of go-securesystemslib.
  * @throws AuthError WRONG_PASSPHRASE; UsageError BAD_KEY_FILE
  */
-export async function unseal(document: Uint8Array, passphrase: Uint8Array): Promise<Uint8Array> {
-  const { n, salt, nonce, ciphertext } = parseSealed(document);
+export async function unseal(document: Uint8Array, passphrase: Uint8Array, what = privateKey): Promise<Uint8Array> {
+  const { n, salt, nonce, ciphertext } = parseSealed(document, what);
   const key = await deriveKey(passphrase, salt, n);
   try {
     const { xsalsa20poly1305 } = await import('@noble/ciphers/salsa.js');
     return xsalsa20poly1305(key, nonce).decrypt(ciphertext);
   } catch (cause) {
-    throw wrongPassphrase(cause);
+    throw wrongPassphrase(what, cause);
   } finally {
     wipe(key);
   }
@@ -156,34 +167,34 @@ function deriveKey(passphrase: Uint8Array, salt: Uint8Array, n: number): Promise
   });
 }
 
-function parseSealed(document: Uint8Array): Sealed {
-  const json = jsonOf(document);
+function parseSealed(document: Uint8Array, what: string): Sealed {
+  const json = jsonOf(document, what);
   const kdf = member(json, 'kdf');
-  if (member(kdf, 'name') !== 'scrypt') throw badKeyFile('unknown key derivation');
+  if (member(kdf, 'name') !== 'scrypt') throw badKeyFile(what, 'unknown key derivation');
   const params = member(kdf, 'params');
   const n = member(params, 'N');
   const allowed = typeof n === 'number' && allowedN.includes(n);
   if (!allowed || member(params, 'r') !== blockSize || member(params, 'p') !== parallelism) {
-    throw badKeyFile('unsupported scrypt parameters');
+    throw badKeyFile(what, 'unsupported scrypt parameters');
   }
   const cipher = member(json, 'cipher');
-  if (member(cipher, 'name') !== 'nacl/secretbox') throw badKeyFile('unknown cipher');
-  const salt = bytesOf(member(kdf, 'salt'), 'salt');
-  const nonce = bytesOf(member(cipher, 'nonce'), 'nonce');
-  const ciphertext = bytesOf(member(json, 'ciphertext'), 'ciphertext');
+  if (member(cipher, 'name') !== 'nacl/secretbox') throw badKeyFile(what, 'unknown cipher');
+  const salt = bytesOf(member(kdf, 'salt'), 'salt', what);
+  const nonce = bytesOf(member(cipher, 'nonce'), 'nonce', what);
+  const ciphertext = bytesOf(member(json, 'ciphertext'), 'ciphertext', what);
   if (salt.byteLength !== saltLength)
-    throw badKeyFile(`the salt has ${salt.byteLength} bytes instead of ${saltLength}`);
-  if (nonce.byteLength !== nonceLength) throw badKeyFile('invalid nonce length');
-  if (ciphertext.byteLength < tagLength) throw badKeyFile('the ciphertext is too short');
+    throw badKeyFile(what, `the salt has ${salt.byteLength} bytes instead of ${saltLength}`);
+  if (nonce.byteLength !== nonceLength) throw badKeyFile(what, 'invalid nonce length');
+  if (ciphertext.byteLength < tagLength) throw badKeyFile(what, 'the ciphertext is too short');
   return { n, salt, nonce, ciphertext };
 }
 
-function jsonOf(document: Uint8Array): JsonValue {
+function jsonOf(document: Uint8Array, what: string): JsonValue {
   try {
-    return parseJson(document, 'the private key');
+    return parseJson(document, what);
   } catch (cause) {
     if (!(cause instanceof IntegrityError)) throw cause;
-    throw badKeyFile(cause.message, cause);
+    throw badKeyFile(what, cause.message, cause);
   }
 }
 
@@ -191,29 +202,29 @@ function member(value: JsonValue | undefined, key: string): JsonValue | undefine
   return isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
 }
 
-function bytesOf(value: JsonValue | undefined, what: string): Uint8Array {
+function bytesOf(value: JsonValue | undefined, name: string, what: string): Uint8Array {
   const bytes = typeof value === 'string' ? decodeBase64(value) : undefined;
-  if (bytes === undefined) throw badKeyFile(`the ${what} is not base64`);
+  if (bytes === undefined) throw badKeyFile(what, `the ${name} is not base64`);
   return bytes;
 }
 
-function badKeyFile(why: string, cause?: unknown): UsageError {
-  return new UsageError(`cannot read the private key: ${why}`, {
+function badKeyFile(what: string, why: string, cause?: unknown): UsageError {
+  return new UsageError(`cannot read ${what}: ${why}`, {
     code: 'BAD_KEY_FILE',
     hint: 'Give a key that sheaf, cosign or skopeo made, or one in PKCS#8, EC or RSA form.',
     ...(cause === undefined ? {} : { cause }),
   });
 }
 
-function passphraseMissing(): AuthError {
-  return new AuthError('cannot read the private key: private key passphrase not provided', {
+function passphraseMissing(what: string): AuthError {
+  return new AuthError(`cannot read ${what}: private key passphrase not provided`, {
     code: 'PASSPHRASE_MISSING',
-    hint: 'Give a file with the passphrase on its first line.',
+    hint: 'Give the file that holds it with --sign-passphrase-file, or name it as privateKeyPassphraseFile in the parameter file.',
   });
 }
 
-function wrongPassphrase(cause: unknown): AuthError {
-  return new AuthError('cannot read the private key: encrypted: decryption failed', {
+function wrongPassphrase(what: string, cause: unknown): AuthError {
+  return new AuthError(`cannot read ${what}: encrypted: decryption failed`, {
     code: 'WRONG_PASSPHRASE',
     hint: 'The passphrase is wrong, or the file is damaged.',
     cause,

@@ -24,7 +24,7 @@ export function createSigstoreKeySigner(options: SigstoreKeySignerOptions): Imag
   const pem = encodePublicKey(publicKey);
   const bytes = new TextEncoder().encode(pem);
   const signer: ByteSigner = {
-    sign: (data, rule) => signBytes(key, data, rule),
+    sign: (data) => signBytes(key, data),
     verifier: pem,
     material: {
       $case: 'publicKey',

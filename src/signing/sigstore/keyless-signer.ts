@@ -6,7 +6,6 @@ import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
 import { signatureAnnotations } from './annotations.ts';
 import { type Certificate, namesOf, oidcIssuerOf, parseCertificates } from './certificate.ts';
-import type { ServiceConnections } from './fetch-json.ts';
 import { type CertifiedKey, certifyKey } from './fulcio.ts';
 import { signBytes } from './keys.ts';
 import { type ByteSigner, type ProduceOptions, produceSignatures } from './produce.ts';
@@ -24,8 +23,6 @@ export const publicServices = {
 export interface KeylessSignerOptions extends ProduceOptions {
   /** {@link publicServices} unless told, as with the log; the log must be there, for nothing else says when it was signed. */
   readonly fulcioUrl?: string;
-  /** The way to the authority; with what the environment says of proxies unless told. */
-  readonly connections?: ServiceConnections;
   /** Asked when the first certificate is wanted, and whenever a new one is. */
   token(session: Session): Promise<string>;
 }
@@ -106,7 +103,7 @@ function isSame(other: Certificate, { certificate: own, chain }: CertifiedKey): 
 
 function byteSigner({ key, leaf, chain, certificate }: CertifiedKey): ByteSigner {
   return {
-    sign: (bytes, rule) => signBytes(key, bytes, rule),
+    sign: (bytes) => signBytes(key, bytes),
     verifier: leaf,
     material: { $case: 'certificate', certificate: { rawBytes: certificate.x509.raw } },
     annotations: {

@@ -70,20 +70,19 @@ function unsupported(what: string): UnsupportedError {
   });
 }
 
-/** Whether the hash is SHA-256 for every key (attachments) or follows the curve (bundles). */
-export type HashRule = 'sha256' | 'by-curve';
-
-/** ECDSA in DER, RSA PKCS#1 v1.5 or pure Ed25519. Throws UnsupportedError UNSUPPORTED_KEY. */
-export function signBytes(key: KeyObject, bytes: Uint8Array, rule: HashRule): Uint8Array {
+/**
+ * ECDSA in DER or RSA PKCS#1 v1.5, over SHA-256 whatever the curve: what containers/image takes alone, and cosign unless told
+ * otherwise; or pure Ed25519. Throws UnsupportedError UNSUPPORTED_KEY.
+ */
+export function signBytes(key: KeyObject, bytes: Uint8Array): Uint8Array {
   describeKey(key);
   if (key.asymmetricKeyType === 'ed25519') return signWith(null, bytes, key);
-  const hash = rule === 'by-curve' && key.asymmetricKeyType === 'ec' ? curveOf(key).hash : 'sha256';
-  return signWith(hash, bytes, { key, dsaEncoding: 'der' });
+  return signWith('sha256', bytes, { key, dsaEncoding: 'der' });
 }
 
 /**
  * Whether `signature` is one of `key` over `bytes`: over SHA-256, or over the hash that the curve asks for, both of which stand in
- * attachments. Throws UnsupportedError UNSUPPORTED_KEY.
+ * attachments and bundles. Throws UnsupportedError UNSUPPORTED_KEY.
  */
 export function verifyBytes(key: KeyObject, bytes: Uint8Array, signature: Uint8Array): boolean {
   describeKey(key);

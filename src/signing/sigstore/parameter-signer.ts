@@ -12,10 +12,12 @@ export interface ParameterSignerOptions {
   readonly creator: string;
   /** Environment variables. */
   readonly env: NodeJS.ProcessEnv;
-  /** The way to those who give identities and certificates. */
+  /** The way to those who give identities, certificates, log entries and the time. */
   readonly connections?: ServiceConnections;
   /** Throws NotFoundError or StorageError; `what` names the file in these. */
   readFile(path: string, what: string): Promise<Uint8Array>;
+  /** Of a key whose file of parameters names none; the caller is to wipe it. */
+  passphrase?(): Promise<Uint8Array | undefined>;
   /** Shows something to the person, whatever else is to be silent: they are waited for. */
   tell(message: string): void;
 }
@@ -32,15 +34,19 @@ async function keySigner(parameters: KeyParameters, options: ParameterSignerOpti
   const { privateKeyFile, passphraseFile, rekorUrl, timestampUrl } = parameters;
   const { createSigstoreKeySigner } = await import('./key-signer.ts');
   const file = await options.readFile(privateKeyFile, 'the sigstore key');
-  const secret = passphraseFile === undefined ? undefined : await options.readFile(passphraseFile, 'the passphrase');
+  const secret =
+    passphraseFile === undefined
+      ? await options.passphrase?.()
+      : await options.readFile(passphraseFile, 'the passphrase');
   try {
-    const key = await readKeyFile(file, secret && firstLine(secret));
+    const key = await readKeyFile(file, secret && firstLine(secret), `the private key ${privateKeyFile}`);
     return createSigstoreKeySigner({
       key,
       produce: options.produce,
       creator: options.creator,
       ...(rekorUrl === undefined ? {} : { rekorUrl }),
       ...(timestampUrl === undefined ? {} : { timestampUrl }),
+      ...(options.connections === undefined ? {} : { connections: options.connections }),
     });
   } finally {
     wipe(file);

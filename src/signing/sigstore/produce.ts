@@ -10,7 +10,6 @@ import { simpleSigningType } from '../attachments/attachment-store.ts';
 import { encodeClaim } from '../claim.ts';
 import type { AttachmentSignature, BundleSignature, ImageSignature, SigningClaim } from '../signature.ts';
 import { signatureAnnotations } from './annotations.ts';
-import type { HashRule } from './keys.ts';
 import { logAnnotationOf, testify, type WitnessOptions } from './services.ts';
 import { encodeStatement, preAuthEncoding, statementMediaType } from './statement.ts';
 
@@ -19,7 +18,8 @@ export type SigstoreForm = 'attachment' | 'bundle';
 
 /** Somebody who signs bytes at this moment: a key, or a key with a certificate. */
 export interface ByteSigner {
-  sign(bytes: Uint8Array, rule: HashRule): Uint8Array;
+  /** Over SHA-256: {@link signBytes}. */
+  sign(bytes: Uint8Array): Uint8Array;
   /** PEM of the public key, or of the certificate. */
   readonly verifier: string;
   /** What the bundle says of it. */
@@ -58,7 +58,7 @@ async function produceAttachment(
 ): Promise<AttachmentSignature> {
   const remarks = { creator: options.creator, timestamp: claim.timestamp ?? session.clock.now() / 1000 };
   const payload = encodeClaim('sigstore', claim, remarks);
-  const signature = Buffer.from(signer.sign(payload, 'sha256'));
+  const signature = Buffer.from(signer.sign(payload));
   const { logEntries, timestamps } = await testify(
     session,
     options,
@@ -96,7 +96,7 @@ async function produceBundle(
 ): Promise<BundleSignature> {
   const { BUNDLE_V03_MEDIA_TYPE, bundleToJSON } = await import('./packages/bundle.ts');
   const payload = Buffer.from(encodeStatement(claim.digest));
-  const sig = Buffer.from(signer.sign(preAuthEncoding(statementMediaType, payload), 'by-curve'));
+  const sig = Buffer.from(signer.sign(preAuthEncoding(statementMediaType, payload)));
   const content: Bundle['content'] = {
     $case: 'dsseEnvelope',
     dsseEnvelope: { payload, payloadType: statementMediaType, signatures: [{ sig, keyid: '' }] },

@@ -4,16 +4,10 @@
  * Source: Rekor OpenAPI v1 (`POST /api/v1/log/entries`) and Rekor v2; RFC 3161 over HTTP.
  */
 import type { Bundle, TransparencyLogEntry } from '@sigstore/bundle';
-import {
-  asError,
-  CancelledError,
-  RegistryError,
-  SheafError,
-  UnsupportedError,
-  UsageError,
-} from '../../foundation/errors.ts';
+import { asError, RegistryError, SheafError, UnsupportedError, UsageError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
+import type { ServiceConnections } from './fetch-json.ts';
 import { encodeLogAnnotation } from './log-annotation.ts';
 
 export interface WitnessOptions {
@@ -21,17 +15,16 @@ export interface WitnessOptions {
   readonly rekorUrl?: string;
   /** 1 unless told. */
   readonly rekorVersion?: 1 | 2;
-  /** Base address of a timestamp authority; `/api/v1/timestamp` is appended. */
+  /** Base address of a timestamp authority, `/api/v1/timestamp` is appended; or the whole address. */
   readonly timestampUrl?: string;
+  /** The way to the services; with what the environment says of proxies unless told. */
+  readonly connections?: ServiceConnections;
 }
 
 export interface Testimony {
   readonly logEntries: TransparencyLogEntry[];
   readonly timestamps: { signedTimestamp: Buffer }[];
 }
-
-/** Milliseconds that a service may take for one answer, and how often it is asked again. */
-export const patience = { timeout: 30_000, retries: 2 } as const;
 
 /**
  * @param content made only when somebody is asked
@@ -44,45 +37,40 @@ export async function testify(
   content: () => Promise<Bundle['content']>,
   verifier: string,
 ): Promise<Testimony> {
-  const { rekorUrl, rekorVersion = 1, timestampUrl } = options;
+  const { rekorUrl, rekorVersion = 1, timestampUrl, connections } = options;
   if (rekorUrl === undefined && timestampUrl === undefined) return { logEntries: [], timestamps: [] };
-  const [{ RekorWitness, TSAWitness }, signed] = await Promise.all([import('./packages/sign.ts'), content()]);
-  const settings = { timeout: patience.timeout, retry: patience.retries };
-  const [logged, stamped] = await Promise.all([
+  const [{ logSignature, stampSignature }, signed] = await Promise.all([import('./witnesses.ts'), content()]);
+  const [entry, signedTimestamp] = await Promise.all([
     rekorUrl === undefined
       ? undefined
-      : asked(session, 'the Rekor log', rekorUrl, (url) =>
-          new RekorWitness({ ...settings, rekorBaseURL: url, majorApiVersion: rekorVersion }).testify(signed, verifier),
+      : asked('the Rekor log', rekorUrl, (url) =>
+          logSignature(session, { url, version: rekorVersion, connections }, signed, verifier),
         ),
     timestampUrl === undefined
       ? undefined
-      : asked(session, 'the timestamp authority', timestampUrl, (url) =>
-          new TSAWitness({ ...settings, tsaBaseURL: url }).testify(signed),
+      : asked('the timestamp authority', timestampUrl, (url) =>
+          stampSignature(session, { url, connections }, signatureOf(signed)),
         ),
   ]);
-  return { logEntries: logged?.tlogEntries ?? [], timestamps: stamped?.rfc3161Timestamps ?? [] };
+  return {
+    logEntries: entry === undefined ? [] : [entry],
+    timestamps: signedTimestamp === undefined ? [] : [{ signedTimestamp }],
+  };
 }
 
-/** One conversation with a service, given up when the run is stopped. Throws RegistryError SIGSTORE_SERVICE, CancelledError. */
-export async function asked<T>(
-  session: Session,
-  what: string,
-  url: string,
-  ask: (url: string) => Promise<T>,
-): Promise<T> {
+function signatureOf(content: Bundle['content']): Uint8Array {
+  if (content.$case === 'messageSignature') return content.messageSignature.signature;
+  return content.dsseEnvelope.signatures[0]?.sig ?? new Uint8Array();
+}
+
+/** One conversation with a service. Throws RegistryError SIGSTORE_SERVICE, CancelledError. */
+export async function asked<T>(what: string, url: string, ask: (url: string) => Promise<T>): Promise<T> {
   const base = serviceUrl(url, what);
-  const { signal } = session;
-  const stopped = Promise.withResolvers<never>();
-  const stop = (): void => stopped.reject(new CancelledError());
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', stop, { once: true });
   try {
-    return await Promise.race([ask(base), stopped.promise]);
+    return await ask(base);
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
     throw serviceError(thrown, what, base);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }
 
@@ -100,19 +88,11 @@ export function serviceUrl(text: string, what: string): string {
 
 function serviceError(thrown: unknown, what: string, url: string): RegistryError {
   // the error itself may hold an identity token: only its words, with such things taken out, go on
-  const status = statusOf(thrown);
   const words = redact(asError(thrown).message).replaceAll(/[\w-]{8,}\.[\w-]{8,}\.[\w-]*/g, '***');
   return new RegistryError(`${what} at ${redact(url)} failed: ${words.slice(0, 500)}`, {
     code: 'SIGSTORE_SERVICE',
     hint: 'Nothing was signed; see whether the service can be reached and run it again.',
-    ...(status === undefined ? {} : { status }),
   });
-}
-
-function statusOf(thrown: unknown): number | undefined {
-  const cause = thrown instanceof Error ? thrown.cause : undefined;
-  if (typeof cause !== 'object' || cause === null || !('statusCode' in cause)) return undefined;
-  return typeof cause.statusCode === 'number' ? cause.statusCode : undefined;
 }
 
 /** The annotation for what a log of version 1 has answered. Throws UnsupportedError REKOR_V2_ATTACHMENT, RegistryError. */

@@ -24,11 +24,13 @@ export interface GpgSignerOptions {
 const without = 'Install GnuPG, or give an exported key with --sign-key-file.';
 /** More at once do not make gpg-agent faster. */
 const atOnce = 4;
+/** What the validity of a key in gpg's lists says of one that signs no more. */
+const ended: Readonly<Record<string, string>> = { e: 'has expired', r: 'is revoked' };
 
 /**
  * Asks gpg for the key first, so that a name that it does not know is told before anything is written.
  *
- * @throws NotFoundError GPG_NOT_FOUND; UsageError KEY_NOT_FOUND, BAD_PASSPHRASE
+ * @throws NotFoundError GPG_NOT_FOUND; UsageError KEY_NOT_FOUND, KEY_CANNOT_SIGN, BAD_PASSPHRASE
  */
 export async function createGpgSigner(options: GpgSignerOptions, session: Session): Promise<ImageSigner> {
   const { signBy, passphrase } = options;
@@ -68,17 +70,28 @@ async function fingerprintFor(options: GpgSignerOptions, signal: AbortSignal): P
   const args = ['--with-colons', '--list-secret-keys', '--', options.signBy];
   const { stdout, stderr } = await runGpg(options, args, { signal, without });
   const rows = Buffer.from(stdout).toString('utf8').split('\n');
-  const primaries = rows.flatMap((row, at) => {
-    if (!row.startsWith('sec:')) return [];
+  const fits = rows.flatMap((row, at) => {
+    const [type, validity = ''] = row.split(':', 2);
+    if (type !== 'sec') return [];
     const fingerprint = rows
       .slice(at)
       .find((one) => one.startsWith('fpr:'))
       ?.split(':')[9];
-    return fingerprint === undefined ? [] : [fingerprint];
+    return fingerprint === undefined ? [] : [{ fingerprint, over: ended[validity] }];
   });
-  const [only] = primaries;
-  if (only !== undefined && primaries.length === 1) return only;
-  const why = primaries.length > 1 ? `it fits ${primaries.join(', ')}` : lastLine(stderr);
+  // an old key of the same person does not stand in the way of the new one
+  const living = fits.filter(({ over }) => over === undefined);
+  const usable = living.length > 0 ? living : fits;
+  const [only, ...more] = usable;
+  if (only !== undefined && more.length === 0) {
+    if (only.over === undefined) return only.fingerprint;
+    throw new UsageError(`the GPG key ${only.fingerprint} cannot sign: it ${only.over}`, {
+      code: 'KEY_CANNOT_SIGN',
+      hint: 'Take a key that has not expired, is not revoked and may sign.',
+    });
+  }
+  const why =
+    only === undefined ? lastLine(stderr) : `it fits ${usable.map(({ fingerprint }) => fingerprint).join(', ')}`;
   throw new UsageError(`gpg has no one secret key "${options.signBy}": ${why}`, {
     code: 'KEY_NOT_FOUND',
     hint: 'Name a key of gpg --list-secret-keys by its fingerprint, or give an exported one with --sign-key-file.',

@@ -1,11 +1,12 @@
 /** Signs with a GPG key that was exported to a file (or comes from the environment), in this process. */
-import type { PrivateKey } from 'openpgp';
+import type { Key, PrivateKey, Subkey } from 'openpgp';
 import { AuthError, asError, UsageError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
 import { fingerprintOf, isNamed, readSecretKeys } from './keyring.ts';
 import { openpgp, strictness } from './openpgp.ts';
+import { type MessageSigner, rsaMessageSigner } from './rsa-message.ts';
 import { payloadOf, saysTheSame } from './sign-claim.ts';
 
 export interface KeySignerOptions {
@@ -30,26 +31,36 @@ export async function createGpgKeySigner(options: KeySignerOptions, session: Ses
   const locked = chooseKey(await readSecretKeys(options.key, options.what), options);
   const key = await unlocked(locked, options);
   const fingerprint = fingerprintOf(key);
-  const { createMessage, sign } = await openpgp();
+  const signMessage = (await rsaMessageSigner(await signingKey(key, now))) ?? (await librarySigner(key));
+  return {
+    makes: ['simple'],
+    describe: () => `GPG key ${fingerprint}`,
+    async sign(run: Session, claim: SigningClaim): Promise<readonly ImageSignature[]> {
+      const payload = payloadOf(run, claim, options.creator);
+      return [{ kind: 'simple', message: await signMessage(payload, new Date(run.clock.now())) }];
+    },
+    isMine: (existing, claim) => saysTheSame(existing, claim, [key.toPublic()], new Date(session.clock.now())),
+  };
+}
+
+/** The part of the key that signs: itself or a subkey. */
+async function signingKey(key: PrivateKey, now: Date): Promise<Key | Subkey> {
   try {
-    await key.getSigningKey(undefined, now);
+    return await key.getSigningKey(undefined, now);
   } catch (thrown) {
-    throw new UsageError(`the GPG key ${fingerprint} cannot sign: ${asError(thrown).message}`, {
+    throw new UsageError(`the GPG key ${fingerprintOf(key)} cannot sign: ${asError(thrown).message}`, {
       code: 'KEY_CANNOT_SIGN',
       hint: 'Take a key that has not expired, is not revoked and may sign.',
       cause: thrown,
     });
   }
-  return {
-    makes: ['simple'],
-    describe: () => `GPG key ${fingerprint}`,
-    async sign(run: Session, claim: SigningClaim): Promise<readonly ImageSignature[]> {
-      const message = await createMessage({ binary: payloadOf(run, claim, options.creator) });
-      const date = new Date(run.clock.now());
-      const signed = await sign({ message, signingKeys: key, format: 'binary', date, config: strictness });
-      return [{ kind: 'simple', message: signed as Uint8Array }];
-    },
-    isMine: (existing, claim) => saysTheSame(existing, claim, [key.toPublic()], new Date(session.clock.now())),
+}
+
+async function librarySigner(key: PrivateKey): Promise<MessageSigner> {
+  const { createMessage, sign } = await openpgp();
+  return async (payload, date) => {
+    const message = await createMessage({ binary: payload });
+    return (await sign({ message, signingKeys: key, format: 'binary', date, config: strictness })) as Uint8Array;
   };
 }
 

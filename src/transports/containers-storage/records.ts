@@ -26,6 +26,8 @@ export interface ImageRecord {
   readonly layer?: string;
   /** What else is kept of it, by key: manifests, config. */
   readonly data: ReadonlyMap<string, Digest | undefined>;
+  /** JSON of whoever has put the image there: what of its data is signatures, among other things. */
+  readonly metadata?: string;
 }
 
 export interface LayerRecord {
@@ -52,13 +54,14 @@ export async function readImages(store: ImageStore): Promise<ImageRecord[] | und
       const digest = isJsonObject(digests) ? digests[key] : undefined;
       data.set(key, isDigest(digest) ? digest : undefined);
     }
-    const layer = record['layer'];
+    const { layer, metadata } = record;
     return {
       store,
       id: String(record['id']),
       names: texts(record['names']),
       data,
       ...(typeof layer === 'string' && idPattern.test(layer) ? { layer } : {}),
+      ...(typeof metadata === 'string' && metadata !== '' ? { metadata } : {}),
     };
   });
 }

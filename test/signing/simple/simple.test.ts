@@ -142,6 +142,16 @@ describe('signing through gpg', { skip }, () => {
     assert.equal((await right.sign(session, claim)).length, 1);
   });
 
+  it('says of a key that signs no more what is the matter, and takes the new one of the same person', async (t) => {
+    const gpg = await withGpg(t);
+    const old = await gpg.makeKey('Ivan <ivan@example.com>');
+    await gpg.ok(['--command-fd', '0', '--no-batch', '--edit-key', old, 'revkey', 'save'], 'y\n0\n\ny\n');
+    const options = { signBy: 'ivan@example.com', creator, env: gpg.env };
+    await assert.rejects(createGpgSigner(options, session), { code: 'KEY_CANNOT_SIGN', message: /is revoked/ });
+    const fresh = await gpg.makeKey('Ivan <ivan@example.com>');
+    assert.equal((await createGpgSigner(options, session)).describe(), `GPG key ${fresh}`);
+  });
+
   it('says so when there is no such key, or no gpg', async (t) => {
     const gpg = await withGpg(t);
     const options = { signBy: 'nobody@example.com', creator, env: gpg.env };
