@@ -45,7 +45,8 @@ const atOnce = { looking: 16, signing: 16, writing: 32 } as const;
 /** What all manifests of a run share. */
 interface Turns {
   readonly looking: Semaphore;
-  readonly signing: Semaphore;
+  /** One for each signer, by their order: a slow one is not to keep the others. */
+  readonly signing: readonly Semaphore[];
   readonly writing: Semaphore;
   /** After a failure nothing is begun any more: half of the signatures are of no use. */
   failed: boolean;
@@ -66,7 +67,7 @@ export async function signManifests(session: Session, request: SignRequest): Pro
   for (const store of request.stores) store.expect?.(unique.length);
   const turns: Turns = {
     looking: createSemaphore(atOnce.looking),
-    signing: createSemaphore(atOnce.signing),
+    signing: request.signers.map(() => createSemaphore(atOnce.signing)),
     writing: createSemaphore(atOnce.writing),
     failed: false,
   };
@@ -91,16 +92,15 @@ async function signOne(
   const brought = carried?.get(manifest.digest) ?? [];
   // whoever only brings signatures along need not look where none are
   if (signers.length === 0 && brought.length === 0) return { added: 0, kept: 0 };
-  const begun = <T>(turn: Semaphore, work: () => Promise<T>, otherwise: T): Promise<T> =>
-    turn.run(async () => {
-      if (turns.failed) return otherwise;
-      try {
-        return await work();
-      } catch (thrown) {
-        turns.failed = true;
-        throw thrown;
-      }
-    });
+  const begin = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
+    if (turns.failed) return otherwise;
+    try {
+      return await work();
+    } catch (thrown) {
+      turns.failed = true;
+      throw thrown;
+    }
+  };
   const look = (): Promise<Place[]> =>
     all(
       stores.map(async (store): Promise<Place> => {
@@ -108,7 +108,7 @@ async function signOne(
         return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
       }),
     );
-  const places = await begun(turns.looking, look, []);
+  const places = await turns.looking.run(() => begin(look, []));
   const sign = async (signer: ImageSigner): Promise<Signed> => {
     const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
     const kept = missing.filter(({ found }) => found).length;
@@ -116,17 +116,17 @@ async function signOne(
     return { kept, made: await signer.sign(session, claim), missing };
   };
   const nothing: Signed = { kept: 0, made: [], missing: [] };
-  const signing = signers.map((signer) => ({
-    signer,
-    signed: begun(turns.signing, () => sign(signer), nothing),
-  }));
+  const signing = signers.map((signer, at) => {
+    const work = (): Promise<Signed> => begin(() => sign(signer), nothing);
+    return { signer, signed: turns.signing[at]?.run(work) ?? work() };
+  });
   const add = async ({ store, content, along }: Place, at: number): Promise<number> => {
     // all that the store is to keep at once: it would be in each other's way one after the other
     const here = signing.filter(({ signer }) => signer.makes?.some((kind) => store.keeps.has(kind)) ?? true);
     const signed = await all(here.map((one) => one.signed));
     const made = signed.flatMap((one) => one.made.filter(({ kind }) => one.missing[at]?.kinds.has(kind)));
     const fresh = [...along, ...made];
-    return fresh.length === 0 ? 0 : begun(turns.writing, () => content.add(fresh), 0);
+    return fresh.length === 0 ? 0 : turns.writing.run(() => begin(() => content.add(fresh), 0));
   };
   const [adding, signed] = [all(places.map(add)), all(signing.map((one) => one.signed))];
   await Promise.allSettled([adding, signed]);
