@@ -5,6 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { UsageError } from '../foundation/errors.ts';
+import { smallSha256 } from './small-sha256.ts';
 
 export type Digest = `sha256:${string}` | `sha512:${string}`;
 export type DigestAlgorithm = 'sha256' | 'sha512';
@@ -54,8 +55,16 @@ export function encodedOf(digest: Digest): string {
 }
 
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = 'sha256'): Digest {
+  if (algorithm === 'sha256' && bytes.byteLength <= bytesLeft) {
+    bytesLeft -= bytes.byteLength;
+    return `sha256:${smallSha256(bytes)}`;
+  }
+  bytesLeft = -1;
   return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
+
+/** Bytes for which it is not worth it to load node:crypto; none once it is loaded. */
+let bytesLeft = 8192;
 
 /** Computes a digest piece by piece; `digest` may be called once. */
 export interface Digester {
@@ -65,6 +74,7 @@ export interface Digester {
 
 export function createDigester(algorithm: DigestAlgorithm = 'sha256'): Digester {
   const hash = createHash(algorithm);
+  bytesLeft = -1;
   return {
     update: (chunk) => void hash.update(chunk),
     digest: () => `${algorithm}:${hash.digest('hex')}`,

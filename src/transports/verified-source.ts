@@ -15,7 +15,10 @@ import type { Companion, ImageLocation, ImageSource, TransportEnv } from './tran
 /** A source whose answers have been checked. Made by {@link openVerifiedSource} alone. */
 export interface VerifiedSource extends AsyncDisposable {
   readonly location: ImageLocation;
-  /** The manifest that the location names, or one instance by digest. Throws NotFoundError, IntegrityError. */
+  /**
+   * The manifest that the location names, or one instance by digest. The same for all who ask, even where the name has moved
+   * meanwhile: what was checked is what is copied. Throws NotFoundError, IntegrityError.
+   */
   getManifest(instance?: Digest): Promise<RawManifest>;
   /**
    * A stream of the blob's bytes that fails with IntegrityError instead of ending when size or
@@ -45,21 +48,22 @@ export async function openVerifiedSource(location: ImageLocation, env: Transport
 /** Wraps a raw source; every caller but tests wants {@link openVerifiedSource}. */
 export function verifiedSource(location: ImageLocation, source: ImageSource): VerifiedSource {
   const name = location.format();
+  const documents = new Documents(async (instance) => {
+    const manifest = await blaming(source.getManifest(instance));
+    const actual = digestOf(manifest.bytes, algorithmOf(instance ?? manifest.digest));
+    const wanted = instance ?? manifest.digest;
+    if (actual !== wanted) {
+      throw new IntegrityError(`the manifest ${wanted} from ${name} has the digest ${actual}`, {
+        code: 'DIGEST_MISMATCH',
+        side: 'source',
+        hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
+      });
+    }
+    return { ...manifest, digest: wanted };
+  });
   const verified: VerifiedSource = {
     location,
-    async getManifest(instance) {
-      const manifest = await blaming(source.getManifest(instance));
-      const actual = digestOf(manifest.bytes, algorithmOf(instance ?? manifest.digest));
-      const wanted = instance ?? manifest.digest;
-      if (actual !== wanted) {
-        throw new IntegrityError(`the manifest ${wanted} from ${name} has the digest ${actual}`, {
-          code: 'DIGEST_MISMATCH',
-          side: 'source',
-          hint: 'The place that keeps it is damaged or lies; fetch the image from another place.',
-        });
-      }
-      return { ...manifest, digest: wanted };
-    },
+    getManifest: (instance) => documents.get(instance),
     async openBlob(blob, options = {}) {
       const raw =
         blob.data === undefined
@@ -92,6 +96,37 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
   };
   return verified;
 }
+
+/** Manifests that were read, as long as they are not too many: several parts of a run look at the same ones. */
+class Documents {
+  readonly #read: (instance: Digest | undefined) => Promise<RawManifest>;
+  readonly #known = new Map<Digest | undefined, Promise<RawManifest>>();
+  #bytes = 0;
+
+  constructor(read: (instance: Digest | undefined) => Promise<RawManifest>) {
+    this.#read = read;
+  }
+
+  get(instance: Digest | undefined): Promise<RawManifest> {
+    const known = this.#known.get(instance);
+    if (known !== undefined) return known;
+    const reading = this.#read(instance);
+    this.#known.set(instance, reading);
+    reading.then(
+      ({ digest, bytes }) => {
+        this.#bytes += bytes.byteLength;
+        // what the location names is kept in any case
+        if (instance === undefined) this.#known.set(digest, reading);
+        else if (this.#bytes > keptDocumentBytes) this.#known.delete(instance);
+      },
+      // another try may do better
+      () => this.#known.delete(instance),
+    );
+    return reading;
+  }
+}
+
+const keptDocumentBytes = 2 << 20;
 
 /**
  * Parses what came from `source`: a document that is malformed is told with the place that it came from. Passes on what
