@@ -17,7 +17,7 @@ const middlingBlobBytes = 4 << 20;
 export function createTransferLanes(): TransferLanes {
   const lanes = [
     { upTo: smallBlobBytes, semaphore: createSemaphore(24) },
-    { upTo: middlingBlobBytes, semaphore: createSemaphore(24) },
+    { upTo: middlingBlobBytes, semaphore: createSemaphore(16) },
   ];
   const large = createSemaphore(8);
   return {

@@ -167,7 +167,7 @@ const copy: Scenario = {
   async run([which = 'all', count = '5']) {
     const bench = await openBench();
     const worker = new Worker(new URL('../slow-registry.ts', import.meta.url), {
-      workerData: { roundTripMs: 30, port: 5008 },
+      workerData: { roundTripMs: 30, port: 5008, target: Number(bench.host.split(':')[1]) },
     });
     try {
       const { far } = await new Promise<{ far: string }>((resolve, reject) => {
