@@ -120,8 +120,8 @@ type Compressor<Options> = (
 ) => void;
 
 /**
- * One of Node.js's compressors that works in one go, with room for all that can come out. What does is copied out of that
- * room, which is many times as large and freed at once.
+ * One of Node.js's compressors that works in one go. What comes out is copied out of its buffer, which is larger and freed at
+ * once.
  */
 export function inOneGo<Options extends { chunkSize?: number | undefined }>(
   compressor: Compressor<Options>,
@@ -129,18 +129,25 @@ export function inOneGo<Options extends { chunkSize?: number | undefined }>(
   options: Options,
 ): Promise<[Buffer]> {
   return new Promise((resolve, reject) => {
-    compressor(bytes, { ...options, chunkSize: roomFor(bytes.byteLength) }, (error, result) => {
-      if (error !== null) return reject(error);
-      const copy = Buffer.allocUnsafeSlow(result.byteLength);
-      copy.set(result);
-      countYoungBytes(copy.byteLength + result.buffer.byteLength);
-      giveBack(handOver(result));
-      resolve([handOver(copy)]);
-    });
+    compressor(
+      bytes,
+      { ...options, chunkSize: Math.min(bytes.byteLength + smallestResult, usualResult) },
+      (error, result) => {
+        if (error !== null) return reject(error);
+        const copy = Buffer.allocUnsafeSlow(result.byteLength);
+        copy.set(result);
+        countYoungBytes(copy.byteLength + result.buffer.byteLength);
+        giveBack(handOver(result));
+        resolve([handOver(copy)]);
+      },
+    );
   });
 }
 
-/** Bytes that suffice for whatever zlib makes of `size` bytes, with headers and a flush. */
-function roomFor(size: number): number {
-  return size + (size >>> 7) + (64 << 10);
-}
+/**
+ * Bytes that most results have room in; a larger one is put together from several. Each thread would keep as much memory for
+ * itself as twice the largest buffer that was ever freed.
+ */
+const usualResult = 1 << 20;
+/** What even nothing becomes, and more: Node.js demands some room. */
+const smallestResult = 1024;
