@@ -109,7 +109,7 @@ export const registryFlags = {
   insecure: Flags.boolean({ summary: 'The same as --tls-verify=false.', hidden: true, helpGroup: 'REGISTRY' }),
   parallel: Flags.integer({
     aliases: ['image-parallel-copies'],
-    summary: 'Requests under way at once to one registry (default: 16, and more while that helps).',
+    summary: 'Requests under way at once to one registry (default: 24, and more while that helps).',
     min: 1,
     max: 256,
     helpValue: 'N',

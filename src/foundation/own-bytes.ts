@@ -12,7 +12,7 @@ const owned = new WeakSet<ArrayBufferLike>();
 /** Nobody but whom `bytes` are handed to looks at the memory that they are in, or ever will. Gives `bytes`. */
 export function handOver<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
   // smaller buffers may be parts of one that Node.js shares out to everybody
-  if (bytes.buffer.byteLength > 2 * Buffer.poolSize) owned.add(bytes.buffer);
+  if (bytes.buffer.byteLength > Buffer.poolSize) owned.add(bytes.buffer);
   return bytes;
 }
 
