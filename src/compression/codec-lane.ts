@@ -1,7 +1,6 @@
 /** One of Node's compressors, driven by hand: it can end a piece of its output without ending itself. */
 import type { Transform } from 'node:stream';
 import { CancelledError } from '../foundation/errors.ts';
-import { handOverInTurn } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { FilledBlock } from './blocks.ts';
 import type { Reusable } from './budget.ts';
@@ -49,7 +48,7 @@ export class CodecLane implements Reusable {
       const bytes = this.#stream.read() as Uint8Array | null;
       if (bytes !== null) {
         countYoungBytes(bytes.byteLength);
-        yield handOverInTurn(bytes);
+        yield bytes;
       } else if (this.#failure !== undefined) throw this.#failure.error;
       else if (this.#ended) break;
       else if (this.#stream.destroyed) throw new CancelledError();

@@ -5,7 +5,7 @@
  *
  * Pieces are cut by size alone, so that the result depends neither on how the stream came nor on how many there are at once.
  */
-import { giveBack, handOver } from '../foundation/own-bytes.ts';
+import { freeBuffer, giveBack, handOver } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Reusable, Turn } from './budget.ts';
 import { createChannel } from './channel.ts';
@@ -109,7 +109,7 @@ class PieceBuffer implements Reusable {
   }
 
   destroy(): void {
-    giveBack(handOver(this.bytes));
+    freeBuffer(this.bytes);
   }
 }
 
@@ -137,7 +137,7 @@ export function inOneGo<Options extends { chunkSize?: number | undefined }>(
         const copy = Buffer.allocUnsafeSlow(result.byteLength);
         copy.set(result);
         countYoungBytes(copy.byteLength + result.buffer.byteLength);
-        giveBack(handOver(result));
+        freeBuffer(result);
         resolve([handOver(copy)]);
       },
     );

@@ -7,28 +7,40 @@
  */
 import { countYoungBytes } from './young-garbage.ts';
 
-const owned = new WeakSet<ArrayBufferLike>();
+/** Views, not buffers: with a view of part of a buffer nobody can free what others still look at. */
+const owned = new WeakSet<Uint8Array>();
 
-/** Nobody but whom `bytes` are handed to looks at the memory that they are in, or ever will. Gives `bytes`. */
+/**
+ * Nobody but whom `bytes` are handed to looks at the memory that they are in, or ever will. Gives `bytes`. Only bytes that are
+ * a whole buffer are taken at their word: of a part, others may have the rest.
+ */
 export function handOver<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
-  // smaller buffers may be parts of one that Node.js shares out to everybody
-  if (bytes.buffer.byteLength > Buffer.poolSize) owned.add(bytes.buffer);
-  return bytes;
+  return bytes.byteLength === bytes.buffer.byteLength ? own(bytes) : bytes;
 }
 
 /**
- * The same for a chunk of one of Node.js's streams. Those fill one buffer after the other and hand out views in order: it is
- * free with the view that ends it. Files give whole buffers.
+ * The same for a stream that fills one buffer after the other, hands out views in order to one reader, and shares the buffers
+ * with no other stream, as a decoder does: a buffer is free when the reader gives back the view that ends it.
  */
 export function handOverInTurn<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
   const { buffer, byteOffset, byteLength } = bytes;
-  return byteOffset + byteLength === buffer.byteLength ? handOver(bytes) : bytes;
+  return byteOffset + byteLength === buffer.byteLength ? own(bytes) : bytes;
 }
 
-/** Frees the memory of `bytes`, which are empty from then on, if they were handed over; else does nothing. */
+function own<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
+  // smaller buffers may be parts of one that Node.js shares out to everybody
+  if (bytes.buffer.byteLength > Buffer.poolSize) owned.add(bytes);
+  return bytes;
+}
+
+/** Frees the memory of `bytes`, which are empty from then on, if these very bytes were handed over; else does nothing. */
 export function giveBack(bytes: Uint8Array): void {
-  const { buffer } = bytes;
-  if (!owned.delete(buffer) || !(buffer instanceof ArrayBuffer)) return;
+  if (owned.delete(bytes)) freeBuffer(bytes);
+}
+
+/** Frees the memory that `bytes` are in, for whoever knows that nobody else looks at any of it. */
+export function freeBuffer({ buffer }: Uint8Array): void {
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= Buffer.poolSize) return;
   countYoungBytes(-buffer.byteLength);
   buffer.transfer(0);
 }

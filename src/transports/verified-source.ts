@@ -6,7 +6,7 @@
 import { Readable } from 'node:stream';
 import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
-import { handOverInTurn } from '../foundation/own-bytes.ts';
+import { handOver } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest, digestOf } from '../oci/digest.ts';
@@ -172,7 +172,7 @@ async function* checked(reader: ChunkReader, blob: Descriptor, name: string): As
       countYoungBytes(chunk.byteLength);
       digester.update(chunk);
       if (held !== undefined) yield held;
-      held = handOverInTurn(chunk);
+      held = handOver(chunk);
     }
   } catch (thrown) {
     throw blame(thrown);
@@ -197,7 +197,7 @@ async function* checkedWhole(reader: ChunkReader, blob: Descriptor, name: string
   checkSize(size, blob, name);
   countYoungBytes(size);
   const [only = new Uint8Array()] = chunks;
-  const bytes = handOverInTurn(chunks.length <= 1 ? only : Buffer.concat(chunks));
+  const bytes = handOver(chunks.length <= 1 ? only : Buffer.concat(chunks));
   const hash = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
   checkDigest(`sha256:${Buffer.from(hash).toString('hex')}`, blob, name);
   if (size > 0) yield bytes;

@@ -27,11 +27,26 @@ describe('giving back', () => {
     assert.equal(Buffer.from('others').toString(), 'others');
   });
 
-  it('waits for the view that ends a buffer that is handed out in turn', () => {
+  it('leaves parts of a buffer alone, of which others may have the rest', () => {
     const buffer = Buffer.alloc(size, 1);
-    giveBack(handOverInTurn(buffer.subarray(0, 1000)));
+    giveBack(handOver(buffer.subarray(1)));
     assert.equal(buffer.byteLength, size);
-    giveBack(handOverInTurn(buffer.subarray(1000)));
+  });
+
+  it('frees nothing for another view of what was handed over', () => {
+    const bytes = handOver(Buffer.alloc(size, 1));
+    giveBack(bytes.subarray(0, 10));
+    giveBack(bytes.subarray());
+    assert.equal(bytes.byteLength, size);
+  });
+
+  it('waits for the view that ends a buffer that is handed out in turn, in whatever order they were made', () => {
+    const buffer = Buffer.alloc(size, 1);
+    const [first, last] = [buffer.subarray(0, 1000), buffer.subarray(1000)].map((view) => handOverInTurn(view));
+    assert.ok(first !== undefined && last !== undefined);
+    giveBack(first);
+    assert.equal(buffer.byteLength, size);
+    giveBack(last);
     assert.equal(buffer.byteLength, 0);
   });
 });
