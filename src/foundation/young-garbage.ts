@@ -39,7 +39,7 @@ export const inSmallYoungSpace = withFlags(['--semi-space-growth-factor=1'], ['-
  * for a while, only for them to be compiled again.
  */
 export const withFewFullCollections = withFlags(
-  ['--heap-growing-percent=200', '--no-flush-bytecode'],
+  ['--heap-growing-percent=100', '--no-flush-bytecode'],
   ['--heap-growing-percent=0', '--flush-bytecode'],
 );
 
