@@ -8,6 +8,7 @@ import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { createDigester, type Digest } from '../oci/digest.ts';
 import type { ContentStore, StoredBlob } from '../store/content-store.ts';
 import type { Lease } from '../store/leases.ts';
+import { passing } from '../transports/local-file.ts';
 
 export interface MadeLayersLimits {
   /** Bytes of the largest layer that stays in memory. */
@@ -71,7 +72,7 @@ export class MadeLayers {
   /** The bytes from `offset` on. Throws NotFoundError BLOB_NOT_FOUND, StorageError. */
   async open(digest: Digest, offset: number): Promise<Readable> {
     const kept = this.#inMemory.get(digest);
-    if (kept === undefined) return this.#content.open(digest, { start: offset });
+    if (kept === undefined) return counted(await this.#content.open(digest, { start: offset }));
     return Readable.from(skip(kept.chunks, offset), { objectMode: false });
   }
 
@@ -89,6 +90,14 @@ export class MadeLayers {
     this.#inMemory.delete(digest);
     for (const chunk of kept?.chunks ?? []) this.#used -= chunk.byteLength;
   }
+}
+
+/** The same, with the memory of its chunks given back as they pass. */
+function counted(file: Readable): Readable {
+  const stream = Readable.from(passing(file), { objectMode: false, highWaterMark: 1 << 18 });
+  // also where it is destroyed before anybody has read from it: the generator has not begun then
+  stream.once('close', () => file.destroy());
+  return stream;
 }
 
 async function* chain(first: Uint8Array[], rest: ChunkReader): AsyncGenerator<Uint8Array> {
