@@ -50,6 +50,11 @@ export interface UploadOptions {
    * registry.
    */
   onSession?(location: string): void;
+  /**
+   * Sends nothing where the registry has the blob already: the request that begins the upload asks whether it can be mounted from
+   * this very repository, at no cost. A registry without mounting gets all of it.
+   */
+  unlessThere?: boolean;
 }
 
 /**
@@ -94,6 +99,11 @@ export interface Repository {
   uploadBlob(blob: UploadContent, options?: UploadOptions): Promise<void>;
   /** All tags, page by page, in the registry's order. Throws NotFoundError NAME_UNKNOWN. */
   tags(options?: { pageSize?: number }): AsyncIterable<string>;
+  /**
+   * Whether the registry says that it knows no repository of this name (NAME_UNKNOWN): no tag is there then, though there may be
+   * blobs. `false` where it says anything else, or nothing; asked once, without a second try.
+   */
+  isUnknown(): Promise<boolean>;
   /**
    * Descriptors of the manifests whose `subject` is `digest`, all or those of one `artifactType`. Where the registry
    * has no referrers API (asked once a run), those of the tag that stands in for it; `hasTags` tells whether there can be one.

@@ -1,15 +1,17 @@
 /** The list of tags (OCI Distribution Specification v1.1, "Listing Tags"). */
-import { RegistryError } from '../foundation/errors.ts';
+import { CancelledError, NotFoundError, RegistryError } from '../foundation/errors.ts';
 import { isJsonObject, parseJson } from '../oci/json.ts';
 import { headerOf } from './exchange.ts';
+import type { Call } from './http.ts';
 import { nextPage } from './link-header.ts';
 import type { Repository } from './registry-client.ts';
 import { type RepositoryContext, refuseHtml } from './repository-context.ts';
+import { TryFailure } from './try-failure.ts';
 
 /** Registries that do not know pages answer with everything at once. */
 const maxPageBytes = 32 * 1024 * 1024;
 
-export function createTags(context: RepositoryContext): Pick<Repository, 'tags'> {
+export function createTags(context: RepositoryContext): Pick<Repository, 'tags' | 'isUnknown'> {
   const { http, grants, path, label } = context;
   const what = `list the tags of ${label}`;
   const bad = (why: string): RegistryError =>
@@ -41,6 +43,18 @@ export function createTags(context: RepositoryContext): Pick<Repository, 'tags'>
         );
         yield* page.tags;
         target = page.next;
+      }
+    },
+    async isUnknown() {
+      const call: Call = { method: 'GET', target: `${path}/tags/list?n=1`, grant: grants.read, what };
+      try {
+        await http.discard(await http.attempt(call));
+        return false;
+      } catch (thrown) {
+        if (thrown instanceof CancelledError) throw thrown;
+        // it would only have saved questions: whatever else is wrong, the next request meets it too
+        const failure = thrown instanceof TryFailure ? thrown.options.toError(1) : thrown;
+        return failure instanceof NotFoundError && failure.code === 'NAME_UNKNOWN';
       }
     },
   };

@@ -29,10 +29,14 @@ export function createUploads(
     },
     async uploadBlob(blob, options = {}) {
       const { digest } = blob.descriptor;
-      const at = begun.get(digest);
+      let at: URL | 'mounted' | 'refused' | undefined = begun.get(digest);
       begun.delete(digest);
+      if (at === undefined && options.unlessThere === true && traits.mount) {
+        at = await mount(context, traits, digest, context.name);
+        if (at === 'mounted') return;
+      }
       const upload = new Upload(context, traits, blob, options);
-      await upload.run(at);
+      await upload.run(at instanceof URL ? at : undefined);
     },
   };
 }
@@ -46,7 +50,8 @@ async function mount(
   const { http, name, grants } = context;
   const what = `mount the blob ${named(context, digest)} from ${from}`;
   const query = new URLSearchParams({ mount: digest, from });
-  const grant = { repository: name, scopes: [...grants.write.scopes, `repository:${from}:pull`] };
+  const more = from === name ? [] : [`repository:${from}:pull`];
+  const grant = more.length === 0 ? grants.write : { repository: name, scopes: [...grants.write.scopes, ...more] };
   const target = `${context.path}/blobs/uploads/?${query.toString()}`;
   const call: Call = { method: 'POST', target, grant, what, body: new Uint8Array() };
   try {

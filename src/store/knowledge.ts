@@ -47,6 +47,9 @@ export interface Knowledge {
   repositoriesOf(registry: string, digest: Digest): readonly string[];
   rememberBlobs(registry: string, repository: string, digests: readonly Digest[]): void;
   forgetBlob(registry: string, repository: string, digest: Digest): void;
+  /** Whether a run has begun to write into the repository: there may be blobs, whatever the registry knows of it. */
+  hasWritten(registry: string, repository: string): boolean;
+  rememberWriting(registry: string, repository: string): void;
   /** The upload session that a run has left behind. */
   upload(key: UploadKey): string | undefined;
   rememberUpload(key: UploadKey, session: string): void;
@@ -152,6 +155,18 @@ export function createKnowledge(database: StoreDatabase, now: () => number): Kno
           repository,
         ),
       );
+    },
+    hasWritten(registry, repository) {
+      const row = read((tables) =>
+        tables.get('SELECT 1 FROM written_repositories WHERE registry = ? AND repository = ?', registry, repository),
+      );
+      return row !== undefined;
+    },
+    rememberWriting(registry, repository) {
+      write((tables) => {
+        tables.run('DELETE FROM written_repositories WHERE written_at <= ?', now() - placeMs);
+        tables.run('INSERT OR REPLACE INTO written_repositories VALUES (?, ?, ?)', registry, repository, now());
+      });
     },
     upload({ registry, repository, digest }) {
       const row = read((tables) =>

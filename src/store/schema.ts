@@ -104,4 +104,13 @@ export const migrations: readonly string[] = [
     INSERT OR IGNORE INTO loose_content VALUES (old.digest);
   END;
   `,
+  // Repositories into which runs have written, from the moment before they do.
+  `
+  CREATE TABLE written_repositories (
+    registry TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    written_at INTEGER NOT NULL,
+    PRIMARY KEY (registry, repository)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

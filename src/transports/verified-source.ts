@@ -146,22 +146,7 @@ export function parsed<T>(source: Pick<VerifiedSource, 'location'>, parse: () =>
   }
 }
 
-/** Blobs up to this size are read whole and hashed on the thread pool, beside everything else that goes on. */
-const wholeBytes = 4 << 20;
-/** Bytes of such blobs that may be in memory at once; what comes beyond is hashed as it passes. */
-const wholeBudget = 12 << 20;
-let wholeInUse = 0;
-
 async function* checked(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
-  if (blob.size <= wholeBytes && wholeInUse + blob.size <= wholeBudget && algorithmOf(blob.digest) === 'sha256') {
-    wholeInUse += blob.size;
-    try {
-      yield* checkedWhole(reader, blob, name);
-    } finally {
-      wholeInUse -= blob.size;
-    }
-    return;
-  }
   const digester = createDigester(algorithmOf(blob.digest));
   let size = 0;
   let held: Uint8Array | undefined;
@@ -180,27 +165,6 @@ async function* checked(reader: ChunkReader, blob: Descriptor, name: string): As
   checkSize(size, blob, name);
   checkDigest(digester.digest(), blob, name);
   if (held !== undefined) yield held;
-}
-
-async function* checkedWhole(reader: ChunkReader, blob: Descriptor, name: string): AsyncGenerator<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
-      size += chunk.byteLength;
-      if (size > blob.size) break;
-      chunks.push(chunk);
-    }
-  } catch (thrown) {
-    throw blame(thrown);
-  }
-  checkSize(size, blob, name);
-  countYoungBytes(size);
-  const [only = new Uint8Array()] = chunks;
-  const bytes = handOver(chunks.length <= 1 ? only : Buffer.concat(chunks));
-  const hash = await globalThis.crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>);
-  checkDigest(`sha256:${Buffer.from(hash).toString('hex')}`, blob, name);
-  if (size > 0) yield bytes;
 }
 
 function checkSize(size: number, blob: Descriptor, name: string): void {

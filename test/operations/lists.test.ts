@@ -291,7 +291,11 @@ describe('pushList', () => {
     });
     assert.equal(result, undefined);
     assert.ok(plan.steps.length > 0);
-    assert.deepEqual([...new Set(registry.faults.requests.map((request) => request.method))], ['HEAD']);
+    assert.ok(registry.faults.requests.length > 0);
+    assert.deepEqual(
+      registry.faults.requests.filter(({ method }) => method !== 'HEAD' && method !== 'GET'),
+      [],
+    );
   });
 
   it('keeps the bytes of an index that was taken whole, however it is written', async (t) => {

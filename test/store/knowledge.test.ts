@@ -22,6 +22,8 @@ describe('the knowledge of the store', () => {
       knowledge.rememberConversion(layer, 'all', { digest: result.digest, mediaType: 'x/y' });
       knowledge.rememberBlobs('r.example', 'a/b', [layer]);
       knowledge.rememberUpload(upload, 'https://r.example/session');
+      assert.equal(knowledge.hasWritten('r.example', 'a/b'), false);
+      knowledge.rememberWriting('r.example', 'a/b');
     }
     using store = Store.open(folder);
     const { knowledge } = store;
@@ -33,6 +35,8 @@ describe('the knowledge of the store', () => {
     assert.deepEqual(knowledge.repositoriesOf('other.example', layer), []);
     knowledge.forgetBlob('r.example', 'a/b', layer);
     assert.deepEqual(knowledge.repositoriesOf('r.example', layer), []);
+    assert.equal(knowledge.hasWritten('r.example', 'a/b'), true);
+    assert.equal(knowledge.hasWritten('r.example', 'a'), false);
     assert.equal(knowledge.upload(upload), 'https://r.example/session');
     assert.equal(knowledge.upload({ ...upload, repository: 'a/c' }), undefined);
     knowledge.forgetUpload(upload);

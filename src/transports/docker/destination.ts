@@ -7,6 +7,7 @@ import { referrerOf } from '../../oci/referrer.ts';
 import { tagWithin } from '../tag-names.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
+import { createNewRepository } from './new-repository.ts';
 
 /** Bytes from which on a blob goes up in a way that can be gone on with. */
 const journaledBytes = 32 * 1024 * 1024;
@@ -15,10 +16,16 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
   const repository = env.registries.client(reference.registry, access).repository(reference.repository, 'push');
   const named = reference.digest ?? reference.tag;
   if (named === undefined) throw new BugError(`${formatReference(reference)} has neither tag nor digest`);
+  const newness = createNewRepository(repository, reference, () => env.store().knowledge);
   /** Large blobs are noted in the store, so that a run after this one can go on where it stopped. */
   const upload = async (content: BlobContent): Promise<void> => {
     const { digest, size } = content.descriptor;
-    if (size < journaledBytes) return repository.uploadBlob(content);
+    if (size < journaledBytes) {
+      // where nobody has asked for it
+      const unlessThere = await newness.isNew();
+      if (unlessThere) newness.writing();
+      return repository.uploadBlob(content, { unlessThere });
+    }
     const { knowledge } = env.store();
     const key = { registry: reference.registry, repository: reference.repository, digest };
     const session = knowledge.upload(key);
@@ -43,11 +50,19 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
       manifestsComplete: true,
       keepsCompanions: true,
     },
-    hasBlob: async (blob) => (await blaming(repository.headBlob(blob.digest))) !== undefined,
-    hasManifest: async (digest) => (await blaming(repository.headManifest(digest))) !== undefined,
+    async hasBlob({ digest, size }) {
+      // an upload that another run may go on with is worth a question
+      if (size < journaledBytes && (await newness.isNew())) return false;
+      return (await blaming(repository.headBlob(digest))) !== undefined;
+    },
+    async hasManifest(digest) {
+      return !(await newness.isNew()) && (await blaming(repository.headManifest(digest))) !== undefined;
+    },
     async currentRoot(tag) {
       const wanted = tag === undefined ? named : tagWithin(reference, tag);
-      return (await blaming(repository.headManifest(wanted)))?.digest;
+      const root = await blaming(repository.headManifest(wanted));
+      if (root === undefined) newness.mayBeNew();
+      return root?.digest;
     },
     mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
     putBlob: (content) => blaming(upload(content)),
