@@ -15,8 +15,8 @@ import {
   randomBytes,
   type X509Certificate,
 } from 'node:crypto';
+import { type DerValue, der, derObjectIdentifier, derTag, derValue, derValues } from '../foundation/der.ts';
 import { BugError } from '../foundation/errors.ts';
-import { type DerValue, der, derObjectIdentifier, derTag, derValue, derValues } from './der.ts';
 import type { KeyUnwrapper, KeyWrapper } from './wrapped-secret.ts';
 
 interface ContentCipher {

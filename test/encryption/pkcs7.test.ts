@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
-import { der, derObjectIdentifier, derTag, derValue, derValues } from '../../src/encryption/der.ts';
 import { pkcs7Unwrapper, pkcs7Wrapper } from '../../src/encryption/pkcs7.ts';
+import { der, derObjectIdentifier, derTag, derValue, derValues } from '../../src/foundation/der.ts';
 import { fixtureKey, fixturePath, rsaPair } from './support.ts';
 
 describe('DER', () => {

@@ -5,8 +5,9 @@
  * containers/image relies on.
  */
 import { X509Certificate } from 'node:crypto';
+import { type DerValue, derTag } from '../../foundation/der.ts';
 import { UsageError } from '../../foundation/errors.ts';
-import { type DerValue, derTags, oidText, readConstructed, readDer } from './der.ts';
+import { oidText, readConstructed, readDer } from './der.ts';
 import { parsePem } from './pem.ts';
 import { rejected } from './rejection.ts';
 
@@ -97,17 +98,18 @@ export function parseTrusted(pem: Uint8Array, what: string): Certificate[] {
 }
 
 function extensionsOf(der: Uint8Array): Map<string, Extension> {
-  const [body] = readConstructed(der, derTags.sequence);
+  const [body] = readConstructed(der, derTag.sequence);
   const found = new Map<string, Extension>();
   const holder = readDer(body?.content ?? new Uint8Array()).find(({ tag }) => tag === 0xa3);
   if (holder === undefined) return found;
-  for (const { content } of readConstructed(holder.content, derTags.sequence)) {
+  for (const { content } of readConstructed(holder.content, derTag.sequence)) {
     const [id, ...rest] = readDer(content);
     const value = rest.at(-1);
-    if (id?.tag !== derTags.oid || value?.tag !== derTags.octetString) throw rejected('a certificate is malformed');
+    if (id?.tag !== derTag.objectIdentifier || value?.tag !== derTag.octetString)
+      throw rejected('a certificate is malformed');
     const name = oidText(id.content);
     if (found.has(name)) throw rejected(`a certificate has the extension ${name} twice`);
-    const critical = rest.length > 1 && rest[0]?.tag === derTags.boolean && rest[0].content[0] !== 0;
+    const critical = rest.length > 1 && rest[0]?.tag === derTag.boolean && rest[0].content[0] !== 0;
     found.set(name, { critical, value: value.content });
   }
   return found;
@@ -118,7 +120,7 @@ const nameTags = { other: 0xa0, email: 0x81, host: 0x82, uri: 0x86 } as const;
 /** Throws IntegrityError SIGNATURE_REJECTED. */
 export function namesOf({ extensions }: Certificate): CertificateNames {
   const value = extensions.get(oids.subjectAltName)?.value;
-  const names = value === undefined ? [] : readConstructed(value, derTags.sequence);
+  const names = value === undefined ? [] : readConstructed(value, derTag.sequence);
   const those = (tag: number): string[] =>
     names.filter((name) => name.tag === tag).map(({ content }) => textOf(content));
   const [emails, hosts] = [those(nameTags.email), those(nameTags.host)];
@@ -129,7 +131,7 @@ export function namesOf({ extensions }: Certificate): CertificateNames {
 function otherName({ content }: DerValue): string[] {
   const [id, holder] = readDer(content);
   if (id === undefined || holder === undefined || oidText(id.content) !== oids.otherName) return [];
-  return readDer(holder.content).flatMap(({ tag, content: text }) => (tag === derTags.utf8String ? textOf(text) : []));
+  return readDer(holder.content).flatMap(({ tag, content: text }) => (tag === derTag.utf8String ? textOf(text) : []));
 }
 
 /** Bytes that are no text, or hold a NUL by which a reader may be made to stop, name nobody. */
@@ -152,7 +154,7 @@ export function oidcIssuerOf({ extensions }: Certificate): string {
   if (bare !== undefined) texts.add(textOf(bare.value));
   if (wrapped !== undefined) {
     const [value, ...more] = readDer(wrapped.value);
-    if (value?.tag !== derTags.utf8String || more.length > 0) throw rejected('a certificate is malformed');
+    if (value?.tag !== derTag.utf8String || more.length > 0) throw rejected('a certificate is malformed');
     texts.add(textOf(value.content));
   }
   const [issuer, ...others] = texts;
@@ -237,12 +239,12 @@ function usagesOf({ extensions }: Certificate): string[] | undefined {
   const value = extensions.get(oids.extendedKeyUsage)?.value;
   return value === undefined
     ? undefined
-    : readConstructed(value, derTags.sequence).map(({ content }) => oidText(content));
+    : readConstructed(value, derTag.sequence).map(({ content }) => oidText(content));
 }
 
 function pathLength({ extensions }: Certificate): number | undefined {
   const value = extensions.get(oids.basicConstraints)?.value;
   const integer =
-    value === undefined ? undefined : readConstructed(value, derTags.sequence).find(({ tag }) => tag === 2);
+    value === undefined ? undefined : readConstructed(value, derTag.sequence).find(({ tag }) => tag === 2);
   return integer === undefined ? undefined : Number(`0x${Buffer.from(integer.content).toString('hex')}`);
 }

@@ -1,7 +1,8 @@
-/** As much of DER as enveloped data and certificates need. Source: ITU-T X.690, sections 8.1 and 10.1. */
+/** As much of DER as certificates and enveloped data need. Source: ITU-T X.690, sections 8.1, 8.19 and 10.1. */
 
-/** One value. Only tags below 31 and lengths below 2^31, which is all there is here. */
+/** One value. Only tags below 31 and lengths below 2^32, which is all there is here. */
 export interface DerValue {
+  /** The whole identifier octet: class, form and number. */
   readonly tag: number;
   readonly content: Uint8Array;
   /** With its tag and length. */
@@ -9,9 +10,11 @@ export interface DerValue {
 }
 
 export const derTag = {
+  boolean: 0x01,
   integer: 0x02,
   octetString: 0x04,
   objectIdentifier: 0x06,
+  utf8String: 0x0c,
   sequence: 0x30,
   set: 0x31,
   /** `[0]`, with values in it. */
@@ -64,4 +67,20 @@ export function derObjectIdentifier(dotted: string): Uint8Array {
     return septets;
   });
   return der(derTag.objectIdentifier, Buffer.from(bytes));
+}
+
+/** The content of an object identifier as `1.2.840…`. Throws RangeError where one of its numbers is beyond 2^53. */
+export function objectIdentifierText(content: Uint8Array): string {
+  const numbers: number[] = [];
+  let number = 0;
+  for (const octet of content) {
+    number = number * 128 + (octet & 0x7f);
+    if (number > Number.MAX_SAFE_INTEGER / 128) throw new RangeError('malformed DER');
+    if (octet >= 0x80) continue;
+    numbers.push(number);
+    number = 0;
+  }
+  const [first = 0, ...rest] = numbers;
+  const root = Math.min(2, Math.trunc(first / 40));
+  return [root, first - root * 40, ...rest].join('.');
 }
