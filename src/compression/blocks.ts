@@ -10,7 +10,10 @@ export interface FilledBlock {
   release(): void;
 }
 
-/** The whole of `plain`, copied into blocks of `turn` and given back; at least one block. A full last block is told to be the last, too. */
+/**
+ * The whole of `plain`, copied into blocks of `turn` and given back; at least one block. A full last block is told to be
+ * the last, too.
+ */
 export async function* blocksOf(plain: AsyncIterable<Uint8Array>, turn: Turn): AsyncGenerator<FilledBlock> {
   let block: Block | undefined;
   let filled = 0;

@@ -61,14 +61,12 @@ export class CodecLane implements Reusable {
    * The output of one write, for a compressor that ends its output with each (its option `flush`). `bytes` must stay as they
    * are until then. Throws CancelledError once destroyed.
    */
-  async whole(bytes: Buffer): Promise<Uint8Array[]> {
+  whole(bytes: Buffer): AsyncGenerator<Uint8Array> {
     this.#stream.write(bytes, () => {
       this.#ended = true;
       this.#wake?.();
     });
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this.result()) pieces.push(piece);
-    return pieces;
+    return this.result();
   }
 
   destroy(): void {

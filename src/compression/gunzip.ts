@@ -8,7 +8,10 @@ import { IntegrityError } from '../foundation/errors.ts';
 import { giveBack } from '../foundation/own-bytes.ts';
 import { codecError, decode, decodedAhead, decodedPiece } from './codec-feed.ts';
 
-/** Chunks of `compressed` are given back. Throws IntegrityError TRUNCATED_GZIP or DAMAGED_GZIP with the offset in `compressed`. */
+/**
+ * Chunks of `compressed` are given back. Throws IntegrityError TRUNCATED_GZIP or DAMAGED_GZIP with the offset in
+ * `compressed`.
+ */
 export async function* gunzip(compressed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const options: ZlibOptions & { readableHighWaterMark: number } = {
     chunkSize: decodedPiece,

@@ -53,9 +53,10 @@ function shortFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn
     const reused = turn.reuse(kind);
     const lane = reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(frameOptions(level)));
     try {
-      const pieces = await lane.whole(bytes);
+      const frame: Uint8Array[] = [];
+      for await (const piece of firstFrame(lane.whole(bytes))) frame.push(piece);
       turn.putBy(kind, lane);
-      return [...firstFrame(pieces)];
+      return frame;
     } catch (error) {
       lane.destroy();
       throw error;
@@ -77,7 +78,7 @@ function longFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn)
         write: (block) => lane.write(block),
         finish: () => lane.flush(constants.ZSTD_e_end),
         async *result() {
-          yield* firstFrameOf(lane.result());
+          yield* firstFrame(lane.result());
           complete = true;
         },
         close: () => (complete ? turn.putBy(kind, lane) : lane.destroy()),
@@ -90,43 +91,31 @@ function longFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn)
  * Where a frame exactly fills the buffer for its end, Node asks for one end too many and gets an empty frame with it; whether
  * it does depends on what the compressor made before.
  */
-function* firstFrame(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
-  const walker = new FirstFrame();
-  for (const piece of pieces) yield* walker.parts(piece);
-}
-
-async function* firstFrameOf(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const walker = new FirstFrame();
-  for await (const piece of pieces) yield* walker.parts(piece);
-}
-
-class FirstFrame {
-  readonly #walker = new ZstdFrameWalker();
-  #ended = false;
-
-  *parts(piece: Uint8Array): Generator<Uint8Array> {
-    for (const part of this.#walker.push(piece)) {
-      if (!this.#ended) yield part.bytes;
-      this.#ended ||= part.endsFrame;
+async function* firstFrame(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const walker = new ZstdFrameWalker();
+  let ended = false;
+  for await (const piece of pieces) {
+    for (const part of walker.push(piece)) {
+      if (!ended) yield part.bytes;
+      ended ||= part.endsFrame;
     }
   }
 }
 
+/** For long frames, which are ended by hand. */
 function compressorOptions(level: number): ZstdOptions {
-  const options: ZstdOptions & { readableHighWaterMark: number } = {
-    chunkSize: smallResultBytes,
-    readableHighWaterMark: resultBytes,
-    params: params(level),
-  };
-  return options;
+  return streamOptions(level, resultBytes);
 }
 
 /** Each write becomes a frame. */
 function frameOptions(level: number): ZstdOptions {
+  return { ...streamOptions(level, 2 * pieceBytes), flush: constants.ZSTD_e_end };
+}
+
+function streamOptions(level: number, readableHighWaterMark: number): ZstdOptions {
   const options: ZstdOptions & { readableHighWaterMark: number } = {
-    flush: constants.ZSTD_e_end,
     chunkSize: smallResultBytes,
-    readableHighWaterMark: 2 * pieceBytes,
+    readableHighWaterMark,
     params: params(level),
   };
   return options;

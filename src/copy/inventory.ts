@@ -85,7 +85,10 @@ export class Inventory {
     return origins;
   }
 
-  /** A repository of the destination's own registry that has the blob: where the source's instances are, else where runs met it. */
+  /**
+   * A repository of the destination's own registry that has the blob: where the source's instances are, else where runs
+   * met it.
+   */
   #mountOrigin(digest: Digest, instances: ReadonlySet<Digest>): Reference | undefined {
     const { destination, location, store } = this.#options;
     const to = location.reference;

@@ -5,8 +5,8 @@
  * readers know).
  */
 import type { PartialConfig, PrivateKey, PublicKey } from 'openpgp';
-import { AuthError, asError, NotFoundError, UsageError } from '../foundation/errors.ts';
-import { fingerprintOf, isNamed, readKeyring, readSecretKeys } from '../signing/simple/keyring.ts';
+import { asError, NotFoundError, UsageError } from '../foundation/errors.ts';
+import { isNamed, readKeyring, readSecretKeys, unlockKey } from '../signing/simple/keyring.ts';
 import { openpgp, strictness } from '../signing/simple/openpgp.ts';
 import { runGpg } from '../signing/simple/run-gpg.ts';
 import type { KeyUnwrapper, KeyWrapper } from './wrapped-secret.ts';
@@ -83,6 +83,11 @@ function isRecipient(key: PublicKey, name: string): boolean {
   });
 }
 
+const passphraseHints = {
+  missing: 'Name the file that holds it: --decryption-key KEY:file=PATH.',
+  wrong: 'Check it: --decryption-key KEY:file=PATH takes the whole file but for one line end.',
+} as const;
+
 /**
  * `bytes`: what `gpg --export-secret-keys` writes; `what` names the file.
  *
@@ -95,7 +100,7 @@ export async function pgpUnwrapper(
 ): Promise<KeyUnwrapper> {
   const locked = await readSecretKeys(bytes, what);
   const keys: PrivateKey[] = [];
-  for (const key of locked) keys.push(await unlocked(key, passphrase, what));
+  for (const key of locked) keys.push(await unlockKey(key, passphrase, what, passphraseHints));
   const { decrypt, readMessage } = await openpgp();
   return {
     kind: 'pgp',
@@ -109,23 +114,4 @@ export async function pgpUnwrapper(
       }
     },
   };
-}
-
-async function unlocked(key: PrivateKey, passphrase: string | undefined, what: string): Promise<PrivateKey> {
-  if (key.isDecrypted()) return key;
-  if (passphrase === undefined) {
-    throw new AuthError(`the GPG key ${fingerprintOf(key)} in ${what} is locked with a passphrase`, {
-      code: 'PASSPHRASE_MISSING',
-      hint: 'Name the file that holds it: --decryption-key KEY:file=PATH.',
-    });
-  }
-  const { decryptKey } = await openpgp();
-  try {
-    return await decryptKey({ privateKey: key, passphrase, config: strictness });
-  } catch {
-    throw new AuthError(`the passphrase does not open the GPG key ${fingerprintOf(key)} in ${what}`, {
-      code: 'PASSPHRASE_WRONG',
-      hint: 'Check it: --decryption-key KEY:file=PATH takes the whole file but for one line end.',
-    });
-  }
 }

@@ -1,10 +1,10 @@
 /** Signs with a GPG key that was exported to a file (or comes from the environment), in this process. */
 import type { Key, PrivateKey, Subkey } from 'openpgp';
-import { AuthError, asError, UsageError } from '../../foundation/errors.ts';
+import { asError, UsageError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
-import { fingerprintOf, isNamed, readSecretKeys } from './keyring.ts';
+import { fingerprintOf, isNamed, readSecretKeys, unlockKey } from './keyring.ts';
 import { openpgp, strictness } from './openpgp.ts';
 import { type MessageSigner, rsaMessageSigner } from './rsa-message.ts';
 import { payloadOf, saysTheSame } from './sign-claim.ts';
@@ -21,6 +21,11 @@ export interface KeySignerOptions {
   readonly creator: string;
 }
 
+const passphraseHints = {
+  missing: 'Give the file that holds it with --sign-passphrase-file.',
+  wrong: 'Check the file given with --sign-passphrase-file; its first line counts, without the line end.',
+} as const;
+
 /**
  * Reads the key and decrypts it at once, so that a wrong passphrase is told before anything is written.
  *
@@ -29,7 +34,7 @@ export interface KeySignerOptions {
 export async function createGpgKeySigner(options: KeySignerOptions, session: Session): Promise<ImageSigner> {
   const now = new Date(session.clock.now());
   const locked = chooseKey(await readSecretKeys(options.key, options.what), options);
-  const key = await unlocked(locked, options);
+  const key = await unlockKey(locked, options.passphrase, options.what, passphraseHints);
   const fingerprint = fingerprintOf(key);
   const signMessage = (await rsaMessageSigner(await signingKey(key, now))) ?? (await librarySigner(key));
   return {
@@ -78,25 +83,4 @@ function chooseKey(keys: readonly PrivateKey[], { signBy, what }: KeySignerOptio
     code: 'KEY_NOT_FOUND',
     hint: 'Name the one to sign with by its fingerprint: --sign-by FINGERPRINT.',
   });
-}
-
-/** The parts of the key that can sign; a primary key whose secret part was left out of the export stays as it is. */
-async function unlocked(key: PrivateKey, { passphrase, what }: KeySignerOptions): Promise<PrivateKey> {
-  if (key.isDecrypted()) return key;
-  if (passphrase === undefined) {
-    throw new AuthError(`the GPG key ${fingerprintOf(key)} in ${what} is locked with a passphrase`, {
-      code: 'PASSPHRASE_MISSING',
-      hint: 'Give the file that holds it with --sign-passphrase-file.',
-    });
-  }
-  const { decryptKey } = await openpgp();
-  try {
-    return await decryptKey({ privateKey: key, passphrase, config: strictness });
-  } catch (cause) {
-    throw new AuthError(`the passphrase does not open the GPG key ${fingerprintOf(key)} in ${what}`, {
-      code: 'PASSPHRASE_WRONG',
-      hint: 'Check the file given with --sign-passphrase-file; its first line counts, without the line end.',
-      cause,
-    });
-  }
 }

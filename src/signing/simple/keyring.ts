@@ -1,6 +1,6 @@
 /** Keys in files: what `gpg --export` and `gpg --export-secret-keys` write, armored or not. */
 import type { Key, PrivateKey, PublicKey } from 'openpgp';
-import { asError, UsageError } from '../../foundation/errors.ts';
+import { AuthError, asError, UsageError } from '../../foundation/errors.ts';
 import { openpgp, strictness } from './openpgp.ts';
 
 /** A public key with its subkeys. */
@@ -36,6 +36,42 @@ export async function readSecretKeys(bytes: Uint8Array, what: string): Promise<r
     armored: (armoredKeys) => readPrivateKeys({ armoredKeys, config: strictness }),
     binary: (binaryKeys) => readPrivateKeys({ binaryKeys, config: strictness }),
   });
+}
+
+/** What a person can do about a passphrase, in the words of the flag that takes it. */
+export interface PassphraseHints {
+  readonly missing: string;
+  readonly wrong: string;
+}
+
+/**
+ * The key with its secret parts decrypted; a part that was left out of the export stays as it is. `what` names the file.
+ *
+ * @throws AuthError PASSPHRASE_MISSING, PASSPHRASE_WRONG
+ */
+export async function unlockKey(
+  key: PrivateKey,
+  passphrase: string | undefined,
+  what: string,
+  hints: PassphraseHints,
+): Promise<PrivateKey> {
+  if (key.isDecrypted()) return key;
+  if (passphrase === undefined) {
+    throw new AuthError(`the GPG key ${fingerprintOf(key)} in ${what} is locked with a passphrase`, {
+      code: 'PASSPHRASE_MISSING',
+      hint: hints.missing,
+    });
+  }
+  const { decryptKey } = await openpgp();
+  try {
+    return await decryptKey({ privateKey: key, passphrase, config: strictness });
+  } catch (cause) {
+    throw new AuthError(`the passphrase does not open the GPG key ${fingerprintOf(key)} in ${what}`, {
+      code: 'PASSPHRASE_WRONG',
+      hint: hints.wrong,
+      cause,
+    });
+  }
 }
 
 /** The primary fingerprint as people and policies write it: upper-case hexadecimal digits. */
