@@ -11,7 +11,6 @@ import {
   fixtureImage,
   fixtureIndex,
   pushFixtureBlob,
-  pushFixtureImage,
   pushFixtureManifest,
 } from '../../fixtures/images.ts';
 import { decompress } from '../../src/compression/decompress.ts';
@@ -27,6 +26,7 @@ import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource, type VerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
+import { type ImageRegistry, imageRegistry } from './image-registry.ts';
 
 const zstdAnnotation = { 'io.github.containers.compression.zstd': 'true' };
 
@@ -86,24 +86,15 @@ function attestedIndex(images: readonly FixtureImage[], attestations: readonly F
   );
 }
 
-interface Setup {
+interface Setup extends ImageRegistry {
   readonly env: TestEnv;
-  readonly host: string;
   readonly images: readonly FixtureImage[];
-  readonly requests: string[];
 }
 
 async function setUp(t: TestContext, format: 'oci' | 'docker' = 'oci'): Promise<Setup> {
   const env = await testEnv(t);
-  const requests: string[] = [];
-  const registry = await startRegistry({
-    storage: 'memory',
-    onRequest: ({ method, target }) => requests.push(`${method} ${target}`),
-  });
-  t.after(() => registry.close());
   const images = await twoImages(format);
-  for (const image of images) await pushFixtureImage(registry.url, 'src/app', image);
-  await pushFixtureManifest(registry.url, 'src/app', fixtureIndex(images, format), 'multi');
+  const registry = await imageRegistry(t, images, format);
   const attestations = images.map(attestationOf);
   for (const attestation of format === 'oci' ? attestations : []) {
     for (const blob of [attestation.config, ...attestation.layers])
@@ -113,8 +104,8 @@ async function setUp(t: TestContext, format: 'oci' | 'docker' = 'oci'): Promise<
   if (format === 'oci') {
     await pushFixtureManifest(registry.url, 'src/app', attestedIndex(images, attestations), 'attested');
   }
-  requests.length = 0;
-  return { env, host: registry.host, images, requests };
+  registry.requests.length = 0;
+  return { ...registry, env, images };
 }
 
 async function copy({ env, host }: Setup, from: string, to: string, options: Partial<CopyRequest>) {

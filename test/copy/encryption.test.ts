@@ -12,7 +12,6 @@ import {
   fixtureImage,
   fixtureIndex,
   pushFixtureBlob,
-  pushFixtureImage,
   pushFixtureManifest,
 } from '../../fixtures/images.ts';
 import { decompress } from '../../src/compression/decompress.ts';
@@ -26,11 +25,11 @@ import { parseIndex } from '../../src/oci/image-index.ts';
 import { type ImageManifest, parseImageManifest } from '../../src/oci/manifest.ts';
 import { isIndexType, mediaTypes } from '../../src/oci/media-types.ts';
 import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
-import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { ecPair } from '../encryption/support.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
+import { type ImageRegistry, imageRegistry } from './image-registry.ts';
 
 const alice = ecPair();
 const bob = ecPair();
@@ -66,29 +65,16 @@ function attestationOf(image: FixtureImage): FixtureImage {
   return { platform: { os: 'unknown', architecture: 'unknown' }, manifest, config, layers: [statement] };
 }
 
-interface Scene {
+interface Scene extends ImageRegistry {
   readonly env: TestEnv;
-  readonly url: string;
-  readonly host: string;
   readonly images: readonly FixtureImage[];
-  /** What was asked of the registry since the images stood there. */
-  readonly requests: string[];
 }
 
 /** `src/app:multi` is an index of two images. */
 async function scene(t: TestContext, format: 'oci' | 'docker' = 'oci'): Promise<Scene> {
   const env = await testEnv(t);
-  const requests: string[] = [];
-  const registry = await startRegistry({
-    storage: 'memory',
-    onRequest: ({ method, target }) => requests.push(`${method} ${target}`),
-  });
-  t.after(() => registry.close());
   const images = await imagesOf(format);
-  for (const image of images) await pushFixtureImage(registry.url, 'src/app', image);
-  await pushFixtureManifest(registry.url, 'src/app', fixtureIndex(images, format), 'multi');
-  requests.length = 0;
-  return { env, url: registry.url, host: registry.host, images, requests };
+  return { ...(await imageRegistry(t, images, format)), env, images };
 }
 
 interface Options extends CopyChanges {
