@@ -105,7 +105,7 @@ async function buildProgram() {
     minifyIdentifiers: readable === undefined,
     // what bin/built-program.js, which runs it, gives it
     define: { 'import.meta.resolve': '__resolve', 'import.meta.url': '__url' },
-    plugins: [commandTable(commands), lazyBuiltins(), lazyUndici(), lazyOclif(), partsApart()],
+    plugins: [commandTable(commands), dataApart(), lazyBuiltins(), lazyUndici(), lazyOclif(), partsApart()],
   });
   const heavy = await need(esbuild).build({
     ...commonOptions(),
@@ -140,7 +140,10 @@ function makeScript(file) {
   const escaped = (/** @type {string} */ char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   const code = fs.readFileSync(file, 'utf8');
   const script = code.replaceAll(/[^\0-\x7f]/g, escaped).replaceAll(/\bimport\((?!\))/g, '__import(');
-  fs.writeFileSync(file, `(function (module, exports, require, __url, __resolve, __import) {${script}\n})`);
+  fs.writeFileSync(
+    file,
+    `(function (module, exports, require, __url, __resolve, __import) {const __load = require;${script}\n})`,
+  );
 }
 
 /** What runs on threads beside the program and the library: a module of its own, for which both look beside their folder. */
@@ -205,6 +208,42 @@ function partsApart() {
         if (kind !== 'dynamic-import') return undefined;
         const name = files.get(path.resolve(asked.startsWith('.') ? resolveDir : '.', asked));
         return name === undefined ? undefined : { path: `../parts/${name}.js`, external: true };
+      });
+    },
+  };
+  return plugin;
+}
+
+/**
+ * Leaves out what is data in the shape of code, a fifth of the program: every start would read it. undici's parsers in WebAssembly
+ * become files of bytes, of which a run reads the one that it needs; the others are loaded as they are.
+ */
+function dataApart() {
+  const data =
+    /[\\/](?:undici[\\/]lib[\\/](?:llhttp[\\/]llhttp(?:_simd)?-wasm|milo[\\/](?:no-)?simd)\.js|mime-db[\\/]db\.json)$/;
+  const put = (/** @type {string} */ name, /** @type {string | Buffer} */ content) => {
+    fs.mkdirSync(`${aside}/parts`, { recursive: true });
+    fs.writeFileSync(`${aside}/parts/${name}`, content);
+  };
+  /** @type {import('esbuild').Plugin} */
+  const plugin = {
+    name: 'data-apart',
+    setup(build) {
+      build.onLoad({ filter: data }, async ({ path: file }) => {
+        const source = await fs.promises.readFile(file, 'utf8');
+        const name = `${path.basename(path.dirname(file))}-${path.basename(file, path.extname(file))}`;
+        const bytes = /^const wasmBase64 = '([^']+)'$/m.exec(source)?.[1];
+        if (bytes !== undefined) {
+          put(`${name}.bin`, Buffer.from(bytes, 'base64'));
+          const url = `new URL('../parts/${name}.bin', __url)`;
+          return {
+            contents: `module.exports = process.getBuiltinModule('node:fs').readFileSync(${url});`,
+            loader: 'js',
+          };
+        }
+        const isJson = file.endsWith('.json');
+        put(`${name}.${isJson ? 'json' : 'cjs'}`, source);
+        return { contents: `module.exports = __load('../parts/${name}.${isJson ? 'json' : 'cjs'}');`, loader: 'js' };
       });
     },
   };
