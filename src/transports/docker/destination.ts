@@ -20,12 +20,9 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
   /** Large blobs are noted in the store, so that a run after this one can go on where it stopped. */
   const upload = async (content: BlobContent): Promise<void> => {
     const { digest, size } = content.descriptor;
-    if (size < journaledBytes) {
-      // where nobody has asked for it
-      const unlessThere = await newness.isNew();
-      if (unlessThere) newness.writing();
-      return repository.uploadBlob(content, { unlessThere });
-    }
+    await newness.writing(digest);
+    // where nobody has asked for it
+    if (size < journaledBytes) return repository.uploadBlob(content, { unlessThere: await newness.wasNew() });
     const { knowledge } = env.store();
     const key = { registry: reference.registry, repository: reference.repository, digest };
     const session = knowledge.upload(key);
@@ -37,6 +34,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
   };
   /** Where the registry keeps no list of what refers to a manifest, we keep one under a tag. */
   const put = async (at: string, manifest: RawManifest): Promise<void> => {
+    await newness.writing(manifest.digest);
     const { subject: linked } = await repository.putManifest(at, manifest);
     const referrer = linked === undefined ? referrerOf(manifest) : undefined;
     if (referrer === undefined) return;
@@ -52,19 +50,22 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     },
     async hasBlob({ digest, size }) {
       // an upload that another run may go on with is worth a question
-      if (size < journaledBytes && (await newness.isNew())) return false;
+      if (size < journaledBytes && (await newness.lacks(digest))) return false;
       return (await blaming(repository.headBlob(digest))) !== undefined;
     },
     async hasManifest(digest) {
-      return !(await newness.isNew()) && (await blaming(repository.headManifest(digest))) !== undefined;
+      return !(await newness.lacks(digest)) && (await blaming(repository.headManifest(digest))) !== undefined;
     },
     async currentRoot(tag) {
       const wanted = tag === undefined ? named : tagWithin(reference, tag);
       const root = await blaming(repository.headManifest(wanted));
-      if (root === undefined) newness.mayBeNew();
+      newness.named(root !== undefined);
       return root?.digest;
     },
-    mountBlob: (blob, from) => blaming(repository.mountBlob(blob.digest, from.repository)),
+    async mountBlob(blob, from) {
+      await newness.writing(blob.digest);
+      return blaming(repository.mountBlob(blob.digest, from.repository));
+    },
     putBlob: (content) => blaming(upload(content)),
     async putManifest(manifest, at) {
       await blaming(put(at, manifest));

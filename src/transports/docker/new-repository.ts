@@ -4,16 +4,19 @@
  * left blobs; where a run of ours may have done so, all is asked for as ever.
  */
 import type { Repository } from '../../distribution/registry-client.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { Knowledge } from '../../store/knowledge.ts';
 
 export interface NewRepository {
-  /** The name that was asked for is not there: it is worth a question whether anything is. */
-  mayBeNew(): void;
-  /** Whether the repository is new, as far as the registry and our own store know. */
-  isNew(): Promise<boolean>;
-  /** To be told before something is written: the next run may find blobs of this one. */
-  writing(): void;
+  /** Whether a name that was asked for is there: if none is, it is worth a question whether anything is. */
+  named(exists: boolean): void;
+  /** Whether the repository was new when that was asked, as far as the registry and our own store know. */
+  wasNew(): Promise<boolean>;
+  /** Whether nothing of this digest can be there: there was nothing, and we have not written it. */
+  lacks(digest: Digest): Promise<boolean>;
+  /** To be waited for before something is written: the next run may find it. */
+  writing(digest: Digest): Promise<void>;
 }
 
 export function createNewRepository(
@@ -22,19 +25,26 @@ export function createNewRepository(
   knowledge: () => Knowledge,
 ): NewRepository {
   let answer: Promise<boolean> | undefined;
-  let told = false;
+  let noted: Promise<void> | undefined;
+  const written = new Set<Digest>();
   const ask = async (): Promise<boolean> => (await repository.isUnknown()) && !knowledge().hasWritten(registry, name);
+  const note = async (): Promise<void> => {
+    // the answer first: it would take our own note for that of another run
+    if (await answer) knowledge().rememberWriting(registry, name);
+  };
   return {
-    mayBeNew() {
-      answer ??= ask();
+    named(exists) {
+      if (exists) answer = Promise.resolve(false);
+      else answer ??= ask();
       // for whoever needs it
       answer.catch(() => {});
     },
-    isNew: async () => answer ?? false,
-    writing() {
-      if (told) return;
-      told = true;
-      knowledge().rememberWriting(registry, name);
+    wasNew: async () => answer ?? false,
+    lacks: async (digest) => !written.has(digest) && ((await answer) ?? false),
+    async writing(digest) {
+      written.add(digest);
+      noted ??= note();
+      await noted;
     },
   };
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
+import { mediaTypes } from '../../../src/oci/media-types.ts';
 import { locate } from '../../../src/transports/image-names.ts';
 import type { ImageDestination } from '../../../src/transports/transport.ts';
 import { type TestEnv, testEnv } from '../../support/env.ts';
@@ -55,6 +56,23 @@ describe('a repository that its registry does not know', () => {
     registry.faults.reset();
     await put(await open(t, registry, await testEnv(t), nameUnknown));
     assert.deepEqual(registry.faults.seen({ method: ['PUT', 'PATCH'] }), []);
+  });
+
+  it('has what was written meanwhile, by us or with what was named', async (t) => {
+    const registry = await withRegistry(t);
+    const destination = await open(t, registry, await testEnv(t), nameUnknown);
+    assert.equal(await destination.hasBlob(blob), false);
+    await put(destination);
+    assert.equal(await destination.hasBlob(blob), true);
+    assert.equal(await destination.hasManifest(other), false);
+    const seen = registry.faults.seen({ method: 'HEAD', path: /sha256/ }).length;
+    registry.faults.on(
+      { method: 'HEAD', path: /manifests\/1/ },
+      answer(200, { 'content-type': mediaTypes.ociIndex, 'docker-content-digest': other, 'content-length': '2' }),
+    );
+    assert.equal(await destination.currentRoot(), other);
+    await destination.hasManifest(other);
+    assert.equal(registry.faults.seen({ method: 'HEAD', path: /sha256/ }).length, seen + 1);
   });
 
   it('is sent everything by a registry that mounts nothing, or does not know how to', async (t) => {
@@ -121,11 +139,7 @@ describe('a repository of which the registry says anything else', () => {
     const registry = await withRegistry(t);
     registry.faults.on(
       { method: 'HEAD', path: /manifests/ },
-      answer(200, {
-        'content-type': 'application/vnd.oci.image.index.v1+json',
-        'docker-content-digest': other,
-        'content-length': '2',
-      }),
+      answer(200, { 'content-type': mediaTypes.ociIndex, 'docker-content-digest': other, 'content-length': '2' }),
     );
     const destination = await locate(`docker://${registry.host}/a/new:1`).openDestination(await testEnv(t));
     t.after(() => destination[Symbol.asyncDispose]());
