@@ -133,7 +133,8 @@ async function buildProgram() {
 /**
  * Makes of the program one function, which bin/built-program.js calls. Its characters are ASCII, so that V8 keeps it in a byte a
  * character: esbuild itself escapes all but regular expressions, where an escape means the same. And it imports through what it
- * is given: a script may do so by itself only with a part of Node.js that is still an experiment.
+ * is given: a script may do so by itself only with a part of Node.js that is still an experiment. `__load` is `require` under a
+ * name by which esbuild does not know it.
  * @param {string} file
  */
 function makeScript(file) {
@@ -241,9 +242,9 @@ function dataApart() {
             loader: 'js',
           };
         }
-        const isJson = file.endsWith('.json');
-        put(`${name}.${isJson ? 'json' : 'cjs'}`, source);
-        return { contents: `module.exports = __load('../parts/${name}.${isJson ? 'json' : 'cjs'}');`, loader: 'js' };
+        const part = `${name}${file.endsWith('.json') ? '.json' : '.cjs'}`;
+        put(part, source);
+        return { contents: `module.exports = __load('../parts/${part}');`, loader: 'js' };
       });
     },
   };

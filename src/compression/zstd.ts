@@ -72,7 +72,8 @@ function longFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn)
     open() {
       // what a compressor has seen before makes no difference to a new frame
       const reused = turn.reuse(kind);
-      const lane = reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(compressorOptions(level)));
+      const lane =
+        reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(streamOptions(level, resultBytes)));
       let complete = false;
       return {
         write: (block) => lane.write(block),
@@ -100,11 +101,6 @@ async function* firstFrame(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
       ended ||= part.endsFrame;
     }
   }
-}
-
-/** For long frames, which are ended by hand. */
-function compressorOptions(level: number): ZstdOptions {
-  return streamOptions(level, resultBytes);
 }
 
 /** Each write becomes a frame. */

@@ -29,14 +29,13 @@ export function createUploads(
     },
     async uploadBlob(blob, options = {}) {
       const { digest } = blob.descriptor;
-      let at: URL | 'mounted' | 'refused' | undefined = begun.get(digest);
+      const before = begun.get(digest);
       begun.delete(digest);
-      if (at === undefined && options.unlessThere === true && traits.mount) {
-        at = await mount(context, traits, digest, context.name);
-        if (at === 'mounted') return;
-      }
+      const asks = before === undefined && options.unlessThere === true && traits.mount;
+      const at = asks ? await mount(context, traits, digest, context.name) : before;
+      if (at === 'mounted') return;
       const upload = new Upload(context, traits, blob, options);
-      await upload.run(at instanceof URL ? at : undefined);
+      await upload.run(at === 'refused' ? undefined : at);
     },
   };
 }
@@ -50,8 +49,9 @@ async function mount(
   const { http, name, grants } = context;
   const what = `mount the blob ${named(context, digest)} from ${from}`;
   const query = new URLSearchParams({ mount: digest, from });
-  const more = from === name ? [] : [`repository:${from}:pull`];
-  const grant = more.length === 0 ? grants.write : { repository: name, scopes: [...grants.write.scopes, ...more] };
+  const { write } = grants;
+  const both = { repository: name, scopes: [...write.scopes, `repository:${from}:pull`] };
+  const grant = from === name ? write : both;
   const target = `${context.path}/blobs/uploads/?${query.toString()}`;
   const call: Call = { method: 'POST', target, grant, what, body: new Uint8Array() };
   try {

@@ -47,8 +47,12 @@ export interface Knowledge {
   repositoriesOf(registry: string, digest: Digest): readonly string[];
   rememberBlobs(registry: string, repository: string, digests: readonly Digest[]): void;
   forgetBlob(registry: string, repository: string, digest: Digest): void;
-  /** Whether a run has begun to write into the repository: there may be blobs, whatever the registry knows of it. */
+  /**
+   * Whether a run has begun to write into the repository when it was new: there may be blobs, although the registry still calls it
+   * unknown. Who is not told so sends them again where nothing can be mounted.
+   */
   hasWritten(registry: string, repository: string): boolean;
+  /** To be told before the first thing is written into a new repository. */
   rememberWriting(registry: string, repository: string): void;
   /** The upload session that a run has left behind. */
   upload(key: UploadKey): string | undefined;

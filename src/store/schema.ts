@@ -104,7 +104,7 @@ export const migrations: readonly string[] = [
     INSERT OR IGNORE INTO loose_content VALUES (old.digest);
   END;
   `,
-  // Repositories into which runs have written, from the moment before they do.
+  // Repositories that were new when runs began to write into them, from the moment before they did.
   `
   CREATE TABLE written_repositories (
     registry TEXT NOT NULL,
