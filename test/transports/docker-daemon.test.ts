@@ -158,9 +158,12 @@ describe('docker-daemon: as a source', () => {
 
 describe('docker-daemon: as a destination', () => {
   /** Writes an image and commits it. */
-  async function write(t: TestContext, tag?: string): Promise<void> {
+  async function write(t: TestContext, tag?: string, text = ''): Promise<void> {
     const env = await testEnv(t);
-    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    const image = await fixtureImage({
+      platform: { os: 'linux', architecture: 'amd64' },
+      layers: [{ 'etc/text': text }],
+    });
     await using destination = await locate('docker-daemon:app:1').openDestination(env);
     for (const { mediaType, digest, size, bytes } of [image.config, ...image.layers]) {
       await destination.putBlob({
@@ -206,6 +209,15 @@ describe('docker-daemon: as a destination', () => {
     for (const [answer, expected] of cases) {
       await daemon(t, { ...version, 'POST /images/load': answer });
       await assert.rejects(write(t), expected);
+    }
+  });
+
+  it('hears a refusal that comes while it still sends', async (t) => {
+    // more than the socket holds
+    const text = 'x'.repeat(8 << 20);
+    await daemon(t, { ...version, 'POST /images/load': says('{"message":"not now"}', 503) });
+    for (let round = 0; round < 5; round += 1) {
+      await assert.rejects(write(t, undefined, text), { status: 503, message: /not now/ });
     }
   });
 

@@ -59,7 +59,9 @@ export class EngineClient {
    * stream of progress that it answers with.
    */
   async upload(path: string, what: string, write: (body: Writable) => Promise<void>): Promise<void> {
-    const request = this.#request('POST', path, { 'Content-Type': 'application/x-tar' });
+    // a daemon that refuses would hang up at once on who asks it to, while bytes are still sent, and its answer would be lost
+    const headers = { 'Content-Type': 'application/x-tar', Connection: 'keep-alive' };
+    const request = this.#request('POST', path, headers);
     const answering = this.#answer(request, what, false);
     answering.catch(() => {});
     let answered = false;
