@@ -1,6 +1,7 @@
 /** Drives one of Node's decoders by hand, so that it is known what it has taken when it fails. */
 import type { Transform } from 'node:stream';
-import { handOverInTurn } from '../foundation/own-bytes.ts';
+import { ChunkReader } from '../foundation/chunk-reader.ts';
+import { handOverInTurn, handOverLast } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 
 /** Output that a decoder may be ahead of its reader; without it the decoder rests while its last piece is worked on. */
@@ -43,10 +44,14 @@ export async function* decode(
     },
   );
   try {
-    for await (const bytes of decoder as AsyncIterable<Uint8Array>) {
+    let held: Uint8Array | undefined;
+    for await (const bytes of new ChunkReader(decoder).whole()) {
       countYoungBytes(bytes.byteLength);
-      yield handOverInTurn(bytes);
+      if (held !== undefined) yield handOverInTurn(held);
+      held = bytes;
     }
+    // nothing is written behind the last one
+    if (held !== undefined) yield handOverLast(held);
     await feeding;
   } catch (error) {
     throw failure === undefined ? explain(error) : failure.error;

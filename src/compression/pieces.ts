@@ -5,7 +5,8 @@
  *
  * Pieces are cut by size alone, so that the result depends neither on how the stream came nor on how many there are at once.
  */
-import { freeBuffer, giveBack, handOver } from '../foundation/own-bytes.ts';
+import type { Duplex } from 'node:stream';
+import { freeBuffer, giveBack, handOver, handOverLast } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Reusable, Turn } from './budget.ts';
 import { createChannel } from './channel.ts';
@@ -113,41 +114,38 @@ class PieceBuffer implements Reusable {
   }
 }
 
-type Compressor<Options> = (
-  bytes: Buffer,
-  options: Options,
-  done: (error: Error | null, result: Buffer) => void,
-) => void;
-
-/**
- * One of Node.js's compressors that works in one go. What comes out is copied out of its buffer, which is larger and freed at
- * once.
- */
-export function inOneGo<Options extends { chunkSize?: number | undefined }>(
-  compressor: Compressor<Options>,
-  bytes: Buffer,
-  options: Options,
-): Promise<[Buffer]> {
+/** All that `compressor`, which is new and is used up by this, makes of `bytes`. */
+export function inOneGo(compressor: Duplex, bytes: Buffer): Promise<[Buffer]> {
   return new Promise((resolve, reject) => {
-    compressor(
-      bytes,
-      { ...options, chunkSize: Math.min(bytes.byteLength + smallestResult, usualResult) },
-      (error, result) => {
-        if (error !== null) return reject(error);
-        const copy = Buffer.allocUnsafeSlow(result.byteLength);
-        copy.set(result);
-        countYoungBytes(copy.byteLength + result.buffer.byteLength);
-        freeBuffer(result);
-        resolve([handOver(copy)]);
-      },
-    );
+    const made: Uint8Array[] = [];
+    compressor
+      .on('data', (chunk: Uint8Array) => made.push(chunk))
+      .once('error', reject)
+      .once('end', () => resolve([inOneBuffer(made.map(handOverLast))]))
+      .end(bytes);
   });
 }
 
+/** `parts` in a buffer of their size; they are given back. */
+export function inOneBuffer(parts: readonly Uint8Array[]): Buffer {
+  const joined = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  countYoungBytes(joined.byteLength);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.byteLength;
+  }
+  parts.forEach(giveBack);
+  return handOver(joined);
+}
+
 /**
- * Bytes that most results have room in; a larger one is put together from several. Each thread would keep as much memory for
- * itself as twice the largest buffer that was ever freed.
+ * Room for what `bytes` bytes become in one go: most results have room in 1 MiB; a larger one comes in several buffers. Each
+ * thread would keep as much memory for itself as twice the largest buffer that was ever freed.
  */
-const usualResult = 1 << 20;
+export function roomFor(bytes: number): number {
+  return Math.min(bytes + smallestResult, 1 << 20);
+}
+
 /** What even nothing becomes, and more: Node.js demands some room. */
 const smallestResult = 1024;

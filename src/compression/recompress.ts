@@ -5,6 +5,7 @@
  * size of the layer, and all jobs of the process share one budget.
  */
 import { Readable } from 'node:stream';
+import { ChunkReader } from '../foundation/chunk-reader.ts';
 import { asError, CancelledError, SheafError } from '../foundation/errors.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Annotations } from '../oci/descriptor.ts';
@@ -267,8 +268,8 @@ class Counted {
   }
 }
 
-async function* counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
+async function* counted(source: Readable): AsyncGenerator<Uint8Array> {
+  for await (const chunk of new ChunkReader(source).whole()) {
     countYoungBytes(chunk.byteLength);
     yield chunk;
   }

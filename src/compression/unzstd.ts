@@ -4,12 +4,16 @@
  * Source: RFC 8878.
  */
 import { createZstdDecompress, type ZstdOptions } from 'node:zlib';
+import { giveBack } from '../foundation/own-bytes.ts';
 import { codecError, decode, decodedAhead, decodedPiece } from './codec-feed.ts';
 import { damaged, ZstdFrameWalker } from './zstd-frames.ts';
 
 const emptyFrame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0);
 
-/** Throws IntegrityError TRUNCATED_ZSTD, DAMAGED_ZSTD or ZSTD_WINDOW_TOO_LARGE with the offset in `compressed`. */
+/**
+ * Chunks of `compressed` are given back. Throws IntegrityError TRUNCATED_ZSTD, DAMAGED_ZSTD or ZSTD_WINDOW_TOO_LARGE with the
+ * offset in `compressed`.
+ */
 export async function* unzstd(compressed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const options: ZstdOptions & { readableHighWaterMark: number } = {
     chunkSize: decodedPiece,
@@ -29,6 +33,7 @@ export async function* unzstd(compressed: AsyncIterable<Uint8Array>): AsyncGener
           written = true;
           if (!(await write(part.bytes))) return;
         }
+        giveBack(chunk);
       }
       walker.end();
       // a decoder that got nothing takes that for a fault

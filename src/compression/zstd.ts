@@ -8,10 +8,11 @@
  *
  * Source: RFC 8878 section 3.1.
  */
-import { constants, createZstdCompress, type ZstdOptions, zstdCompress } from 'node:zlib';
+import { constants, createZstdCompress, type ZstdOptions } from 'node:zlib';
+import { handOverInTurn } from '../foundation/own-bytes.ts';
 import { blockBytes, type Turn } from './budget.ts';
 import { CodecLane } from './codec-lane.ts';
-import { inOneGo, inPieces, pieceBytes, pieceJobBytes } from './pieces.ts';
+import { inOneBuffer, inOneGo, inPieces, pieceBytes, pieceJobBytes, roomFor } from './pieces.ts';
 import { inSegments } from './segments.ts';
 import { ZstdFrameWalker } from './zstd-frames.ts';
 
@@ -45,18 +46,20 @@ export function zstd(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn
 
 function shortFrames(plain: AsyncIterable<Uint8Array>, level: number, turn: Turn): AsyncGenerator<Uint8Array> {
   const kind = `zstd frames in one go ${level}`;
-  const alone: ZstdOptions = { params: params(level) };
   return inPieces(plain, turn, async ({ bytes }) => {
     // zstd goes another way, to other bytes, where all that may come out has room in the buffer as it is at that moment
-    if (bytes.byteLength <= smallResultBytes) return inOneGo(zstdCompress, bytes, alone);
+    if (bytes.byteLength <= smallResultBytes) {
+      const alone: ZstdOptions = { params: params(level), chunkSize: roomFor(bytes.byteLength) };
+      return inOneGo(createZstdCompress(alone), bytes);
+    }
     // what a compressor has seen before makes no difference to a new frame
     const reused = turn.reuse(kind);
     const lane = reused instanceof CodecLane ? reused : new CodecLane(createZstdCompress(frameOptions(level)));
     try {
       const frame: Uint8Array[] = [];
-      for await (const piece of firstFrame(lane.whole(bytes))) frame.push(piece);
+      for await (const piece of firstFrame(lane.whole(bytes))) frame.push(handOverInTurn(piece));
       turn.putBy(kind, lane);
-      return frame;
+      return [inOneBuffer(frame)];
     } catch (error) {
       lane.destroy();
       throw error;

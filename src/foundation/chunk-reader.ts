@@ -32,11 +32,19 @@ export class ChunkReader {
         this.#failure ??= asError(thrown);
         end();
       })
-      // destroyed without a word; the reader sees that something is missing
       .once('close', end);
   }
 
-  /** The next chunk; `undefined` after the last one. Throws what the stream failed with. One call at a time. */
+  /** All chunks, to the stream's own end. Throws what the stream failed with, and an error where it is cut off. */
+  async *whole(): AsyncGenerator<Uint8Array> {
+    for (let chunk = await this.next(); chunk !== undefined; chunk = await this.next()) yield chunk;
+    if (!this.#stream.readableEnded) throw new Error('the stream was closed before its end');
+  }
+
+  /**
+   * The next chunk; `undefined` after the last one, also where the stream is cut off. Throws what the stream failed with. One
+   * call at a time.
+   */
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
       const chunk = this.#waiting.shift();

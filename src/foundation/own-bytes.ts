@@ -27,6 +27,11 @@ export function handOverInTurn<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
   return byteOffset + byteLength === buffer.byteLength ? own(bytes) : bytes;
 }
 
+/** The same for views of a stream that has ended, or for the last one, wherever in their buffers they end. */
+export function handOverLast<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
+  return own(bytes);
+}
+
 function own<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
   // smaller buffers may be parts of one that Node.js shares out to everybody
   if (bytes.buffer.byteLength > Buffer.poolSize) owned.add(bytes);

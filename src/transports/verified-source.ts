@@ -189,7 +189,8 @@ function checkDigest(actual: Digest, blob: Descriptor, name: string): void {
 async function* handOut(bytes: AsyncGenerator<Uint8Array>, options: OpenBlobOptions): AsyncGenerator<Uint8Array> {
   let toSkip = options.offset ?? 0;
   for await (const chunk of bytes) {
-    const wanted = chunk.subarray(toSkip);
+    // the very view that was handed over, where all of it is wanted
+    const wanted = toSkip === 0 ? chunk : chunk.subarray(toSkip);
     toSkip = Math.max(0, toSkip - chunk.byteLength);
     if (wanted.byteLength === 0) continue;
     options.onBytes?.(wanted.byteLength);

@@ -8,8 +8,9 @@ import { type CompressionFormat, compressionFormats } from '../../src/compressio
 import { decompress } from '../../src/compression/decompress.ts';
 import { type RecompressOptions, type RecompressResult, recompress } from '../../src/compression/recompress.ts';
 import { CancelledError, IntegrityError, UsageError } from '../../src/foundation/errors.ts';
+import { handOver } from '../../src/foundation/own-bytes.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { collect, fuzzSeed, inPieces, randomFrom, readableOf, sampleBytes } from './support.ts';
+import { collect, fuzzSeed, inPieces, piecesOf, randomFrom, readableOf, sampleBytes } from './support.ts';
 import { tarOf } from './tars.ts';
 
 const empty = Buffer.alloc(0);
@@ -200,6 +201,22 @@ test('the source is opened when it is its turn, and not before', async () => {
   assert.equal(opened, true);
   await collect(stream);
   assert.equal((await done).diffId, digestOf(tar));
+});
+
+describe('memory', () => {
+  for (const from of ['none', 'gzip', 'zstd'] as const) {
+    test(`of a source in the form ${from} is given back as it is used up`, async () => {
+      const chunks = [...piecesOf(sources[from](tar), () => 200_000)].map((piece) => {
+        const chunk = Buffer.allocUnsafeSlow(piece.byteLength);
+        chunk.set(piece);
+        return handOver(chunk);
+      });
+      const { bytes } = await through(Readable.from(chunks, { objectMode: false }), { format: 'gzip' });
+      assert.ok((await plainOf(bytes)).equals(tar));
+      const kept = chunks.filter((chunk) => chunk.buffer.byteLength > Buffer.poolSize);
+      assert.equal(kept.length, 0, `of ${chunks.length} chunks`);
+    });
+  }
 });
 
 describe('what goes wrong', () => {

@@ -22,6 +22,19 @@ describe('ChunkReader', () => {
     await assert.rejects(reader.next(), /cut/);
   });
 
+  it('gives the whole stream, or an error where it was closed before its end', async () => {
+    const all = async (stream: Readable): Promise<string> => {
+      let text = '';
+      for await (const chunk of new ChunkReader(stream).whole()) text += Buffer.from(chunk).toString();
+      return text;
+    };
+    assert.equal(await all(Readable.from([Buffer.from('a'), Buffer.from('bc')])), 'abc');
+    const stream = new PassThrough();
+    stream.write('a');
+    setImmediate(() => stream.destroy());
+    await assert.rejects(all(stream), /closed before its end/);
+  });
+
   it('holds the stream back while nobody reads', async () => {
     let made = 0;
     const stream = new Readable({

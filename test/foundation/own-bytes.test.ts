@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { giveBack, handOver, handOverInTurn } from '../../src/foundation/own-bytes.ts';
+import { giveBack, handOver, handOverInTurn, handOverLast } from '../../src/foundation/own-bytes.ts';
 
 const size = 1 << 20;
 
@@ -47,6 +47,14 @@ describe('giving back', () => {
     giveBack(first);
     assert.equal(buffer.byteLength, size);
     giveBack(last);
+    assert.equal(buffer.byteLength, 0);
+  });
+
+  it('frees the buffer of the last view of all, which need not end it', () => {
+    const buffer = Buffer.alloc(size, 1);
+    giveBack(handOverInTurn(buffer.subarray(0, 1000)));
+    assert.equal(buffer.byteLength, size);
+    giveBack(handOverLast(buffer.subarray(1000, 2000)));
     assert.equal(buffer.byteLength, 0);
   });
 });
