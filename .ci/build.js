@@ -334,12 +334,27 @@ function lazyUndici() {
         'const getDefaultNodeMaxHeaderSize = () => http.maxHeaderSize\n\n',
       ],
     ],
+    // V8 would compile the parser once more, for speed, after some hundred answers: a sixth of a short copy for what never pays
+    'dispatcher/client-h1.js': [
+      [
+        "mod = new WebAssembly.Module(require('../llhttp/llhttp_simd-wasm.js'))",
+        `const { setFlagsFromString } = require('node:v8')
+        const flags = ['wasm-lazy-compilation', 'wasm-tier-up', 'wasm-dynamic-tiering']
+        try {
+          for (const flag of flags) setFlagsFromString('--no-' + flag)
+          mod = new WebAssembly.Module(require('../llhttp/llhttp_simd-wasm.js'))
+        } finally {
+          // as they were: compiled code is kept with the flags that it was compiled with
+          for (const flag of flags) setFlagsFromString('--' + flag)
+        }`,
+      ],
+    ],
   };
   /** @type {import('esbuild').Plugin} */
   const plugin = {
     name: 'lazy-undici',
     setup(build) {
-      const filter = /[\\/]undici[\\/]lib[\\/](core[\\/](tree|util)|dispatcher[\\/]client)\.js$/;
+      const filter = /[\\/]undici[\\/]lib[\\/](core[\\/](tree|util)|dispatcher[\\/]client(-h1)?)\.js$/;
       build.onLoad({ filter }, async ({ path: file }) => {
         const at = file.replaceAll(path.sep, '/').split('/undici/lib/')[1] ?? '';
         let contents = await fs.promises.readFile(file, 'utf8');
