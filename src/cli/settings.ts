@@ -1,6 +1,5 @@
 /** The shared flags of a command, read into what the wiring needs. */
 import { resolve } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../foundation/errors.ts';
 import type { PlaceSettings } from '../transports/transport.ts';
 import type { LogLevel, ProgressMode } from './flags.ts';
@@ -52,7 +51,7 @@ export function settingsOf(flags: FlagValues): RunSettings {
     progress: (flags['progress'] as ProgressMode | undefined) ?? 'auto',
     parallel: flags['parallel'] as number | undefined,
     registry: source,
-    destination: isDeepStrictEqual(source, destination) ? source : destination,
+    destination: areEqual(source, destination) ? source : destination,
     places: {
       source: placesOf(flags, 'src-', source),
       destination: placesOf(flags, 'dest-', destination),
@@ -91,6 +90,10 @@ function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings):
     certDir: text('cert-dir') ?? common?.certDir,
     tlsVerify: tlsVerifyOf(flags, prefix) ?? common?.tlsVerify,
   };
+}
+
+function areEqual(one: RegistrySideSettings, other: RegistrySideSettings): boolean {
+  return (Object.keys(one) as Array<keyof RegistrySideSettings>).every((name) => one[name] === other[name]);
 }
 
 /** Folders as absolute paths: what is noted of them must hold in another folder, too. */

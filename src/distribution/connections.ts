@@ -5,12 +5,18 @@
 import type { SecureContext } from 'node:tls';
 import type { Agent, buildConnector, Dispatcher } from 'undici';
 import { isLoopback } from './hosts.ts';
+import { ReadyConnections } from './ready-connections.ts';
 import type { RegistrySettings } from './registry-pool.ts';
 import { type Certificates, certificatesOf, isUnknownIssuer, readCertificates } from './tls.ts';
 
 export interface Connections {
   /** What sends requests to `url`. `own`: the registry itself, which may see our client certificates. */
   dispatcherFor(url: URL, own: boolean): Promise<Dispatcher>;
+  /**
+   * Many requests to a registry are about to begin: makes up to `count` connections for them, like those that it has had
+   * requests on. `origin` as `URL.origin` has it.
+   */
+  prepare(origin: string, count: number): void;
   /** Ends every connection at once. */
   close(): Promise<void>;
 }
@@ -40,6 +46,7 @@ export function createConnections(settings: RegistrySettings): Connections {
   const contextFor = (found: Certificates | undefined, own: boolean): { secureContext?: SecureContext } =>
     found === undefined ? {} : { secureContext: own ? found.own : found.other };
 
+  const prepared: ReadyConnections[] = [];
   const open = async (own: boolean, proxied: boolean): Promise<Dispatcher> => {
     const found = await (proxied ? widerCertificates() : certificates());
     const connect: ConnectOptions = {
@@ -62,10 +69,14 @@ export function createConnections(settings: RegistrySettings): Connections {
       return new undici.EnvHttpProxyAgent({ ...options, requestTls: connect, ...proxies });
     }
     const { default: PlainAgent } = await import('undici/lib/dispatcher/agent.js');
-    if (authorities === undefined || authorities.always) return new PlainAgent(options);
     const { default: build } = await import('undici/lib/core/connect.js');
     const wide = async (): Promise<ConnectOptions> => ({ ...connect, ...contextFor(await widerCertificates(), own) });
-    return new PlainAgent({ ...options, connect: widening(build, connect, wide) });
+    const narrows = authorities !== undefined && !authorities.always;
+    const ready = new ReadyConnections(
+      narrows ? widening(build, connect, wide) : build({ allowH2: false, ...connect }),
+    );
+    if (own) prepared.push(ready);
+    return new PlainAgent({ ...options, connect: ready.connect });
   };
   return {
     async dispatcherFor(url, own) {
@@ -80,12 +91,32 @@ export function createConnections(settings: RegistrySettings): Connections {
       }
       return agent;
     },
+    prepare(origin, count) {
+      for (const ready of prepared) ready.prepare(origin, count);
+    },
     async close() {
+      for (const ready of prepared) ready.close();
       const opened = await Promise.allSettled(agents.values());
       agents.clear();
-      await Promise.all(opened.map((agent) => (agent.status === 'fulfilled' ? agent.value.destroy() : undefined)));
+      await Promise.all(
+        opened.map((agent) => (agent.status === 'fulfilled' ? agent.value.destroy(closed()) : undefined)),
+      );
     },
   };
+}
+
+/**
+ * What connections are ended with; undici would make one of its own. Node.js reads the stack of such an error, and to find the
+ * lines of a built program takes longer than all else in the end of a run: it has none.
+ */
+function closed(): Error {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return Object.assign(new Error('the run is over'), { code: 'UND_ERR_DESTROYED' });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /**

@@ -41,6 +41,8 @@ export interface Http {
   /** A whole body in memory; for `consume`. */
   read(answer: Answer, what: string, maxBytes: number, tooLarge: () => SheafError): Promise<Uint8Array>;
   discard(answer: Answer): Promise<void>;
+  /** So many requests are about to begin at once: connections are made for those that will not have to wait for a slot. */
+  prepare(count: number): void;
 }
 
 export interface HttpEnv extends TransmitEnv {
@@ -213,6 +215,11 @@ export function createHttp(host: string, env: HttpEnv): Http {
     read: (answer, what, maxBytes, tooLarge) =>
       readSmallBody(answer, { what, maxBytes, timeoutMs: smallBodyMs, tooLarge }),
     discard: (answer) => discard(answer, smallBodyMs),
+    prepare(count) {
+      if (settled === undefined) return;
+      const origin = originOf(settled);
+      env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
+    },
   };
 }
 

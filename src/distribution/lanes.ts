@@ -11,6 +11,8 @@ export interface Lanes {
   /** Leaves `host` alone for `ms`; `since` is when the request began that was told so. */
   pause(host: string, ms: number, since: number): void;
   succeeded(host: string): void;
+  /** How many more requests to `host` could begin now. */
+  free(host: string): number;
 }
 
 export function createLanes({ limiter, clock, signal }: Session): Lanes {
@@ -31,5 +33,6 @@ export function createLanes({ limiter, clock, signal }: Session): Lanes {
       limiter.succeeded(host);
       limiter.succeeded(inner(host));
     },
+    free: (host) => limiter.free(host),
   };
 }

@@ -104,6 +104,8 @@ export interface Repository {
    * blobs. `false` where it says anything else, or nothing; asked once, without a second try.
    */
   isUnknown(): Promise<boolean>;
+  /** So many requests are about to begin at once: makes connections for them, as far as they will not have to wait for one another. */
+  prepare(count: number): void;
   /**
    * Descriptors of the manifests whose `subject` is `digest`, all or those of one `artifactType`. Where the registry
    * has no referrers API (asked once a run), those of the tag that stands in for it; `hasTags` tells whether there can be one.

@@ -164,7 +164,7 @@ function certified(
   host: string,
   settings: RegistrySettings,
   connectionsFor: (settings: RegistrySettings) => Connections,
-): Pick<Connections, 'dispatcherFor'> {
+): Omit<Connections, 'close'> {
   const { certDir, findCertDir } = settings;
   if (certDir !== undefined || findCertDir === undefined) return connectionsFor(settings);
   let found: Promise<Connections> | undefined;
@@ -176,6 +176,9 @@ function certified(
     async dispatcherFor(url, own) {
       found ??= find();
       return (await found).dispatcherFor(url, own);
+    },
+    prepare(origin, count) {
+      void found?.then((connections) => connections.prepare(origin, count));
     },
   };
 }

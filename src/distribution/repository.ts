@@ -16,6 +16,7 @@ export function createRepository(http: Http, name: string, use: RepositoryUse, u
   return {
     host: http.host,
     name,
+    prepare: (count) => http.prepare(count),
     ...manifests,
     ...createBlobs(context),
     ...createUploads(context, uploads),

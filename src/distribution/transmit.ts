@@ -46,7 +46,7 @@ export interface Transmission {
 export interface TransmitEnv {
   session: Session;
   settings: RegistrySettings;
-  connections: Pick<Connections, 'dispatcherFor'>;
+  connections: Omit<Connections, 'close'>;
   warnings: Warnings;
   lanes: Lanes;
 }

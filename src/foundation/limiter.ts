@@ -12,6 +12,8 @@ export interface Limiter {
   pause(key: string, ms: number): void;
   /** Tells that a request on `key` went well, which lets halved slots grow again. */
   succeeded(key: string): void;
+  /** How many more could start on `key` now: none while it is paused. */
+  free(key: string): number;
 }
 
 interface Lane {
@@ -132,6 +134,10 @@ export function createLimiter(clock: Clock, { slots: atFirst, ceiling = atFirst 
       lane.slots = grown(lane);
       beginRound(lane);
       wake(lane);
+    },
+    free(key) {
+      const { slots, active, pausedUntil } = laneOf(key);
+      return pausedUntil > clock.now() ? 0 : Math.max(0, slots - active);
     },
   };
 }

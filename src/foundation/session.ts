@@ -14,7 +14,7 @@ export interface SessionOptions {
   signal?: AbortSignal;
   clock?: Clock;
   onEvent?: (event: ProgressEvent) => void;
-  /** Requests under way at once to one registry host; without it 16 at first, and more while that helps. */
+  /** Requests under way at once to one registry host; without it 24 at first, and more while that helps. */
   parallel?: number;
 }
 

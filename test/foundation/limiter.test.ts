@@ -69,6 +69,22 @@ describe('createLimiter', () => {
     assert.deepEqual(clock.slept, [5000]);
   });
 
+  it('tells how many more could start now', async () => {
+    const clock = fakeClock();
+    const limiter = createLimiter(clock, { slots: 2 });
+    const one = held();
+    const running = limiter.run('a', signal, one.work);
+    await settle();
+    assert.deepEqual([limiter.free('a'), limiter.free('b')], [1, 2]);
+    limiter.pause('b', 1);
+    assert.equal(limiter.free('b'), 0);
+    await clock.sleep(1);
+    assert.equal(limiter.free('b'), 1);
+    one.end();
+    await running;
+    assert.equal(limiter.free('a'), 2);
+  });
+
   it('halves the slots on a pause and grows again with success', async () => {
     const limiter = createLimiter(fakeClock(), { slots: 4 });
     limiter.pause('a', 1);

@@ -25,9 +25,19 @@ export function createNewRepository(
   knowledge: () => Knowledge,
 ): NewRepository {
   let answer: Promise<boolean> | undefined;
+  let answered = true;
+  /** Who waits for the answer will ask for a blob or send it, all at once then. */
+  let waiting = 0;
   let noted: Promise<void> | undefined;
   const written = new Set<Digest>();
-  const ask = async (): Promise<boolean> => (await repository.isUnknown()) && !knowledge().hasWritten(registry, name);
+  const ask = async (): Promise<boolean> => {
+    answered = false;
+    try {
+      return (await repository.isUnknown()) && !knowledge().hasWritten(registry, name);
+    } finally {
+      answered = true;
+    }
+  };
   const note = async (): Promise<void> => {
     // the answer first: it would take our own note for that of another run
     if (await answer) knowledge().rememberWriting(registry, name);
@@ -40,7 +50,13 @@ export function createNewRepository(
       answer.catch(() => {});
     },
     wasNew: async () => answer ?? false,
-    lacks: async (digest) => !written.has(digest) && ((await answer) ?? false),
+    async lacks(digest) {
+      if (!answered) {
+        waiting += 1;
+        repository.prepare(waiting);
+      }
+      return !written.has(digest) && ((await answer) ?? false);
+    },
     async writing(digest) {
       written.add(digest);
       noted ??= note();

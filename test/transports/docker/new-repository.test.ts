@@ -1,5 +1,6 @@
 /** A repository that its registry does not know is not asked about what goes there, and nothing is sent twice all the same. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import type { Descriptor } from '../../../src/oci/descriptor.ts';
@@ -8,7 +9,7 @@ import { mediaTypes } from '../../../src/oci/media-types.ts';
 import { locate } from '../../../src/transports/image-names.ts';
 import type { ImageDestination } from '../../../src/transports/transport.ts';
 import { type TestEnv, testEnv } from '../../support/env.ts';
-import { answer, serverError } from '../../support/fault-kinds.ts';
+import { answer, gate, serverError } from '../../support/fault-kinds.ts';
 import type { Fault } from '../../support/faults.ts';
 import { type TestRegistry, withRegistry } from '../../support/registry.ts';
 import { content, pushBlob } from '../../support/seed.ts';
@@ -31,6 +32,15 @@ async function open(t: TestContext, registry: TestRegistry, env: TestEnv, tags?:
 
 const put = (destination: ImageDestination): Promise<void> =>
   destination.putBlob({ descriptor: blob, open: async () => Readable.from([bytes]) });
+
+/** The connections that this process begins during the test. */
+function connectionsFrom(t: TestContext): readonly unknown[] {
+  const begun: unknown[] = [];
+  const add = (message: unknown): void => void begun.push(message);
+  subscribe('net.client.socket', add);
+  t.after(() => unsubscribe('net.client.socket', add));
+  return begun;
+}
 
 describe('a repository that its registry does not know', () => {
   it('has neither blobs nor manifests, and takes each blob in two requests', async (t) => {
@@ -107,6 +117,27 @@ describe('a repository that its registry does not know', () => {
     assert.equal(await destination.mountBlob?.(blob, from), false);
     await put(destination);
     assert.equal(registry.faults.seen({ method: 'POST' }).length, 1);
+  });
+
+  it('has connections made while it is asked for, as many as there are blobs', async (t) => {
+    const registry = await withRegistry(t);
+    const asked = gate();
+    registry.faults.on({ path: /\/tags\/list/ }, asked.fault);
+    const sockets = connectionsFrom(t);
+    const destination = await open(t, registry, await testEnv(t));
+    const blobs = ['a', 'b', 'c'].map((text) => {
+      const part = Buffer.from(text);
+      return { part, descriptor: { mediaType: seed.mediaType, digest: digestOf(part), size: part.byteLength } };
+    });
+    const there = Promise.all(blobs.map(({ descriptor }) => destination.hasBlob(descriptor)));
+    await asked.arrived;
+    assert.equal(sockets.length, 4);
+    asked.open();
+    assert.deepEqual(await there, [false, false, false]);
+    await Promise.all(
+      blobs.map(({ part, descriptor }) => destination.putBlob({ descriptor, open: async () => Readable.from([part]) })),
+    );
+    assert.equal(sockets.length, 4);
   });
 
   it('is asked about large blobs, of which an upload may have begun', async (t) => {
