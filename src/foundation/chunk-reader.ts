@@ -33,6 +33,9 @@ export class ChunkReader {
         end();
       })
       .once('close', end);
+    // it may have come to its end before anybody read: it says nothing more then
+    this.#failure = stream.errored ?? undefined;
+    this.#over = stream.destroyed || stream.readableEnded;
   }
 
   /** All chunks, to the stream's own end. Throws what the stream failed with, and an error where it is cut off. */

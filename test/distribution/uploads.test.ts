@@ -50,6 +50,18 @@ test('a small blob goes in one request after the POST, a large one in two', asyn
   }
 });
 
+test('a source that failed before anybody read is the error of the upload', async (t) => {
+  const { registry, repository } = await setUp(t);
+  for (const bytes of [bytesOf(100_000), large]) {
+    const failed = new Readable({ read() {} }).on('error', () => {});
+    failed.destroy(new StorageError('the disk is gone'));
+    await new Promise((resolve) => failed.once('close', resolve));
+    const upload = repository.uploadBlob({ ...blobOf(bytes), open: async () => failed });
+    await assert.rejects(upload, { message: 'the disk is gone' });
+  }
+  assert.equal(registry.faults.seen({ method: 'PUT' }).filter(({ status }) => status === 201).length, 0);
+});
+
 test('HEAD of a blob', async (t) => {
   const { registry, repository } = await setUp(t);
   const blob = blobOf(bytesOf(10));

@@ -35,6 +35,19 @@ describe('ChunkReader', () => {
     await assert.rejects(all(stream), /closed before its end/);
   });
 
+  it('is told of what befell the stream before', async () => {
+    const failed = new PassThrough().on('error', () => {});
+    failed.destroy(new Error('cut'));
+    const closed = new PassThrough();
+    closed.destroy();
+    const ended = Readable.from([]);
+    ended.resume();
+    await Promise.all([failed, closed, ended].map((each) => new Promise((resolve) => each.once('close', resolve))));
+    await assert.rejects(new ChunkReader(failed).next(), /cut/);
+    assert.equal(await new ChunkReader(closed).next(), undefined);
+    assert.equal(await new ChunkReader(ended).next(), undefined);
+  });
+
   it('holds the stream back while nobody reads', async () => {
     let made = 0;
     const stream = new Readable({
