@@ -1,10 +1,10 @@
 /** What becomes of an index once it is known what becomes of its entries. Pure. */
-import { ConflictError } from '../foundation/errors.ts';
+import { ConflictError, UnsupportedError } from '../foundation/errors.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { convertIndex, encodeIndex, type ImageIndex, type IndexEntry } from '../oci/image-index.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
-import { mediaTypes } from '../oci/media-types.ts';
+import { isIndexType, mediaTypes } from '../oci/media-types.ts';
 import type { CopyRequest } from './copy-request.ts';
 import type { AdditionDraft, EntryDraft, ManifestDraft } from './draft.ts';
 import { asManifest, changed, labelOf, type PlannedManifest, settled } from './planned-manifest.ts';
@@ -24,7 +24,7 @@ interface IndexParts {
   readonly variants: readonly PlannedVariant[];
 }
 
-/** The index with what became of its entries; the very bytes of before when nothing changed. */
+/** The index with what became of its entries; the very bytes of before when nothing changed. Throws UnsupportedError. */
 export function draftIndex(
   request: CopyRequest,
   raw: RawManifest,
@@ -68,6 +68,16 @@ export function draftIndex(
   const to = targetFormat(request, raw.mediaType, zstd ? { format: 'zstd' } : undefined, encrypts);
   if (entries.length === 0 && additions.length === 0 && kept.length === index.manifests.length && to === undefined) {
     return raw;
+  }
+  const nested = kept.find(({ mediaType }) => isIndexType(mediaType));
+  if (to === 'docker' && nested !== undefined) {
+    throw new UnsupportedError(
+      `the index names the index ${nested.digest}, and a Docker manifest list names images alone`,
+      {
+        code: 'INDEX_NOT_IN_FORMAT',
+        hint: 'Keep the OCI format (--format oci), or leave that index out.',
+      },
+    );
   }
   const edited: ImageIndex = { ...index, manifests: kept };
   const converted =

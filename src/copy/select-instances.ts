@@ -3,6 +3,7 @@ import { NotFoundError } from '../foundation/errors.ts';
 import { chooseInstance } from '../oci/choose-instance.ts';
 import type { ImageIndex, IndexEntry } from '../oci/image-index.ts';
 import { isAttestation, withAttestations } from '../oci/matcher.ts';
+import { isIndexType } from '../oci/media-types.ts';
 import { formatPlatform, type Platform, type PlatformSpec, platformKey } from '../oci/platform.ts';
 
 /** Every entry, none, or those of some platforms (each with its compression variants and attestations). */
@@ -10,7 +11,8 @@ export type InstanceSelection = 'all' | 'none' | { readonly platforms: readonly 
 
 /**
  * The entries that `selection` means, in the order of the index. A platform is matched by the rule of the peers (with their
- * fallback over variants); all entries of the platform found are taken. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
+ * fallback over variants); all entries of the platform found are taken. An index within it that does not tell its platforms is none
+ * of them. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
  */
 export function selectInstances(
   index: ImageIndex,
@@ -22,6 +24,7 @@ export function selectInstances(
   const keys = new Set(
     selection.platforms.map((spec) => {
       const winner = chooseInstance(index, spec, host);
+      if (isUnknownIndex(winner)) throw onlyWithin(winner, index, spec);
       if (spec.osVersion !== undefined && winner.platform?.['os.version'] !== spec.osVersion) {
         const exact = index.manifests.find(
           (entry) =>
@@ -35,16 +38,35 @@ export function selectInstances(
       return platformKey(winner.platform);
     }),
   );
-  const chosen = index.manifests.filter((entry) => !isAttestation(entry) && keys.has(platformKey(entry.platform)));
+  const chosen = index.manifests.filter(
+    (entry) => !isAttestation(entry) && !isUnknownIndex(entry) && keys.has(platformKey(entry.platform)),
+  );
   return withAttestations(index, chosen);
 }
 
+/** An index within the index that does not tell its platforms: any, and whatever others, may be in it. */
+function isUnknownIndex({ mediaType, platform }: IndexEntry): boolean {
+  return platform === undefined && isIndexType(mediaType);
+}
+
+function onlyWithin({ digest }: IndexEntry, index: ImageIndex, spec: PlatformSpec): NotFoundError {
+  const wanted = [spec.os, spec.architecture, spec.variant].filter(Boolean).join('/');
+  return new NotFoundError(`no image found in the index for ${wanted}`, {
+    code: 'NO_IMAGE_FOR_PLATFORM',
+    hint: `It has ${platformsOf(index)}, and within it the index ${digest}, which does not tell its platforms: choose in that one by its digest, or take all.`,
+  });
+}
+
 function noImage(index: ImageIndex, spec: PlatformSpec): NotFoundError {
+  return new NotFoundError(`no image found in the index for ${spec.os}(${spec.osVersion})/${spec.architecture}`, {
+    code: 'NO_IMAGE_FOR_PLATFORM',
+    hint: `It has ${platformsOf(index)}.`,
+  });
+}
+
+function platformsOf(index: ImageIndex): string {
   const there = index.manifests.flatMap((entry) =>
     entry.platform === undefined || isAttestation(entry) ? [] : [formatPlatform(entry.platform)],
   );
-  return new NotFoundError(`no image found in the index for ${spec.os}(${spec.osVersion})/${spec.architecture}`, {
-    code: 'NO_IMAGE_FOR_PLATFORM',
-    hint: `It has ${there.join(', ') || 'no platforms'}.`,
-  });
+  return there.join(', ') || 'no platforms';
 }

@@ -71,6 +71,31 @@ describe('planCopy', () => {
     assert.deepEqual([...new Set(requests.map((request) => request.split(' ')[0]))].sort(), ['GET', 'HEAD']);
   });
 
+  it('takes no platform out of an index within the index, and makes no Docker list of one', async (t) => {
+    const env = await testEnv(t);
+    const [amd64, arm64, s390x] = await threeImages();
+    assert.ok(amd64 !== undefined && arm64 !== undefined && s390x !== undefined);
+    const inner = fixtureIndex([amd64, s390x]);
+    const entry = ({ mediaType, digest, bytes }: typeof inner) => ({ mediaType, digest, size: bytes.byteLength });
+    const members = [entry(inner), { ...entry(arm64.manifest), platform: platforms[1] }];
+    const { mediaType } = inner;
+    const outer = blobOf(mediaType, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests: members })));
+    const layout = join(env.folder, 'nested');
+    await writeFixtureLayout(layout, { amd64, arm64, s390x }, { inner, outer });
+    const [from, to] = [`oci:${layout}:outer`, `oci:${env.folder}/to:1`];
+    const of = (text: string): Partial<CopyRequest> => ({
+      select: { platforms: [parsePlatform(text)] },
+      unselected: 'strip',
+    });
+    const chosen = await plan(env, from, to, of('linux/arm64'));
+    assert.equal(chosen.steps.filter(({ kind }) => kind === 'put-manifest').length, 1);
+    assert.match(chosen.notes.join(), /not selected/);
+    for (const platform of ['linux/amd64', 'linux/riscv64']) {
+      await assert.rejects(plan(env, from, to, of(platform)), { code: 'NO_IMAGE_FOR_PLATFORM', hint: /its digest/ });
+    }
+    await assert.rejects(plan(env, from, to, { format: 'docker' }), { code: 'INDEX_NOT_IN_FORMAT' });
+  });
+
   it('asks for every digest once', async (t) => {
     const env = await testEnv(t);
     const { registry, requests } = await registryWithIndex(t);

@@ -53,6 +53,14 @@ describe('oci:', () => {
     }
   });
 
+  it('believes no size that is wrong', async (t) => {
+    const { env, layout } = await prepare(t);
+    const index = await indexOf(layout);
+    for (const entry of index.manifests) entry.size += 1;
+    await writeFile(join(layout, 'index.json'), JSON.stringify(index));
+    await assert.rejects(rootOf(env, `oci:${layout}:list`), { code: 'SIZE_MISMATCH' });
+  });
+
   it('keeps what others have noted in index.json', async (t) => {
     const { env, layout, digests } = await prepare(t);
     const to = join(env.folder, 'to');

@@ -65,7 +65,14 @@ export function createLayoutSource(
       const digest = instance ?? place.digest;
       if (digest !== undefined) return readManifest(digest);
       const entry = chooseEntry(index, place, files.where, text);
-      return readManifest(entry.digest, entry.mediaType);
+      const manifest = await readManifest(entry.digest, entry.mediaType);
+      if (manifest.bytes.byteLength !== entry.size) {
+        throw new IntegrityError(
+          `${text}: index.json says that ${entry.digest} has ${entry.size} bytes, but it has ${manifest.bytes.byteLength}`,
+          { code: 'SIZE_MISMATCH', hint: 'The layout is damaged: copy the image into it again.' },
+        );
+      }
+      return manifest;
     },
     async openBlob(blob, range) {
       const name = blobName(blob.digest);
