@@ -284,6 +284,21 @@ function lazyOclif() {
 function lazyBuiltins() {
   // these are functions themselves, and there from the start
   const eager = /^node:(events|stream|process)$/;
+  /** What is there without loading the part. @type {Readonly<Record<string, string>>} */
+  const own = {
+    // called far more often than it fails
+    'node:assert': `(value, ...rest) => { if (!value) process.getBuiltinModule('node:assert')(value, ...rest); }`,
+    // the part itself loads readline and what goes with that, and node:fs can do the same
+    'node:fs/promises': `Object.fromEntries(
+      ['access', 'link', 'lstat', 'mkdir', 'readdir', 'readFile', 'readlink', 'rename', 'stat'].map((name) => [
+        name,
+        (...args) => new Promise((resolve, reject) => {
+          const done = (error, value) => (error ? reject(error) : resolve(value));
+          process.getBuiltinModule('node:fs')[name](...args, done);
+        }),
+      ]),
+    )`,
+  };
   /** @type {import('esbuild').Plugin} */
   const plugin = {
     name: 'lazy-builtins',
@@ -296,13 +311,7 @@ function lazyBuiltins() {
         const load = `process.getBuiltinModule('${name}')`;
         if (eager.test(name)) return { contents: `module.exports = ${load};` };
         const proxy = `new Proxy({}, { get: (_, member) => (loaded ??= ${load})[member] })`;
-        // assert is called far more often than it fails
-        const contents =
-          name === 'node:assert'
-            ? `module.exports = (value, ...rest) => { if (!value) ${load}(value, ...rest); };
-Object.setPrototypeOf(module.exports, ${proxy});`
-            : `module.exports = Object.create(${proxy});`;
-        return { contents: `let loaded;\n${contents}` };
+        return { contents: `let loaded;\nmodule.exports = Object.setPrototypeOf(${own[name] ?? '{}'}, ${proxy});` };
       });
     },
   };
