@@ -1,7 +1,7 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asError, StorageError, systemCode } from './errors.ts';
+import { asError, StorageError, systemCode, UsageError } from './errors.ts';
 import { temporaryName } from './temporary-names.ts';
 
 /**
@@ -28,6 +28,27 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
   }
 }
 
+/** Says early that {@link writeAtomically} will find a folder at `path`, or a file above it. Throws StorageError, UsageError. */
+export async function expectFilePath(path: string): Promise<void> {
+  if (path === '') throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
+  const refuse = (code: string, why: string): StorageError =>
+    storageError(Object.assign(new Error(why), { code }), `cannot write ${path}`);
+  if ((await kindOf(path)) === 'folder') throw refuse('EISDIR', 'it is a folder');
+  for (let above = dirname(path); ; above = dirname(above)) {
+    const kind = await kindOf(above);
+    if (kind === 'file') throw refuse('ENOTDIR', `${above} is a file`);
+    if (kind === 'folder' || above === dirname(above)) return;
+  }
+}
+
+async function kindOf(path: string): Promise<'folder' | 'file' | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return undefined;
+  }
+}
+
 /** `thrown` from the file system as the error to show. */
 export function storageError(thrown: unknown, what: string): StorageError {
   const hints: Record<string, string> = {
@@ -36,6 +57,7 @@ export function storageError(thrown: unknown, what: string): StorageError {
     EPERM: 'You may not write there: choose another folder or change its permissions.',
     EROFS: 'The disk is read-only: choose another folder.',
     ENOTDIR: 'Part of the path is a file, not a folder.',
+    EISDIR: 'Name a file, not a folder.',
   };
   const hint = hints[systemCode(thrown) ?? ''];
   return new StorageError(`${what}: ${asError(thrown).message}`, {
@@ -46,7 +68,8 @@ export function storageError(thrown: unknown, what: string): StorageError {
 
 async function isSpecial(path: string): Promise<boolean> {
   try {
-    return !(await stat(path)).isFile();
+    const found = await stat(path);
+    return !found.isFile() && !found.isDirectory();
   } catch {
     return false;
   }

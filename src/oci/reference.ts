@@ -65,6 +65,11 @@ function checkWhole(text: string): void {
   if (scheme !== null) {
     throw invalid(text, `a name has no "${scheme[0]}" in front`, { hint: `Leave "${scheme[0]}" away.` });
   }
+  if (/^(?:\/|\.\.?\/|~\/)/.test(text)) {
+    throw invalid(text, 'it looks like a path', {
+      hint: 'Folders and files are named with what they hold: oci:FOLDER, dir:FOLDER, oci-archive:FILE, docker-archive:FILE.',
+    });
+  }
   if (hexName.test(text)) {
     throw invalid(text, 'a repository cannot be named with 64 hexadecimal digits', {
       hint: `Is it the digest of an image? Then write repository@sha256:${text.slice(0, 6)}... in full.`,

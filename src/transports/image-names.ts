@@ -38,13 +38,28 @@ export function parseLocation(text: string): ImageLocation | undefined {
       hint: `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`,
     });
   }
-  if (text.startsWith('//', colon + 1)) {
-    throw new UsageError(`invalid image name "${text}", unknown transport "${name}"`, {
-      code: 'UNKNOWN_TRANSPORT',
-      hint: `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`,
-    });
-  }
-  return undefined;
+  const meant = transports.find((one) => isSlipOf(name, one.name));
+  // no port or tag begins like a path, and no name of an image has a second ":" before a "/"
+  const isReference = !/^(?:[./]|[^/]*:)/.test(text.slice(colon + 1));
+  if (isReference && (meant === undefined || name.length < leastSlip)) return undefined;
+  const supported = `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`;
+  const image = isReference ? ` An image of that name is docker://${text}.` : '';
+  throw new UsageError(`invalid image name "${text}", unknown transport "${name}"`, {
+    code: 'UNKNOWN_TRANSPORT',
+    hint: meant === undefined ? supported : `Did you mean ${meant.name}:${text.slice(colon + 1)}?${image}`,
+  });
+}
+
+/** Shorter names are more often those of images than slips. */
+const leastSlip = 7;
+
+/** Whether `name` is `meant` with one letter too many, missing, wrong, or at the place of the next. */
+function isSlipOf(name: string, meant: string): boolean {
+  let at = 0;
+  while (at < name.length && name[at] === meant[at]) at += 1;
+  const [rest, wanted] = [name.slice(at), meant.slice(at)];
+  const swapped = `${wanted[1] ?? ''}${wanted[0] ?? ''}${wanted.slice(2)}`;
+  return rest.slice(1) === wanted || rest === wanted.slice(1) || rest.slice(1) === wanted.slice(1) || rest === swapped;
 }
 
 /** Parses a destination: `transport:rest`, or a bare name, which is taken as `docker://`. */

@@ -94,6 +94,26 @@ describe('what a person types', () => {
       ['manifest', 'create', '--platform', 'linux/a b', 'l', 'quay.io/a/b'],
     ],
     ['an unknown transport', exitCodes.usage, ['nope'], ['manifest', 'create', 'l', 'nope://a/b']],
+    [
+      'a misspelt transport',
+      exitCodes.usage,
+      ['oci-archve', 'oci-archive:x.tar'],
+      ['image', 'inspect', 'oci-archve:x.tar'],
+    ],
+    ['a misspelt transport with a path', exitCodes.usage, ['"ocl"', 'oci:/tmp/x'], ['image', 'inspect', 'ocl:/tmp/x']],
+    ['a path for an image', exitCodes.usage, ['./x', 'oci:FOLDER'], ['image', 'inspect', './x']],
+    [
+      'a folder for a file',
+      exitCodes.storage,
+      ['/tmp'],
+      ['image', 'copy', '--digestfile', '/tmp', 'oci:/nonexistent', 'oci:/tmp/x'],
+    ],
+    [
+      'a file below a file',
+      exitCodes.storage,
+      ['/dev/null is a file'],
+      ['manifest', 'push', '--digestfile', '/dev/null/a/b', 'l', 'oci:/tmp/x'],
+    ],
     ['a transport for later', exitCodes.unsupported, ['tarball:'], ['manifest', 'create', 'l', 'tarball:/tmp/x']],
     [
       'an annotation without a value',

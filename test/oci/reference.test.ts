@@ -83,7 +83,7 @@ const bad: ReadonlyArray<readonly [text: string, problem: RegExp, hint?: RegExp]
   ['quay.io/', /names no repository/],
   [':tag', /names no repository/],
   [`@${sha256}`, /names no repository/],
-  ['/a', /a part of the repository name is empty/],
+  ['/a', /it looks like a path/],
   ['a//b', /a part of the repository name is empty/],
   ['a/b/', /a part of the repository name is empty/],
   ['a:', /there is nothing after the ":"/],

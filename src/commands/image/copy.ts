@@ -3,6 +3,7 @@ import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
+import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
 import { encryptionFlags, encryptionOf } from '../../cli/encryption-flags.ts';
 import {
   dryRunFlag,
@@ -67,7 +68,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       helpValue: 'TAG',
     }),
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
-    digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+    ...digestFileFlag,
     attestations: attestationsFlag,
     referrers: referrersFlag,
     'add-compression': repeatable({
@@ -104,6 +105,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
 
   async run(): Promise<unknown> {
     const { flags } = this;
+    await expectDigestFile(flags);
     for (const name of Object.keys(waiting)) {
       const given = flags[name as keyof typeof waiting];
       if (given !== undefined) throw notYet(name);
@@ -151,10 +153,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
-    if (flags.digestfile !== undefined) {
-      const { writeAtomically } = await import('../../foundation/atomic-file.ts');
-      await writeAtomically(flags.digestfile, Buffer.from(root.digest));
-    }
+    await writeDigestFile(flags, root.digest);
     this.output.print(root.digest);
     return {
       digest: root.digest,

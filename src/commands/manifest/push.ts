@@ -8,6 +8,7 @@ import {
   digestPairsFlag,
   referrersFlag,
 } from '../../cli/compression-flags.ts';
+import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
 import { dryRunFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
@@ -50,7 +51,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       summary: 'Refuse to push unless the list has this platform, once.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
-    digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+    ...digestFileFlag,
     rm: Flags.boolean({ summary: 'Remove the list after success.', aliases: ['purge'], charAliases: ['p'] }),
     ...dryRunFlag,
     ...signFlags,
@@ -66,6 +67,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
   async run(): Promise<unknown> {
     const { flags } = this;
     if (flags['sign-by-sq-fingerprint'] !== undefined) throw notYet('sign-by-sq-fingerprint');
+    await expectDigestFile(flags);
     const { pushList } = await import('../../operations/push-list.ts');
     const { parseDestination } = await import('../../transports/image-names.ts');
     const { parsePlatform } = await import('../../oci/platform.ts');
@@ -112,10 +114,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     for (const note of plan.notes) this.warn(note);
     const { root, ...counts } = result;
-    if (flags.digestfile !== undefined) {
-      const { writeAtomically } = await import('../../foundation/atomic-file.ts');
-      await writeAtomically(flags.digestfile, Buffer.from(root.digest));
-    }
+    await writeDigestFile(flags, root.digest);
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(root.digest);
     const along = carried === undefined ? {} : { signaturesCarried: carried };

@@ -1,0 +1,25 @@
+/** `--digestfile`, of every command that pushes. */
+import * as Flags from '@oclif/core/flags';
+import type { Digest } from '../oci/digest.ts';
+
+export const digestFileFlag = {
+  digestfile: Flags.string({ summary: 'Write the digest to this file, after success only.', helpValue: 'FILE' }),
+};
+
+interface DigestFileFlags {
+  readonly digestfile?: string | undefined;
+}
+
+/** Before anything is sent. Throws StorageError, UsageError. */
+export async function expectDigestFile({ digestfile }: DigestFileFlags): Promise<void> {
+  if (digestfile === undefined) return;
+  const { expectFilePath } = await import('../foundation/atomic-file.ts');
+  await expectFilePath(digestfile);
+}
+
+/** Throws StorageError. */
+export async function writeDigestFile({ digestfile }: DigestFileFlags, digest: Digest): Promise<void> {
+  if (digestfile === undefined) return;
+  const { writeAtomically } = await import('../foundation/atomic-file.ts');
+  await writeAtomically(digestfile, Buffer.from(digest));
+}
