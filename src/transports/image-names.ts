@@ -39,8 +39,8 @@ export function parseLocation(text: string): ImageLocation | undefined {
     });
   }
   const meant = transports.find((one) => isSlipOf(name, one.name));
-  // no port or tag begins like a path, and no name of an image has a second ":" before a "/"
-  const isReference = !/^(?:[./]|[^/]*:)/.test(text.slice(colon + 1));
+  // no port or tag begins like a path, and after a tag comes no second ":" but that of a digest
+  const isReference = name.startsWith('[') || !/^(?:[./]|[^/@]*:)/.test(text.slice(colon + 1));
   if (isReference && (meant === undefined || name.length < leastSlip)) return undefined;
   const supported = `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`;
   const image = isReference ? ` An image of that name is docker://${text}.` : '';
