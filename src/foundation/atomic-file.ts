@@ -9,7 +9,7 @@ import { temporaryName } from './temporary-names.ts';
  * file (`/dev/stdout`, a pipe) is written to directly. Throws StorageError.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  if (await isSpecial(path)) return writeFile(path, bytes);
+  if ((await kindOf(path)) === 'special') return writeFile(path, bytes);
   const temporary = temporaryName(path, 'tmp');
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -36,14 +36,16 @@ export async function expectFilePath(path: string): Promise<void> {
   if ((await kindOf(path)) === 'folder') throw refuse('EISDIR', 'it is a folder');
   for (let above = dirname(path); ; above = dirname(above)) {
     const kind = await kindOf(above);
-    if (kind === 'file') throw refuse('ENOTDIR', `${above} is a file`);
+    if (kind === 'file' || kind === 'special') throw refuse('ENOTDIR', `${above} is a file`);
     if (kind === 'folder' || above === dirname(above)) return;
   }
 }
 
-async function kindOf(path: string): Promise<'folder' | 'file' | undefined> {
+async function kindOf(path: string): Promise<'folder' | 'file' | 'special' | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+    const found = await stat(path);
+    if (found.isDirectory()) return 'folder';
+    return found.isFile() ? 'file' : 'special';
   } catch {
     return undefined;
   }
@@ -64,13 +66,4 @@ export function storageError(thrown: unknown, what: string): StorageError {
     cause: thrown,
     ...(hint === undefined ? {} : { hint }),
   });
-}
-
-async function isSpecial(path: string): Promise<boolean> {
-  try {
-    const found = await stat(path);
-    return !found.isFile() && !found.isDirectory();
-  } catch {
-    return false;
-  }
 }

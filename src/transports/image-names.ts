@@ -22,6 +22,8 @@ const transports: readonly Transport[] = [
   storeTransport,
 ];
 
+const supported = `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`;
+
 /** Transports that the peers have and sheaf does not speak yet. */
 const known = new Set(['tarball', 'sif']);
 
@@ -35,14 +37,13 @@ export function parseLocation(text: string): ImageLocation | undefined {
   if (known.has(name)) {
     throw new UnsupportedError(`cannot use "${text}": the transport ${name}: is not supported yet`, {
       code: 'UNSUPPORTED_TRANSPORT',
-      hint: `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`,
+      hint: supported,
     });
   }
   const meant = transports.find((one) => isSlipOf(name, one.name));
   // no port or tag begins like a path, and after a tag comes no second ":" but that of a digest
   const isReference = name.startsWith('[') || !/^(?:[./]|[^/@]*:)/.test(text.slice(colon + 1));
   if (isReference && (meant === undefined || name.length < leastSlip)) return undefined;
-  const supported = `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`;
   const image = isReference ? ` An image of that name is docker://${text}.` : '';
   throw new UsageError(`invalid image name "${text}", unknown transport "${name}"`, {
     code: 'UNKNOWN_TRANSPORT',
@@ -73,6 +74,6 @@ export function locate(text: string): ImageLocation {
   if (location !== undefined) return location;
   throw new UsageError(`"${text}" names no transport`, {
     code: 'UNKNOWN_TRANSPORT',
-    hint: `Supported are ${transports.map((one) => `${one.name}:`).join(', ')}.`,
+    hint: supported,
   });
 }
