@@ -37,6 +37,8 @@ export interface SeenRequest {
   readonly authorization: string | undefined;
   /** Undefined before the reply, `cut` where there is none. */
   status: number | 'cut' | undefined;
+  /** What the registry itself would have answered, whatever the faults made of it; undefined where no fault let the request through. */
+  done: number | undefined;
   /** Bytes of the body that the registry took. */
   bytesIn: number;
   /** Bytes of the body that the registry gave out. */
@@ -66,7 +68,11 @@ export function createFaults(): Faults {
     const seen = record(request);
     requests.push(seen);
     const faults = rules.filter((rule) => rule.matches(request)).map((rule) => rule.fault);
-    const innermost: Next = answer;
+    const innermost: Next = async (asked) => {
+      const outcome = await answer(asked);
+      seen.done = outcome.status;
+      return outcome;
+    };
     const chain = faults.reduceRight<Next>((next, fault) => (asked) => fault(asked, next), innermost);
     try {
       const outcome = await chain({ ...request, body: counted(request.body, (n) => (seen.bytesIn += n)) });
@@ -114,7 +120,18 @@ function matcherOf(pattern: Pattern): (request: { method: string; target: string
 
 function record({ method, target, path, query, headers }: RegistryRequest): SeenRequest {
   const { authorization } = headers;
-  return { method, target, path, query, headers, authorization, status: undefined, bytesIn: 0, bytesOut: 0 };
+  return {
+    method,
+    target,
+    path,
+    query,
+    headers,
+    authorization,
+    status: undefined,
+    done: undefined,
+    bytesIn: 0,
+    bytesOut: 0,
+  };
 }
 
 async function* counted(
