@@ -110,13 +110,17 @@ class Download extends Readable {
     body.once('end', () => {
       if (this.#source === answer && !this.destroyed) this.push(null);
     });
-    body.once('error', (error) => {
-      if (this.#source !== answer || this.destroyed) return;
-      this.#source = undefined;
-      this.#goOn(error, answer.url).catch((thrown: unknown) => this.destroy(thrown as Error));
-    });
+    body.once('error', (error) => this.#cut(answer, error));
     // 'data' started the flow; nobody may have asked yet
     body.pause();
+    // a body that was cut before somebody listened says nothing more
+    if (body.errored) this.#cut(answer, body.errored);
+  }
+
+  #cut(answer: Answer, error: Error): void {
+    if (this.#source !== answer || this.destroyed) return;
+    this.#source = undefined;
+    this.#goOn(error, answer.url).catch((thrown: unknown) => this.destroy(thrown as Error));
   }
 
   #take(chunk: Uint8Array, body: Readable): void {

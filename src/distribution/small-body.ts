@@ -47,6 +47,8 @@ export async function readSmallBody(answer: Answer, options: SmallBodyOptions): 
 /** The beginning of the body of an answer that says no; whatever could be read of it. */
 export async function readErrorBody(answer: Answer, timeoutMs: number): Promise<Uint8Array> {
   const { body } = answer;
+  // it says nothing more
+  if (body.destroyed) return new Uint8Array();
   const timer = setTimeout(() => body.destroy(), Math.min(timeoutMs, 30_000));
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { openDownload } from '../../src/distribution/download.ts';
+import type { Http } from '../../src/distribution/http.ts';
 import type { Repository } from '../../src/distribution/registry-client.ts';
 import { NotFoundError, RegistryError } from '../../src/foundation/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -108,6 +111,28 @@ test('cut after cut, a download that makes progress comes to its end', async (t)
   registry.faults.on({}, faults.cutResponseBodyAfter(200 * 1024));
   assert.ok((await readAll((await repository.openBlob(digest)).body)).equals(bytes));
   assert.ok(pool.retries().length > 4);
+});
+
+test('a download that was cut before anybody listened goes on', { timeout: 10_000 }, async () => {
+  const cut = new Readable({ read() {} }).on('error', () => {});
+  await new Promise<void>((resolve) => cut.once('close', resolve).destroy(new Error('cut')));
+  const bodies = [cut, Readable.from([bytes])];
+  const http = {
+    budget: () => ({ spend: async () => {}, renew: () => {} }),
+    attempt: async () => ({
+      status: 200,
+      headers: {},
+      url: new URL('http://127.0.0.1/'),
+      body: bodies.shift() ?? assert.fail(),
+    }),
+  } as unknown as Http;
+  const call = {
+    target: '/v2/a/blobs/x',
+    grant: { repository: 'a', scopes: ['repository:a:pull'] },
+    what: 'read it',
+  } as const;
+  const { body } = await openDownload(http, call, undefined);
+  assert.ok((await readAll(body)).equals(bytes));
 });
 
 test('a download that makes none ends in one clear error', async (t) => {
