@@ -35,13 +35,13 @@ export function findCommand(given: readonly string[], place: Place): CommandRequ
       return { kind: 'command', id: words.join(':'), module, argv: argv.slice(words.length) };
     }
     const below = new URL(`${word}/`, folder);
-    if (!existsSync(below)) return unknown(words, commands);
+    if (!existsSync(below)) return unknown(words, argv[words.length], commands);
     folder = below;
   }
   // a topic, or nothing but flags
   const rest = argv.slice(words.length);
   if (rest.length === 0 || own.some((flag) => helpFlags.includes(flag))) return { kind: 'help', argv };
-  return unknown([...words, rest[0] ?? ''], commands);
+  return unknown([...words, rest[0] ?? ''], undefined, commands);
 }
 
 /** Common flags that stand before the command, moved to the end of its name: the command parses them. */
@@ -59,14 +59,26 @@ function trailingGlobals(argv: readonly string[]): string[] {
   return [...words, ...argv.slice(0, at), ...rest.slice(words.length)];
 }
 
-function unknown(words: string[], commands: URL): CommandRequest {
+/** `next`: the word after those, which is the rest of the command's name where a topic was misspelt. */
+function unknown(words: string[], next: string | undefined, commands: URL): CommandRequest {
   const ids = commandWords(commands);
-  const spoken = words.join(' ');
   const suggestion =
-    nearest(spoken, ids) ??
+    slipOf(words, next, ids) ??
     // the right word under the wrong (or no) topic
     ids.find((id) => id.split(' ').at(-1) === words.at(-1));
   return { kind: 'unknown', words, suggestion };
+}
+
+function slipOf(words: readonly string[], next: string | undefined, ids: readonly string[]): string | undefined {
+  const topics = [...new Set(ids.filter((id) => id.includes(' ')).map((id) => id.slice(0, id.indexOf(' '))))];
+  const [first = '', second] = words;
+  if (second === undefined) {
+    return (next === undefined ? undefined : nearest(`${first} ${next}`, ids)) ?? nearest(first, [...ids, ...topics]);
+  }
+  // the topic is right, and no letter of it counts
+  const below = ids.filter((id) => id.startsWith(`${first} `)).map((id) => id.slice(first.length + 1));
+  const name = nearest(second, below);
+  return name === undefined ? undefined : `${first} ${name}`;
 }
 
 /** The words of every command: `manifest add`. */

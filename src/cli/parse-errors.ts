@@ -16,9 +16,13 @@ export interface UsageShape {
   strict?: boolean | undefined;
 }
 
+function commandWords(command: Pick<UsageShape, 'id'>): string[] {
+  return ['sheaf', ...command.id.split(/[: ]/)];
+}
+
 /** The usage of a command: `sheaf`, `manifest`, `add`, `[FLAGS]`, `LIST`, `IMAGE...`. */
 export function usageWords(command: UsageShape): string[] {
-  const words = ['sheaf', ...command.id.split(/[: ]/)];
+  const words = commandWords(command);
   if (typeof command.usage === 'string') return [...words, command.usage];
   words.push('[FLAGS]');
   const args = Object.entries(command.args).filter(([, arg]) => arg.hidden !== true);
@@ -40,7 +44,7 @@ export function asUsageError(thrown: unknown, command: CommandShape): Error {
     const own = error instanceof SheafError ? error : undefined;
     return new UsageError(message, {
       code: own?.code ?? 'INVALID_FLAG_VALUE',
-      ...(own?.hint === undefined ? {} : { hint: own.hint }),
+      hint: own?.hint ?? `"${commandWords(command).join(' ')} --help" tells what it takes.`,
     });
   }
   if (error instanceof SheafError || !isOclifError(error)) return error;

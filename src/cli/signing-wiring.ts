@@ -1,6 +1,7 @@
 /** From flags, variables and files to those who sign, those who are trusted, and the places of signatures. */
 import { readFile } from 'node:fs/promises';
-import { asError, NotFoundError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import { NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
 import type { PolicyGuard } from '../operations/enforce-policy.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -249,7 +250,7 @@ export async function readInput(path: string, what: string): Promise<Buffer> {
   } catch (thrown) {
     const options = { code: 'INPUT_NOT_FOUND', hint: 'Check the path.', cause: thrown };
     if (systemCode(thrown) === 'ENOENT') throw new NotFoundError(`${what} ${path} is not there`, options);
-    throw new StorageError(`cannot read ${what} ${path}: ${asError(thrown).message}`, { cause: thrown });
+    throw readError(thrown, `${what} ${path}`);
   }
 }
 

@@ -13,6 +13,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { writeAtomically } from '../foundation/atomic-file.ts';
 import { asError, IntegrityError, StorageError, systemCode } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
 import { encodeGoJson, isJsonObject, type JsonValue, parseJson } from '../oci/json.ts';
 import type { Recompression } from '../store/store.ts';
@@ -139,6 +140,6 @@ async function bytesOf(path: string): Promise<Uint8Array | undefined> {
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return undefined;
     if (thrown instanceof StorageError) throw thrown;
-    throw new StorageError(`cannot read ${path}: ${asError(thrown).message}`, { cause: thrown });
+    throw readError(thrown, path);
   }
 }

@@ -4,6 +4,7 @@ import { accessSync } from 'node:fs';
 import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
 import type { AuthFileFormat } from './auth-file.ts';
@@ -81,10 +82,7 @@ export async function readAuthFile(
   } catch (thrown) {
     if (place.required) throw notAccessible(place, thrown);
     if (isMissing(thrown)) return undefined;
-    throw new StorageError(`cannot read the file of credentials ${place.path}: ${asError(thrown).message}`, {
-      code: 'AUTH_FILE_UNREADABLE',
-      cause: thrown,
-    });
+    throw readError(thrown, `the file of credentials ${place.path}`, 'AUTH_FILE_UNREADABLE');
   }
 }
 

@@ -1,7 +1,8 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asError, StorageError, systemCode, UsageError } from './errors.ts';
+import { type StorageError, UsageError } from './errors.ts';
+import { writeError } from './file-errors.ts';
 import { temporaryName } from './temporary-names.ts';
 
 /**
@@ -24,7 +25,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
   } catch (thrown) {
     // what could not be made cannot be removed either; the first error is the one to tell
     await rm(temporary, { force: true }).catch(() => {});
-    throw storageError(thrown, `cannot write ${path}`);
+    throw writeError(thrown, `cannot write ${path}`);
   }
 }
 
@@ -32,7 +33,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
 export async function expectFilePath(path: string): Promise<void> {
   if (path === '') throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
   const refuse = (code: string, why: string): StorageError =>
-    storageError(Object.assign(new Error(why), { code }), `cannot write ${path}`);
+    writeError(Object.assign(new Error(why), { code }), `cannot write ${path}`);
   if ((await kindOf(path)) === 'folder') throw refuse('EISDIR', 'it is a folder');
   for (let above = dirname(path); ; above = dirname(above)) {
     const kind = await kindOf(above);
@@ -49,21 +50,4 @@ async function kindOf(path: string): Promise<'folder' | 'file' | 'special' | und
   } catch {
     return undefined;
   }
-}
-
-/** `thrown` from the file system as the error to show. */
-export function storageError(thrown: unknown, what: string): StorageError {
-  const hints: Record<string, string> = {
-    ENOSPC: 'The disk is full: make room and run it again.',
-    EACCES: 'You may not write there: choose another folder or change its permissions.',
-    EPERM: 'You may not write there: choose another folder or change its permissions.',
-    EROFS: 'The disk is read-only: choose another folder.',
-    ENOTDIR: 'Part of the path is a file, not a folder.',
-    EISDIR: 'Name a file, not a folder.',
-  };
-  const hint = hints[systemCode(thrown) ?? ''];
-  return new StorageError(`${what}: ${asError(thrown).message}`, {
-    cause: thrown,
-    ...(hint === undefined ? {} : { hint }),
-  });
 }

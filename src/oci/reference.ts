@@ -60,7 +60,7 @@ export function parseRepositoryName(text: string): Reference {
 }
 
 function checkWhole(text: string): void {
-  if (text === '') throw invalid(text, 'it is empty');
+  if (text === '') throw invalid(text, 'it is empty', { hint: 'Give a name, as app:1.0 or quay.io/me/app:1.0.' });
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text);
   if (scheme !== null) {
     throw invalid(text, `a name has no "${scheme[0]}" in front`, { hint: `Leave "${scheme[0]}" away.` });

@@ -7,7 +7,8 @@
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { asError, NotFoundError, SheafError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import { NotFoundError, SheafError, systemCode, UsageError } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { type Annotations, type Descriptor, descriptorOf, type RawManifest } from '../oci/descriptor.ts';
 import { digestOf } from '../oci/digest.ts';
 import type { EntryChanges } from '../oci/edits.ts';
@@ -147,7 +148,7 @@ async function statFile(file: string): Promise<{ size: number }> {
       });
     }
     if (thrown instanceof SheafError) throw thrown;
-    throw new StorageError(`cannot read ${file}: ${asError(thrown).message}`, { cause: thrown });
+    throw readError(thrown, file);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What an image or index says of itself, for a person who looks at it. */
+import { UsageError } from '../foundation/errors.ts';
 import type { PlatformChoice } from '../oci/choose-instance.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import type { Annotations, Descriptor, RawManifest } from '../oci/descriptor.ts';
@@ -92,10 +93,15 @@ export async function readConfigOf(env: Env, location: ImageLocation, choice: Pl
   return await source.readBlob(config, maxConfigBytes);
 }
 
-/** All tags of the repository that `location` names; `undefined` where it has none to ask. */
-export async function tagsOf(env: Env, location: ImageLocation): Promise<string[] | undefined> {
+/** All tags of the repository that `location` names. Throws UsageError NO_REPOSITORY where that is in no registry. */
+export async function tagsOf(env: Env, location: ImageLocation): Promise<string[]> {
   const { reference } = location;
-  if (reference === undefined) return undefined;
+  if (reference === undefined) {
+    throw new UsageError(`${location.format()} is not in a registry, and has no list of tags`, {
+      code: 'NO_REPOSITORY',
+      hint: 'Leave --list-tags out, or name an image as docker://HOST/REPOSITORY.',
+    });
+  }
   const { insecure } = (await env.routes?.push(`${reference.registry}/${reference.repository}`)) ?? {};
   const client = env.registries.client(reference.registry, insecure === undefined ? {} : { insecure });
   const tags: string[] = [];

@@ -1,7 +1,7 @@
 /** Makes a pair of keys for signing and writes it to two files. */
 import { access, open, rm } from 'node:fs/promises';
-import { storageError } from '../foundation/atomic-file.ts';
 import { ConflictError, systemCode, UsageError } from '../foundation/errors.ts';
+import { writeError } from '../foundation/file-errors.ts';
 import type { KeyAlgorithm } from '../signing/sigstore/keys.ts';
 import type { GpgAlgorithm } from '../signing/simple/generate-key.ts';
 
@@ -79,7 +79,7 @@ async function requireAbsent(path: string): Promise<void> {
     await access(path);
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return;
-    throw storageError(thrown, `cannot write ${path}`);
+    throw writeError(thrown, `cannot write ${path}`);
   }
   throw exists(path);
 }
@@ -95,7 +95,7 @@ async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<
     }
   } catch (thrown) {
     if (systemCode(thrown) === 'EEXIST') throw exists(path);
-    throw storageError(thrown, `cannot write ${path}`);
+    throw writeError(thrown, `cannot write ${path}`);
   }
 }
 

@@ -1,7 +1,8 @@
 /** Which registries.conf files a machine has, in the order in which they are read. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
+import { NotFoundError, type StorageError, systemCode } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
 import { emptyRegistriesConfig, type RegistriesConfig } from './registries-config.ts';
 
@@ -98,8 +99,5 @@ function isMissing(thrown: unknown): boolean {
 }
 
 function unreadable(path: string, thrown: unknown): StorageError {
-  return new StorageError(`cannot read the configuration of registries ${path}: ${asError(thrown).message}`, {
-    code: 'REGISTRIES_CONF_UNREADABLE',
-    cause: thrown,
-  });
+  return readError(thrown, `the configuration of registries ${path}`, 'REGISTRIES_CONF_UNREADABLE');
 }

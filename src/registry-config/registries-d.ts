@@ -6,7 +6,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { asError, NotFoundError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import { asError, NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type ConfigPlaces, userConfigDir } from './load-registries-conf.ts';
 import { referenceScopes } from './reference-scopes.ts';
@@ -91,10 +92,7 @@ async function readFolder(folder: string): Promise<Map<string, ConfigFile> | und
     return new Map(files.map((file, at) => [names[at] ?? '', file]));
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
-    throw new StorageError(`cannot read ${folder}: ${asError(thrown).message}`, {
-      code: 'REGISTRIES_D_UNREADABLE',
-      cause: thrown,
-    });
+    throw readError(thrown, folder, 'REGISTRIES_D_UNREADABLE');
   }
 }
 

@@ -6,7 +6,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../foundation/atomic-file.ts';
-import { asError, StorageError, systemCode } from '../foundation/errors.ts';
+import { systemCode } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
 
@@ -36,10 +37,7 @@ export async function readShortNameAliases(path: string): Promise<ReadonlyMap<st
     text = await readFile(path, 'utf8');
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return new Map();
-    throw new StorageError(`cannot read the aliases of short names in ${path}: ${asError(thrown).message}`, {
-      code: 'ALIASES_UNREADABLE',
-      cause: thrown,
-    });
+    throw readError(thrown, `the aliases of short names in ${path}`, 'ALIASES_UNREADABLE');
   }
   const { parseRegistriesConf } = await import('./registries-conf.ts');
   return parseRegistriesConf(text, path).aliases;

@@ -205,7 +205,9 @@ function listen(server: Server, host: string, port: number): Promise<number> {
         new StorageError(`cannot listen on ${host} port ${port}: ${error.message}`, {
           code: 'CANNOT_LISTEN',
           cause: error,
-          hint: 'Choose another port, or 0 for any free one.',
+          hint: ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes(systemCode(error) ?? '')
+            ? 'Choose an address of this machine, as 127.0.0.1, or 0.0.0.0 for all of them.'
+            : 'Choose another port, or 0 for any free one.',
         }),
       );
     };

@@ -11,7 +11,6 @@ import { pipeline } from 'node:stream/promises';
 import { TarFile } from '../archive/tar-file.ts';
 import { decompress } from '../compression/decompress.ts';
 import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
-import { storageError } from '../foundation/atomic-file.ts';
 import {
   CancelledError,
   IntegrityError,
@@ -20,6 +19,7 @@ import {
   systemCode,
   UnsupportedError,
 } from '../foundation/errors.ts';
+import { readError, writeError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
@@ -54,7 +54,7 @@ export async function openArchive(path: string, env: TransportEnv): Promise<TarF
     if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') {
       throw new NotFoundError(`there is no archive ${path}`, { code: 'ARCHIVE_NOT_FOUND', hint: 'Check the path.' });
     }
-    throw storageError(thrown, `cannot read ${path}`);
+    throw readError(thrown, path);
   }
 }
 
@@ -152,5 +152,5 @@ function explained(thrown: unknown, where: string, compression: DetectedCompress
       hint: 'The archive is damaged; make or fetch it again.',
     });
   }
-  return thrown instanceof SheafError ? thrown : storageError(thrown, `cannot unpack ${where}`);
+  return thrown instanceof SheafError ? thrown : writeError(thrown, `cannot unpack ${where}`);
 }

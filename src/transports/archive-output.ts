@@ -7,8 +7,8 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { storageError } from '../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
+import { writeError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
@@ -47,7 +47,7 @@ export async function archiveOutput(path: string, env: TransportEnv): Promise<Ar
     special = !found.isFile();
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
-    if (systemCode(thrown) !== 'ENOENT') throw storageError(thrown, `cannot write ${path}`);
+    if (systemCode(thrown) !== 'ENOENT') throw writeError(thrown, `cannot write ${path}`);
   }
   return special ? streamOutput(path, () => createWriteStream(path)) : fileOutput(path);
 }
@@ -62,7 +62,7 @@ export function streamOutput(where: string, openStream: () => Writable): Archive
       try {
         await write(openStream());
       } catch (thrown) {
-        throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write to ${where}`);
+        throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write to ${where}`);
       }
     },
   };
@@ -84,7 +84,7 @@ function workFolder(path: string): Pick<ArchiveOutput, 'makeWorkFolder' | 'workF
     try {
       await mkdir(folder, { recursive: true });
     } catch (thrown) {
-      throw storageError(thrown, `cannot write ${path}`);
+      throw writeError(thrown, `cannot write ${path}`);
     }
   };
   return {
@@ -116,7 +116,7 @@ function fileOutput(path: string): ArchiveOutput {
         await rename(temporary, path);
       } catch (thrown) {
         await rm(temporary, { force: true }).catch(() => {});
-        throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write ${path}`);
+        throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${path}`);
       }
     },
   };

@@ -4,8 +4,8 @@ import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, SheafError } from '../foundation/errors.ts';
+import { writeError } from '../foundation/file-errors.ts';
 import { temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { algorithmOf, createDigester } from '../oci/digest.ts';
@@ -60,7 +60,7 @@ export async function writeBlobFile(
     await givenUp(file);
     await rm(temporary, { force: true }).catch(() => {});
     if (thrown instanceof SheafError) throw thrown;
-    throw storageError(thrown, `cannot write the blob ${digest} to ${folder}`);
+    throw writeError(thrown, `cannot write the blob ${digest} to ${folder}`);
   }
 }
 

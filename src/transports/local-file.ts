@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createReadStream, type WriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { storageError } from '../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../foundation/errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { ByteRange } from './transport.ts';
 
@@ -15,7 +15,7 @@ export async function sizeOfFile(path: string): Promise<number | undefined> {
     return found.isFile() ? found.size : undefined;
   } catch (thrown) {
     if (isAbsence(thrown)) return undefined;
-    throw storageError(thrown, `cannot read ${path}`);
+    throw readError(thrown, path);
   }
 }
 
@@ -32,7 +32,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Uin
     return await readFile(path);
   } catch (thrown) {
     if (isAbsence(thrown)) return undefined;
-    throw storageError(thrown, `cannot read ${path}`);
+    throw readError(thrown, path);
   }
 }
 

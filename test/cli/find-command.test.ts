@@ -67,6 +67,13 @@ describe('findCommand', () => {
     });
     assert.deepEqual(find('create', 'x'), { kind: 'unknown', words: ['create'], suggestion: 'manifest create' });
     assert.deepEqual(find('compose'), { kind: 'unknown', words: ['compose'], suggestion: undefined });
+    const suggested = (...argv: string[]) => (find(...argv) as { suggestion?: string }).suggestion;
+    assert.equal(suggested('manifst', 'create', 'x'), 'manifest create');
+    assert.equal(suggested('manifst', 'creat', 'x'), 'manifest create');
+    assert.equal(suggested('manifst'), 'manifest');
+    assert.equal(suggested('lgin', 'quay.io'), 'login');
+    assert.equal(suggested('manifest', 'foo'), undefined);
+    assert.equal(suggested('manifest', 'login'), 'login');
     assert.equal(find('manifest', '--all').kind, 'unknown');
     assert.equal(find('--all').kind, 'unknown');
   });

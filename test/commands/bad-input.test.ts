@@ -75,6 +75,19 @@ describe('what a person types', () => {
       ['nosuch'],
       ['manifest', 'push', 'nosuch', 'docker://127.0.0.1:1/a:b'],
     ],
+    ['an empty name', exitCodes.usage, ['it is empty', 'app:1.0'], ['manifest', 'create', '']],
+    [
+      'a word for a number',
+      exitCodes.usage,
+      ['--retry: expected an integer but received: x', 'sheaf manifest push --help'],
+      ['manifest', 'push', '--retry=x', 'a', 'docker://127.0.0.1:1/a:b'],
+    ],
+    [
+      'an address that is not of this machine',
+      exitCodes.storage,
+      ['192.0.2.1', '127.0.0.1'],
+      ['registry', 'serve', '--host=192.0.2.1', '--port=0'],
+    ],
     [
       'a reference with capitals',
       exitCodes.usage,

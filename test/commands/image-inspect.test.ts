@@ -179,6 +179,13 @@ test('documents byte for byte: the manifest, the config, of one image of an inde
   );
 });
 
+test('only repositories of registries have lists of tags', async (t) => {
+  const folder = await testFolder(t);
+  const sheaf = sheafIn(folder);
+  const { stderr } = await sheaf.fails(2, 'image', 'inspect', '--list-tags', `oci:${folder}/nothing:1`);
+  assert.match(stderr, /is not in a registry, and has no list of tags\nhint: Leave --list-tags out/);
+});
+
 test('skopeo inspect says the same under the same names', { skip: skipWithout('skopeo') }, async (t) => {
   const { name } = await scene(t);
   const sheaf = sheafIn(await testFolder(t));

@@ -44,8 +44,8 @@ export default class ImageInspect extends BaseCommand<typeof ImageInspect> {
         choice === undefined ? await inspectImage(env, location) : await operation.describeImage(env, location, choice);
       return this.#print(manifest.bytes, location.format(), operation.readable);
     }
-    const described = await operation.describeImage(env, location, choice);
     const tags = flags['list-tags'] ? await operation.tagsOf(env, location) : undefined;
+    const described = await operation.describeImage(env, location, choice);
     const { imageDocument, renderImage } = await import('../../cli/render/image.ts');
     const { reference } = location;
     const repository = reference === undefined ? undefined : `${reference.registry}/${reference.repository}`;

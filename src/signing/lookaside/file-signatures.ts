@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { storageError } from '../../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../../foundation/errors.ts';
+import { readError, writeError } from '../../foundation/file-errors.ts';
 import { maxSignatureBytes, maxSignatures } from '../signature-store.ts';
 
 /** Path of the signature with the number `n`, from 1. */
@@ -42,7 +42,7 @@ async function readSmall(path: string): Promise<Uint8Array | undefined> {
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
     if (thrown instanceof IntegrityError) throw thrown;
-    throw storageError(thrown, `cannot read ${path}`);
+    throw readError(thrown, path);
   }
 }
 
@@ -63,7 +63,7 @@ async function createFile(path: string, bytes: Uint8Array): Promise<boolean> {
       return true;
     }
   } catch (thrown) {
-    throw storageError(thrown, `cannot write ${path}`);
+    throw writeError(thrown, `cannot write ${path}`);
   } finally {
     await rm(temporary, { force: true }).catch(() => {});
   }

@@ -1,6 +1,7 @@
 /** Finds policy.json. There is no built-in policy: where there is no file, nobody has decided anything. */
 import { readFile } from 'node:fs/promises';
-import { asError, NotFoundError, StorageError, systemCode } from '../../foundation/errors.ts';
+import { NotFoundError, systemCode } from '../../foundation/errors.ts';
+import { readError } from '../../foundation/file-errors.ts';
 import { parsePolicy } from './parse-policy.ts';
 import type { Policy } from './policy.ts';
 import { namedPolicy, type PolicyPlaces, policyFiles } from './policy-files.ts';
@@ -30,9 +31,6 @@ async function read(path: string): Promise<Uint8Array | undefined> {
     return await readFile(path);
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
-    throw new StorageError(`cannot read the policy ${path}: ${asError(thrown).message}`, {
-      code: 'POLICY_UNREADABLE',
-      cause: thrown,
-    });
+    throw readError(thrown, `the policy ${path}`, 'POLICY_UNREADABLE');
   }
 }

@@ -4,8 +4,9 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
+import { writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { isTemporary, removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -69,7 +70,7 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
           if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
         }
       } catch (thrown) {
-        throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write to ${folder}`);
+        throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write to ${folder}`);
       }
     },
     [Symbol.asyncDispose]: async () => {},
@@ -82,7 +83,7 @@ async function begin(folder: string, names: readonly string[]): Promise<void> {
     await mkdir(folder, { recursive: true });
     if (names.length === 0) await writeAtomically(join(folder, versionName), Buffer.from(versionText([])));
   } catch (thrown) {
-    throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot write an image to ${folder}`);
+    throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write an image to ${folder}`);
   }
   await removeAbandoned(folder);
   for (const name of names) {
@@ -98,7 +99,7 @@ async function takeFolder(folder: string): Promise<readonly string[]> {
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return [];
     if (systemCode(thrown) === 'ENOTDIR') throw foreign(`${folder} is not a folder`);
-    throw storageError(thrown, `cannot write an image to ${folder}`);
+    throw writeError(thrown, `cannot write an image to ${folder}`);
   }
   if (names.length > 0 && !(await isImageFolder(folder))) {
     throw foreign(`${folder} has files in it and is not a folder of the dir: transport`);

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompress } from '../../compression/decompress.ts';
-import { storageError } from '../../foundation/atomic-file.ts';
 import {
   BugError,
   ConflictError,
@@ -18,6 +17,7 @@ import {
   SheafError,
   UnsupportedError,
 } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, createDigester, type Digest } from '../../oci/digest.ts';
@@ -236,7 +236,7 @@ class DockerArchiveDestination implements ImageDestination {
     } catch (thrown) {
       await givenUp(file);
       await rm(path, { force: true });
-      throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot unpack a layer to ${path}`);
+      throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot unpack a layer to ${path}`);
     }
     return { diffId: unpacked.digest(), size, open: () => openFile(path) };
   }

@@ -4,8 +4,9 @@
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageError, writeAtomically } from '../../foundation/atomic-file.ts';
+import { writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, IntegrityError, systemCode } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
@@ -115,7 +116,7 @@ async function refuseForeignFolder(path: string): Promise<void> {
     names = await readdir(path);
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return;
-    throw storageError(thrown, `cannot write an image layout to ${path}`);
+    throw writeError(thrown, `cannot write an image layout to ${path}`);
   }
   if (names.length === 0 || names.includes('oci-layout') || names.includes('blobs')) return;
   throw new ConflictError(`${path} has files in it and is not an OCI image layout`, {

@@ -5,8 +5,8 @@
  */
 import { lstat, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageError } from '../../foundation/atomic-file.ts';
 import { systemCode } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { withFileLock } from '../../foundation/file-lock.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isAbandoned, isTemporary, removeAbandoned, temporaryName } from '../../foundation/temporary-names.ts';
@@ -60,7 +60,7 @@ export class LayoutUse {
       if (!mustWrite && (code === 'ENOENT' || code === 'EACCES' || code === 'EPERM' || code === 'EROFS')) {
         return undefined;
       }
-      throw code === undefined ? thrown : storageError(thrown, `cannot write an image layout to ${this.#folder}`);
+      throw code === undefined ? thrown : writeError(thrown, `cannot write an image layout to ${this.#folder}`);
     }
   }
 }
@@ -89,7 +89,7 @@ export async function markShared(blobs: string): Promise<void> {
   try {
     await writeFile(join(blobs, sharedName), 'Several layouts may have their blobs here.\n', { flag: 'wx' });
   } catch (thrown) {
-    if (systemCode(thrown) !== 'EEXIST') throw storageError(thrown, `cannot write to ${blobs}`);
+    if (systemCode(thrown) !== 'EEXIST') throw writeError(thrown, `cannot write to ${blobs}`);
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageError } from '../../foundation/atomic-file.ts';
 import { ConflictError, NotFoundError, SheafError, systemCode } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
 import type { ImageIndex, IndexEntry } from '../../oci/image-index.ts';
@@ -49,7 +49,7 @@ export async function pruneLayout(session: Session, request: PruneRequest): Prom
   try {
     return await (dryRun ? prune(request) : withLayoutLock(folder, session, () => prune(request)));
   } catch (thrown) {
-    throw thrown instanceof SheafError ? thrown : storageError(thrown, `cannot clean up ${folder}`);
+    throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot clean up ${folder}`);
   }
 }
 

@@ -1,0 +1,49 @@
+/** What the file system threw, as the errors to show: each says what to do about it, where that is known. */
+import { asError, StorageError, systemCode } from './errors.ts';
+
+const hintsOfBoth: Readonly<Record<string, string>> = {
+  ENOTDIR: 'Part of the path is a file, not a folder.',
+  EISDIR: 'Name a file, not a folder.',
+  ELOOP: 'The path goes through symbolic links in a circle.',
+  ENAMETOOLONG: 'Choose a shorter path.',
+  EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
+};
+
+const hintsOfReading: Readonly<Record<string, string>> = {
+  ...hintsOfBoth,
+  EACCES: 'You may not read it: change its permissions, or run this as somebody who may.',
+  EPERM: 'You may not read it: change its permissions, or run this as somebody who may.',
+};
+
+const hintsOfWriting: Readonly<Record<string, string>> = {
+  ...hintsOfBoth,
+  ENOSPC: 'The disk is full: make room and run it again.',
+  EDQUOT: 'Your share of the disk is full: make room and run it again.',
+  EACCES: 'You may not write there: choose another folder or change its permissions.',
+  EPERM: 'You may not write there: choose another folder or change its permissions.',
+  EROFS: 'The disk is read-only: choose another folder.',
+};
+
+/** `what`: "the policy /etc/a.json", or the path alone. */
+export function readError(thrown: unknown, what: string, code?: string): StorageError {
+  return fileError(thrown, `cannot read ${what}`, hintsOfReading, code);
+}
+
+/** `cannot`: "cannot write /a/b", "cannot clean up /a". */
+export function writeError(thrown: unknown, cannot: string): StorageError {
+  return fileError(thrown, cannot, hintsOfWriting, undefined);
+}
+
+function fileError(
+  thrown: unknown,
+  cannot: string,
+  hints: Readonly<Record<string, string>>,
+  code: string | undefined,
+): StorageError {
+  const hint = hints[systemCode(thrown) ?? ''];
+  return new StorageError(`${cannot}: ${asError(thrown).message}`, {
+    cause: thrown,
+    ...(code !== undefined && { code }),
+    ...(hint !== undefined && { hint }),
+  });
+}

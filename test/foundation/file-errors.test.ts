@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { StorageError } from '../../src/foundation/errors.ts';
+import { readError, writeError } from '../../src/foundation/file-errors.ts';
+
+const thrown = (code: string) => Object.assign(new Error(`${code}: no`), { code });
+
+describe('errors of the file system', () => {
+  it('say what could not be done, and what to do about it', () => {
+    const error = writeError(thrown('ENOSPC'), 'cannot write /a');
+    assert.ok(error instanceof StorageError);
+    assert.equal(error.message, 'cannot write /a: ENOSPC: no');
+    assert.match(error.hint ?? '', /make room/);
+  });
+
+  it('have other advice for who may not read than for who may not write', () => {
+    assert.match(readError(thrown('EACCES'), '/a').hint ?? '', /may not read/);
+    assert.match(writeError(thrown('EACCES'), 'cannot write /a').hint ?? '', /may not write/);
+    assert.match(readError(thrown('EISDIR'), '/a').hint ?? '', /Name a file/);
+  });
+
+  it('keep the code that was asked for, and have no hint where none is known', () => {
+    const error = readError(thrown('EIO'), 'the policy /a', 'POLICY_UNREADABLE');
+    assert.equal(error.code, 'POLICY_UNREADABLE');
+    assert.equal(error.hint, undefined);
+    assert.equal(error.message, 'cannot read the policy /a: EIO: no');
+  });
+});
