@@ -36,24 +36,23 @@ export default class Sign extends BaseCommand<typeof Sign> {
       });
     }
     const { signImage } = await import('../operations/sign-image.ts');
+    const dryRun = flags['dry-run'];
     const { manifests, report, ...result } = await signImage(await this.env.operations(), {
       location,
       signers,
       stores,
       identity: flags['sign-identity'],
       registriesD: lazyRegistriesD(flags['registries-d'], process.env),
-      dryRun: flags['dry-run'],
+      dryRun,
     });
-    if (report === undefined) {
-      for (const { role, digest, platform } of manifests) {
-        this.output.print(
-          `sign ${role} ${digest}${platform === undefined ? '' : ` (${platform})`} as ${result.identity}`,
-        );
-      }
-      return { ...result, manifests };
-    }
-    this.output.print(result.digest);
     const { added, kept } = report;
-    return { ...result, added, kept, manifests: manifests.map((one, at) => ({ ...one, ...report.manifests[at] })) };
+    const each = manifests.map((one, at) => ({ ...one, added: 0, kept: 0, ...report.manifests[at] }));
+    if (dryRun) {
+      for (const { role, digest, platform, added } of each) {
+        const what = `${role} ${digest}${platform === undefined ? '' : ` (${platform})`}`;
+        this.output.print(added > 0 ? `sign ${what} as ${result.identity}` : `keep ${what}: signed already`);
+      }
+    } else this.output.print(result.digest);
+    return { ...result, added, kept, manifests: each };
   }
 }

@@ -3,13 +3,13 @@ import { UsageError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
-import { type SignReport, signManifests } from '../signing/sign-manifests.ts';
+import { planSignatures, type SignReport, signManifests } from '../signing/sign-manifests.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
 import type { ImageSigner } from '../signing/signer.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
-import { identityOf, signatureStores } from './signature-stores.ts';
+import { expectSignable, identityOf, signatureStores } from './signature-stores.ts';
 import { type ManifestOfImage, signedManifests } from './signed-manifests.ts';
 
 export interface SignImageRequest {
@@ -31,8 +31,8 @@ export interface SignImageResult {
   readonly identity: string;
   readonly signers: readonly string[];
   readonly manifests: readonly ManifestOfImage[];
-  /** Without it nothing was signed. */
-  readonly report?: SignReport;
+  /** Of a dry run: what would be added. */
+  readonly report: SignReport;
 }
 
 /**
@@ -43,6 +43,7 @@ export interface SignImageResult {
  */
 export async function signImage(env: Env, request: SignImageRequest): Promise<SignImageResult> {
   const { location, signers } = request;
+  expectSignable(location);
   const identity = signIdentity(location, request.identity);
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
@@ -59,8 +60,8 @@ export async function signImage(env: Env, request: SignImageRequest): Promise<Si
     signers: signers.map((signer) => signer.describe()),
     manifests,
   };
-  if (request.dryRun === true) return result;
-  return { ...result, report: await signManifests(env.session, { manifests, identity, signers, stores }) };
+  const work = request.dryRun === true ? planSignatures : signManifests;
+  return { ...result, report: await work(env.session, { manifests, identity, signers, stores }) };
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Where the signatures of an image are, by its location. */
-import { CancelledError, SheafError, UnsupportedError } from '../foundation/errors.ts';
+import { BugError, CancelledError, SheafError, UnsupportedError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -36,6 +36,15 @@ export function keptAt({ transport }: ImageLocation): ReadonlySet<ImageSignature
   return new Set(transport === 'oci' ? ['attachment', 'bundle'] : []);
 }
 
+/** @throws UnsupportedError NO_SIGNATURES where images cannot have any */
+export function expectSignable(location: ImageLocation): void {
+  if (keptAt(location).size > 0) return;
+  throw new UnsupportedError(`signatures of ${location.format()} cannot be kept anywhere`, {
+    code: 'NO_SIGNATURES',
+    hint: 'Images in registries (docker://), in layouts (oci:) and in folders (dir:) have signatures; copy it there.',
+  });
+}
+
 /**
  * `root`: the digest of what `location` names. Signatures are written to the registry that the name says, and read from where the
  * image is read: from the first mirror that has it, as with the peers.
@@ -53,12 +62,8 @@ export async function signatureStores(
   if (folder !== undefined) return [createDirStore(folder, root)];
   const layout = layoutOf(location);
   if (layout !== undefined) return layoutStores(env, location, layout, options);
-  if (location.transport !== 'docker' || location.reference === undefined) {
-    throw new UnsupportedError(`signatures of ${location.format()} cannot be kept anywhere`, {
-      code: 'NO_SIGNATURES',
-      hint: 'Images in registries (docker://), in layouts (oci:) and in folders (dir:) have signatures; copy it there.',
-    });
-  }
+  expectSignable(location);
+  if (location.reference === undefined) throw new BugError(`${location.format()} has no name in a registry`);
   const { reference, access } = options.reading
     ? await readEndpoint(env, location.reference, root)
     : await pushEndpoint(location.reference, env);

@@ -25,7 +25,7 @@ export interface SignRequest {
 }
 
 export interface SignReport {
-  /** Signatures that were made and kept. */
+  /** Signatures that were made and kept; in a plan, those that would be. */
   readonly added: number;
   /** Signatures that were there already. */
   readonly kept: number;
@@ -78,20 +78,67 @@ export async function signManifests(session: Session, request: SignRequest): Pro
     }),
   );
   await all(request.stores.map(async (store) => store.confirm?.()));
+  return report(manifests);
+}
+
+/**
+ * What {@link signManifests} would add, found by looking only. A signer of whom others must be asked who it is counts as one that
+ * has signed nothing: to ask is to be certified.
+ *
+ * @throws as signManifests, but for what is thrown by signing and writing
+ */
+export async function planSignatures(session: Session, request: SignRequest): Promise<SignReport> {
+  checkStores(request);
+  const looking = createSemaphore(atOnce.looking);
+  const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
+  const manifests = await all(
+    unique.map(async (manifest) => {
+      const claim = { digest: manifest.digest, identity: request.identity, timestamp: 0 };
+      const places = await looking.run(() => lookAt(request, manifest));
+      const missing = await all(
+        request.signers.flatMap((signer) =>
+          places.map((place) =>
+            missingKinds(session, signer.isAskedFor ? withoutContent(place) : place, signer, claim),
+          ),
+        ),
+      );
+      const added = missing.reduce((total, { kinds }) => total + kinds.size, 0);
+      return { digest: manifest.digest, added, kept: missing.filter(({ found }) => found).length };
+    }),
+  );
+  return report(manifests);
+}
+
+function withoutContent(place: Place): Place {
+  return { ...place, content: { ...place.content, signatures: [] } };
+}
+
+function report(manifests: SignReport['manifests']): SignReport {
   const sum = (key: 'added' | 'kept'): number => manifests.reduce((total, one) => total + one[key], 0);
   return { added: sum('added'), kept: sum('kept'), manifests };
 }
 
+/** What every place has of `manifest`, and what is brought along to it. */
+function lookAt({ stores, carried }: SignRequest, manifest: SignedManifest): Promise<Place[]> {
+  const brought = carried?.get(manifest.digest) ?? [];
+  return all(
+    stores.map(async (store): Promise<Place> => {
+      const content = await store.open(manifest);
+      return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
+    }),
+  );
+}
+
 async function signOne(
   session: Session,
-  { signers, stores, carried }: SignRequest,
+  request: SignRequest,
   manifest: SignedManifest,
   claim: SigningClaim,
   turns: Turns,
 ): Promise<{ added: number; kept: number }> {
-  const brought = carried?.get(manifest.digest) ?? [];
+  const { signers } = request;
   // whoever only brings signatures along need not look where none are
-  if (signers.length === 0 && brought.length === 0) return { added: 0, kept: 0 };
+  if (signers.length === 0 && !request.carried?.get(manifest.digest)?.length) return { added: 0, kept: 0 };
   const begin = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
     if (turns.failed) return otherwise;
     try {
@@ -101,14 +148,7 @@ async function signOne(
       throw thrown;
     }
   };
-  const look = (): Promise<Place[]> =>
-    all(
-      stores.map(async (store): Promise<Place> => {
-        const content = await store.open(manifest);
-        return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
-      }),
-    );
-  const places = await turns.looking.run(() => begin(look, []));
+  const places = await turns.looking.run(() => begin(() => lookAt(request, manifest), []));
   const sign = async (signer: ImageSigner): Promise<Signed> => {
     const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
     const kept = missing.filter(({ found }) => found).length;

@@ -8,6 +8,8 @@ export interface ImageSigner {
    * add the other; without it, one that finds any of its own signs nothing.
    */
   readonly makes?: readonly ImageSignature['kind'][];
+  /** Whether `isMine` asks others who this signer is, who may ask a person. */
+  readonly isAskedFor?: boolean;
   /** Who signs and how, in words, without secrets. */
   describe(): string;
   /** Throws AuthError, UsageError, UnsupportedError, CancelledError, and RegistryError for services that fail. */

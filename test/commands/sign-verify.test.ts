@@ -45,7 +45,7 @@ describe('sheaf sign and sheaf verify', () => {
     const wrong = await command(...signing, file('wrong'), app.name);
     assert.deepEqual([wrong.code, wrong.stdout], [4, '']);
     const planned = await command(...signing, file('pw'), '--dry-run', app.name);
-    assert.equal(planned.stdout.trim().split('\n').length, 3);
+    assert.match(planned.stdout, /^(sign .*\n){3}$/);
     assert.deepEqual((await readdir(file('.'))).includes('lookaside'), false);
 
     const signed = await command(...signing, file('pw'), app.name);
@@ -53,6 +53,8 @@ describe('sheaf sign and sheaf verify', () => {
     const again = await command(...signing, file('pw'), '--json', app.name);
     const { added, kept, identity } = JSON.parse(again.stdout) as Record<string, unknown>;
     assert.deepEqual([added, kept, identity], [0, 3, app.name.slice('docker://'.length)]);
+    const kept3 = await command(...signing, file('pw'), '--dry-run', app.name);
+    assert.match(kept3.stdout, /^(keep .*: signed already\n){3}$/);
 
     const verified = await command('verify', '--key', file('pub.asc'), '--key', file('other.pub'), '--json', app.name);
     assert.equal(verified.code, 0);
@@ -67,6 +69,15 @@ describe('sheaf sign and sheaf verify', () => {
     const { app, file, command } = await arranged(t);
     const nobody = await command('sign', app.name);
     assert.deepEqual([nobody.code, /nobody was asked to sign/.test(nobody.stderr)], [2, true]);
+    const archive = await command(
+      'sign',
+      '--sign-key-file',
+      file('key.asc'),
+      '--sign-passphrase-file',
+      file('pw'),
+      'oci-archive:a.tar',
+    );
+    assert.deepEqual([archive.code, /cannot be kept anywhere/.test(archive.stderr)], [7, true]);
     const noTrust = await command('verify', '--policy', file('absent.json'), app.name);
     assert.equal(noTrust.code, 3);
     await writeFile(file('text'), 'neither');
@@ -123,6 +134,8 @@ describe('sheaf sign and sheaf verify', () => {
     assert.equal((await command(...signing, app.name)).code, 4);
     assert.deepEqual(await counts('--identity-token', file('token')), [6, 0]);
     assert.deepEqual(await counts('--identity-token', file('token')), [0, 6]);
+    // who would sign is not asked for a plan, not even without a token
+    assert.deepEqual(await counts('--dry-run', '--identity-token', file('token')), [6, 0]);
     const who = ['--certificate-identity', 'alice@example.com', '--certificate-oidc-issuer', testIssuer];
     const verified = await command('verify', ...who, '--trusted-root', file('root.json'), app.name);
     assert.equal(verified.code, 0, verified.stderr);

@@ -59,6 +59,7 @@ export function createKeylessSigner(given: KeylessSignerOptions): ImageSigner {
 
   return {
     makes: options.produce,
+    isAskedFor: true,
     describe: () => `sigstore identity, certified by ${fulcioUrl}, logged at ${rekorUrl}`,
     async sign(session, claim) {
       return await produceSignatures(session, byteSigner(await current(session)), claim, options);
