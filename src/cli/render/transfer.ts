@@ -63,7 +63,9 @@ export class Transfer {
         const step = this.#active.get(event.id);
         this.#active.delete(event.id);
         this.#ended += 1;
-        if (step === undefined || step.total === 0 || event.outcome === 'written') return;
+        // manifests and tags move no bytes; nor does an empty blob, but it is copied all the same
+        if (step === undefined || event.outcome === 'written') return;
+        if (step.total === 0 && event.outcome === 'reused') return;
         this.#blobs[event.outcome] += 1;
         // what was there from the start is not in the plan's sum
         if (event.outcome !== 'reused') this.#endedBytes += step.total;

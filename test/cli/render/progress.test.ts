@@ -147,6 +147,13 @@ describe('the painter for terminals', () => {
     assert.equal(timers.size, 0);
   });
 
+  it('counts an empty blob, but no manifest that is there already', () => {
+    const { terminal, tell } = painted();
+    tell(plan(3, 5), start('a', 5), progress('a', 5), end('a', 'copied'), start('b', 0), end('b', 'copied'));
+    tell({ type: 'step-start', id: 'p', label: 'Writing manifest', bytes: 0 }, end('p', 'reused'));
+    assert.match(terminal.text().at(-1) ?? '', /^Blobs: 2 copied \(5 B in [^)]*\)$/);
+  });
+
   it('says nothing more where there was nothing to move', () => {
     const { terminal, tell } = painted();
     tell({ type: 'plan', title: 'Everything is there', steps: 1, bytes: 0 });
