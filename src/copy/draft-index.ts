@@ -4,10 +4,10 @@ import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { convertIndex, encodeIndex, type ImageIndex, type IndexEntry } from '../oci/image-index.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
-import { isIndexType, mediaTypes } from '../oci/media-types.ts';
+import { isIndexType, mediaTypes, zstdAnnotation } from '../oci/media-types.ts';
 import type { CopyRequest } from './copy-request.ts';
 import type { AdditionDraft, EntryDraft, ManifestDraft } from './draft.ts';
-import { asManifest, changed, labelOf, type PlannedManifest, settled } from './planned-manifest.ts';
+import { asManifest, changed, labelOf, offersZstd, type PlannedManifest, settled } from './planned-manifest.ts';
 import type { CompressionRecipe } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 
@@ -45,12 +45,15 @@ export function draftIndex(
     const relinks = isAttestation(entry) && subject !== undefined;
     if (relinks) notes.push(relink(request, entry));
     const document = changed(planned);
-    if (document === undefined && !relinks) return [];
+    // clients that prefer zstd go by the annotation
+    const marks = offersZstd(planned) && entry.annotations?.[zstdAnnotation] !== 'true' && !request.preserveDigests;
+    if (document === undefined && !relinks && !marks) return [];
+    if (document === undefined && marks) notes.push(`${labelOf(entry)}: is zstd, which the index says from now on`);
     return [
       {
         position,
         ...(document === undefined ? {} : { becomes: document }),
-        ...(planned.zstd === undefined ? {} : { zstd: planned.zstd }),
+        ...(planned.forms === undefined ? {} : { zstd: offersZstd(planned) }),
         ...(relinks ? { subject } : {}),
       },
     ];
@@ -59,11 +62,11 @@ export function draftIndex(
     ({ entry, planned }): AdditionDraft => ({
       like: kept.indexOf(entry),
       manifest: asManifest(planned),
-      zstd: planned.zstd === true,
+      zstd: offersZstd(planned),
     }),
   );
   const members = [...byEntry.values(), ...variants.map(({ planned }) => planned)];
-  const zstd = members.some((planned) => planned.zstd === true);
+  const zstd = members.some(offersZstd);
   const encrypts = members.some((planned) => planned.encrypts === true);
   const to = targetFormat(request, raw.mediaType, zstd ? { format: 'zstd' } : undefined, encrypts);
   if (entries.length === 0 && additions.length === 0 && kept.length === index.manifests.length && to === undefined) {

@@ -1,12 +1,13 @@
 /** The layers of an image as they will be, as far as that is known while planning. Pure. */
 import type { CompressionFormat } from '../compression/compression.ts';
 import { mediaTypeWith } from '../compression/detect.ts';
+import { ociNameOf } from '../oci/convert-manifest.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { encryptedSuffix } from '../oci/media-types.ts';
 import { compressedLayer } from './draft.ts';
 import type { CopyStep } from './plan.ts';
 import type { LayerPlan } from './plan-layers.ts';
-import type { CompressionRecipe } from './recipe.ts';
+import { type CompressionRecipe, isZstd } from './recipe.ts';
 
 export interface DraftedLayers {
   /** Digests and sizes of deferred ones are those in the source still. */
@@ -53,7 +54,11 @@ export function stepOf(plan: LayerPlan): CopyStep | undefined {
   return plan.kind === 'known' ? plan.transfer : plan.step;
 }
 
-/** A layer's descriptor as it will be in this compression, but for its digest and size. */
+/**
+ * A layer's descriptor as it will be in this compression, but for its digest and size. Only OCI images have zstd: one whose
+ * layers have names of Docker's (as BuildKit writes them) gets names that there are.
+ */
 function withCompression(layer: Descriptor, format: CompressionFormat): Descriptor {
-  return { ...layer, mediaType: mediaTypeWith(format, layer.mediaType) };
+  const mediaType = isZstd({ format }) ? ociNameOf(layer.mediaType) : layer.mediaType;
+  return { ...layer, mediaType: mediaTypeWith(format, mediaType) };
 }

@@ -4,11 +4,13 @@
  */
 import { BugError } from '../foundation/errors.ts';
 import { type Annotations, type Descriptor, descriptorOf, type RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { applyEdits, type EntryReplacement } from '../oci/edits.ts';
 import { encodeIndex, type ImageIndex, type IndexEntry } from '../oci/image-index.ts';
 import { encodeImageManifest, type ImageManifest } from '../oci/manifest.ts';
 import { referenceDigestAnnotation } from '../oci/matcher.ts';
 import { zstdAnnotation } from '../oci/media-types.ts';
+import { platformKey } from '../oci/platform.ts';
 import type { Recompression } from '../store/knowledge.ts';
 
 /** A manifest that is known, or the ID of the step that makes it. */
@@ -151,7 +153,26 @@ function resolveIndex({ index, entries, additions }: IndexDraft, results: StepRe
     };
     return { entry: changed, zstd };
   });
-  return encodeIndex(applyEdits(index, [{ op: 'replace-entries', replacements, additions: added }]));
+  return encodeIndex(
+    applyEdits(index, [{ op: 'replace-entries', replacements, additions: unlike(added, index, replacements) }]),
+  );
+}
+
+/** Those that are not in the index under the same platform: what a layer becomes may be what another was. */
+function unlike<T extends { readonly entry: IndexEntry }>(
+  added: readonly T[],
+  index: ImageIndex,
+  replacements: readonly EntryReplacement[],
+): T[] {
+  const keyOf = ({ platform }: IndexEntry, digest: Digest): string => `${platformKey(platform)} ${digest}`;
+  const becomes = new Map(replacements.map(({ position, descriptor }) => [position, descriptor.digest]));
+  const there = new Set(index.manifests.map((entry, at) => keyOf(entry, becomes.get(at) ?? entry.digest)));
+  return added.filter(({ entry }) => {
+    const key = keyOf(entry, entry.digest);
+    if (there.has(key)) return false;
+    there.add(key);
+    return true;
+  });
 }
 
 function found(manifest: ManifestOrStep, results: StepResults): RawManifest {

@@ -1,4 +1,5 @@
 /** Which layers of an image are made anew, by compression or encryption, and what is known of the result already. Only reads. */
+import type { CompressionFormat } from '../compression/compression.ts';
 import { declaredCompression } from '../compression/detect.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { ImageManifest } from '../oci/manifest.ts';
@@ -35,6 +36,27 @@ export function needsCompression(layer: Descriptor, recipe: CompressionRecipe): 
   if (recipe.onlyPlain === true && declared !== 'none') return false;
   // zstd:chunked is zstd to everybody; the other way round the table of contents is what is wanted
   return !(declared === 'zstd:chunked' && recipe.format === 'zstd');
+}
+
+/**
+ * The compressions that an image offers when its layers have become what `plans` says: zstd where any of them is, as
+ * containers/image counts, and zstd:chunked besides where any has a table of contents (very small ones never have). Plain
+ * layers count as gzip.
+ */
+export function formsOf(
+  layers: readonly Descriptor[],
+  plans: readonly LayerPlan[],
+  recipe: CompressionRecipe | undefined,
+): ReadonlySet<CompressionFormat> {
+  const found = new Set(
+    layers.map((layer, at) => {
+      const plan = plans[at] ?? { kind: 'keep' };
+      if (plan.kind === 'known') return recipe?.format;
+      return (plan.kind === 'keep' ? undefined : plan.step.recipe?.format) ?? declaredCompression(layer);
+    }),
+  );
+  if (found.has('zstd:chunked')) return new Set(['zstd', 'zstd:chunked']);
+  return new Set([found.has('zstd') ? 'zstd' : 'gzip']);
 }
 
 interface LayerSources {

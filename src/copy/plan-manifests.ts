@@ -3,7 +3,7 @@ import { BugError, ConflictError, IntegrityError } from '../foundation/errors.ts
 import { convertImageManifest } from '../oci/convert-manifest.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { type ImageIndex, type IndexEntry, parseIndex } from '../oci/image-index.ts';
+import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
 import { type ImageManifest, parseImageManifest } from '../oci/manifest.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import { isIndexType, mediaTypes } from '../oci/media-types.ts';
@@ -16,7 +16,7 @@ import { draftLayers, staysBlob, stepOf } from './draft-layers.ts';
 import type { Inventory } from './inventory.ts';
 import { recipeFor } from './local-images.ts';
 import { planEncryption, recipeBeside, refuseEncrypted } from './plan-encryption.ts';
-import { isCompressible, planLayers } from './plan-layers.ts';
+import { formsOf, isCompressible, planLayers } from './plan-layers.ts';
 import {
   blobsOf,
   changed,
@@ -28,10 +28,10 @@ import {
   type PlanRemarks,
   settled,
 } from './planned-manifest.ts';
-import { type CompressionRecipe, isZstd, recipeKey } from './recipe.ts';
+import { type CompressionRecipe, recipeKey } from './recipe.ts';
 import { type InstanceSelection, selectInstances } from './select-instances.ts';
 import { targetFormat } from './target-format.ts';
-import { missingVariants } from './variants.ts';
+import { missingVariants, type StayingEntry } from './variants.ts';
 
 interface ImageOptions {
   readonly label: string;
@@ -48,6 +48,7 @@ const maxDepth = 8;
 export function createManifestPlanner(request: CopyRequest, inventory: Inventory, remarks: PlanRemarks) {
   const { source, destination } = request;
   const { notes, changes } = remarks;
+  const addsVariants = (request.addCompression?.length ?? 0) > 0;
 
   const planIndex = async (raw: RawManifest, select: InstanceSelection, depth: number): Promise<PlannedManifest> => {
     if (depth > maxDepth) {
@@ -85,7 +86,14 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         byEntry.set(entry, await plan(entry, isAttestation(entry) ? subject : undefined));
       }),
     );
-    const variants = await planVariants(index, chosen);
+    const staying = index.manifests.filter(
+      (entry) => !dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep'),
+    );
+    const variants = await planVariants(
+      staying.map((entry) => ({ entry, forms: byEntry.get(entry)?.forms })),
+      chosen,
+      (id) => [...byEntry.values()].some((planned) => planned.id === id),
+    );
     const document = draftIndex(request, raw, { index, byEntry, dropped, variants }, notes);
     const children = [...new Set([...byEntry.values(), ...variants.map((variant) => variant.planned)])];
     return {
@@ -110,6 +118,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const compression = isAttestation(entry) ? undefined : recipeFor(request, entry.digest);
     const stays =
       compression === undefined &&
+      (!addsVariants || isAttestation(entry)) &&
       request.encryption === undefined &&
       !hasChanged(subject) &&
       targetFormat(request, entry.mediaType) === undefined;
@@ -183,10 +192,17 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const encrypts = layers.some((layer) => layer.kind === 'crypt' && layer.step.kind === 'encrypt');
     refuseEncrypted(request, stored, layers, options.label);
     const to = targetFormat(request, raw.mediaType, compresses ? compression : undefined, encrypts);
+    const forms =
+      isCompressible(image) && (options.compression !== undefined || addsVariants)
+        ? formsOf(image.layers, layers, compression)
+        : undefined;
     if (to === undefined && layers.every((layer) => layer.kind === 'keep') && subject === undefined) {
       const unasked =
-        options.compression !== undefined || request.encryption !== undefined || hasChanged(options.subject);
-      return planUnchanged(raw, image, options.label, unasked);
+        options.compression !== undefined ||
+        addsVariants ||
+        request.encryption !== undefined ||
+        hasChanged(options.subject);
+      return planUnchanged(raw, image, options.label, { unasked, forms });
     }
 
     // zstd has no names in the Docker format, so what becomes OCI does so before, and what becomes Docker after
@@ -217,8 +233,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
         blobs: blobsOf(raw, blobs),
         steps,
         id: `manifest of ${raw.digest}${variant}`,
+        forms,
       }),
-      ...(compresses && compression !== undefined ? { zstd: isZstd(compression) } : {}),
       ...(encrypts ? { encrypts } : {}),
     };
   };
@@ -227,14 +243,14 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     raw: RawManifest,
     image: ImageManifest,
     label: string,
-    unasked = false,
+    { unasked, forms }: { unasked: boolean; forms?: PlannedManifest['forms'] },
   ): Promise<PlannedManifest> => {
     // where manifests are complete, planEntry has asked already
     const ask = unasked || !destination.traits.manifestsComplete;
     const present = ask && (await destination.hasManifest(raw.digest));
     const known = present && destination.traits.manifestsComplete;
     const blobs = known ? [] : blobsOf(raw, [image.config, ...image.layers]);
-    return leaf(raw, { from: raw.digest, label, present, blobs });
+    return leaf(raw, { from: raw.digest, label, present, blobs, forms });
   };
 
   const convert = (image: ImageManifest, to: ImageManifest['mediaType'], label: string): ImageManifest => {
@@ -253,25 +269,31 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     (asked ? changes : notes).push(`${label}: ${describeChange(raw, document, what)}`);
   };
 
-  /** The instances that `addCompression` asks for and the index does not have. */
-  const planVariants = (index: ImageIndex, chosen: readonly IndexEntry[]): Promise<PlannedVariant[]> =>
-    Promise.all(
-      missingVariants(index, chosen, request.addCompression ?? []).map(async ({ entry, recipe }) => {
+  /** The instances that `addCompression` asks for and the index will not have. `isPlanned`: whether one of its own is that. */
+  const planVariants = async (
+    staying: readonly StayingEntry[],
+    chosen: readonly IndexEntry[],
+    isPlanned: (id: string) => boolean,
+  ): Promise<PlannedVariant[]> => {
+    const missing = missingVariants(staying, chosen, request.addCompression ?? []);
+    const variants = await Promise.all(
+      missing.map(async ({ entry, recipe }) => {
         const label = `${labelOf(entry)} with ${recipe.format}`;
         const compression = recipeFor(request, entry.digest, recipe);
         const planned = await planImage(await readEntry(entry), { label, compression, isVariant: true });
         return { entry, recipe, planned };
       }),
-    ).then((variants) =>
-      variants.filter(({ entry, planned, recipe }) => {
-        if (planned.zstd !== undefined) {
-          remarks.variants += 1;
-          return true;
-        }
+    );
+    return variants.filter(({ entry, planned, recipe }) => {
+      if (isPlanned(planned.id)) {
         notes.push(`${labelOf(entry)}: has no layers that ${recipe.format} would change, so no variant is added`);
         return false;
-      }),
-    );
+      }
+      remarks.variants += 1;
+      changes.push(`${labelOf(entry)}: an instance with ${recipe.format} is added`);
+      return true;
+    });
+  };
 
   /** A manifest that goes along as it is. */
   const planAsIs = (raw: RawManifest, label: string): Promise<PlannedManifest> =>
@@ -279,7 +301,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       raw,
       parsed(source, () => parseImageManifest(raw)),
       label,
-      true,
+      { unasked: true },
     );
 
   return { planIndex, planImage, planAsIs };

@@ -1,4 +1,5 @@
 /** A manifest with everything below it, as it will be put: what the planner makes of each, and what others ask of it. Pure. */
+import type { CompressionFormat } from '../compression/compression.ts';
 import { BugError } from '../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -34,8 +35,8 @@ export interface PlannedManifest {
   readonly children: readonly PlannedManifest[];
   /** Steps that must be done before it is put. */
   readonly needs: readonly string[];
-  /** Whether its layers have become zstd; `undefined` where their compression did not change. */
-  readonly zstd?: boolean;
+  /** The compressions that it will offer; `undefined` where nobody asked about compression. */
+  readonly forms?: ReadonlySet<CompressionFormat>;
   /** Whether some of its layers are encrypted on the way, which only OCI images can have. */
   readonly encrypts?: boolean;
 }
@@ -55,6 +56,11 @@ export interface PlanRemarks {
   variants: number;
 }
 
+/** Whether it is to be marked as zstd in an index. */
+export function offersZstd({ forms }: PlannedManifest): boolean {
+  return forms?.has('zstd') === true;
+}
+
 interface LeafParts {
   readonly from: Digest;
   readonly label: string;
@@ -63,10 +69,11 @@ interface LeafParts {
   readonly steps?: readonly CopyStep[];
   /** For a draft; what is known goes by its digest. */
   readonly id?: string;
+  readonly forms?: ReadonlySet<CompressionFormat> | undefined;
 }
 
 export function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): PlannedManifest {
-  const { from, label, present, blobs = [], steps = [] } = parts;
+  const { from, label, present, blobs = [], steps = [], forms } = parts;
   return {
     id: isDraft(document) ? (parts.id ?? '') : manifestId(document.digest),
     from,
@@ -81,6 +88,7 @@ export function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): P
       ...steps.map((step) => step.id),
       ...(isDraft(document) ? stepsOf(document) : []),
     ],
+    ...(forms && { forms }),
   };
 }
 

@@ -108,6 +108,11 @@ function checkIsImage(manifest: ImageManifest, to: ManifestType): void {
   });
 }
 
+/** What a layer of this type is called in the OCI format; the same where that has no name for it. */
+export function ociNameOf(mediaType: string): string {
+  return toOci.get(mediaType) ?? mediaType;
+}
+
 function ociLayerType(mediaType: string): string {
   const oci = toOci.get(mediaType);
   if (oci === undefined) throw unknownLayer(mediaType);

@@ -6,9 +6,9 @@ import { BugError, NotFoundError, UnsupportedError } from '../foundation/errors.
 import type { Annotations, Descriptor } from './descriptor.ts';
 import type { Digest } from './digest.ts';
 import type { ImageIndex, IndexEntry } from './image-index.ts';
-import { allOf, byDigest, byPlatform, type Matcher } from './matcher.ts';
+import { allOf, byDigest, byPlatform, isAttestation, type Matcher } from './matcher.ts';
 import { mediaTypes, zstdAnnotation } from './media-types.ts';
-import { isEmptyPlatform, type Platform, type PlatformSpec } from './platform.ts';
+import { isEmptyPlatform, type Platform, type PlatformSpec, platformKey } from './platform.ts';
 
 /** New values for members of an entry; what is left away stays, what is empty goes. Annotations are merged. */
 export interface EntryChanges {
@@ -57,8 +57,8 @@ export type IndexEdit =
   /** Removes every entry of that digest (and platform, where one is named). */
   | { readonly op: 'remove'; readonly digest: Digest; readonly platform?: PlatformSpec }
   /**
-   * What a copy does to a list. Where an entry came or an annotation changed, zstd entries of an OCI index go behind all
-   * others (in their order), so that old clients, which take the first match, get gzip.
+   * What a copy does to a list. Where an entry came, zstd entries of an OCI index go behind all others (in their order), so that
+   * old clients, which take the first match, get gzip; and also where an entry that became zstd would hide one from them.
    */
   | {
       readonly op: 'replace-entries';
@@ -224,7 +224,7 @@ function replaceEntries(index: ImageIndex, edit: EditOf<'replace-entries'>): Ima
     return isOci && zstd ? withZstd(entry) : entry;
   });
   const manifests = [...kept, ...added];
-  const sorts = isOci && (added.length > 0 || replacements.some((one) => one.annotations !== undefined || one.zstd));
+  const sorts = isOci && (added.length > 0 || (replacements.some((one) => one.zstd) && hidesGzip(manifests)));
   return { ...index, manifests: sorts ? gzipFirst(manifests) : manifests };
 }
 
@@ -242,8 +242,21 @@ function withZstd(entry: IndexEntry): IndexEntry {
   return { ...entry, annotations: { ...entry.annotations, [zstdAnnotation]: 'true' } };
 }
 
+const isZstd = (entry: IndexEntry): boolean => entry.annotations?.[zstdAnnotation] === 'true';
+
+/** Whether somebody who takes the first entry of a platform gets zstd although there is gzip. */
+function hidesGzip(entries: readonly IndexEntry[]): boolean {
+  const zstd = new Set<string>();
+  return entries.some((entry) => {
+    if (entry.platform === undefined || isAttestation(entry)) return false;
+    const key = platformKey(entry.platform);
+    if (!isZstd(entry)) return zstd.has(key);
+    zstd.add(key);
+    return false;
+  });
+}
+
 function gzipFirst(entries: readonly IndexEntry[]): IndexEntry[] {
-  const isZstd = (entry: IndexEntry): boolean => entry.annotations?.[zstdAnnotation] === 'true';
   return [...entries.filter((entry) => !isZstd(entry)), ...entries.filter(isZstd)];
 }
 

@@ -180,6 +180,21 @@ describe('copying with another compression', () => {
     });
   }
 
+  it('makes zstd of OCI images whose layers have the types of Docker', async (t) => {
+    const setup = await setUp(t);
+    const image = setup.images[0] ?? assert.fail();
+    const document = JSON.parse(image.manifest.bytes.toString()) as { layers: Array<{ mediaType: string }> };
+    for (const layer of document.layers) layer.mediaType = mediaTypes.dockerLayerGzip;
+    const manifest = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
+    await pushFixtureManifest(setup.url, 'src/app', manifest);
+    await pushFixtureManifest(setup.url, 'src/app', fixtureIndex([{ ...image, manifest }]), 'docker-types');
+    await copy(setup, 'src/app:docker-types', 'dst/app:1', { addCompression: [{ format: 'zstd' }] });
+    const { images, tars } = await read(setup, 'dst/app:1');
+    const types = images.map(({ layers }) => [...new Set(layers.map((layer) => layer.mediaType))]);
+    assert.deepEqual(types, [[mediaTypes.dockerLayerGzip], [mediaTypes.ociLayerZstd]]);
+    assert.deepEqual(tars[1], tars[0]);
+  });
+
   it('leaves layers alone that are in the wanted form, and so every byte', async (t) => {
     const setup = await setUp(t);
     const { result } = await copy(setup, 'src/app:multi', 'dst/app:1', { compression: { format: 'gzip' } });
@@ -348,6 +363,78 @@ describe('compression variants', () => {
     assert.equal(second.result.root.digest, first.result.root.digest);
   });
 
+  /** amd64 is zstd without saying so in the index, as images are that were tied together later; arm64 is gzip. */
+  async function mixed(t: TestContext): Promise<Setup> {
+    const setup = await setUp(t);
+    const chosen = { select: { platforms: [{ os: 'linux', architecture: 'amd64' }] }, unselected: 'strip' } as const;
+    const made = await copy(setup, 'src/app:multi', 'src/app:zstd', { ...chosen, compression: { format: 'zstd' } });
+    const [entry] = parseIndex(made.result.root).manifests;
+    const [, arm64] = setup.images;
+    assert.ok(entry && arm64);
+    const manifests = [
+      { ...pick(entry as FixtureBlob), platform: { os: 'linux', architecture: 'amd64' } },
+      { ...pick(arm64.manifest), platform: arm64.platform },
+    ];
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+    const bytes = Buffer.from(JSON.stringify(index));
+    await pushFixtureManifest(setup.url, 'src/app', blobOf(mediaTypes.ociIndex, bytes), 'mixed');
+    return setup;
+  }
+
+  const shapeOf = ({ index, images }: Read) =>
+    index.manifests.map((entry, at) => [
+      entry.platform?.architecture,
+      images[at]?.layers.every((layer) => layer.mediaType === mediaTypes.ociLayerZstd) ? 'zstd' : 'gzip',
+      entry.annotations?.['io.github.containers.compression.zstd'] === 'true' ? 'marked' : '',
+    ]);
+
+  it('are added to what the instances become, not to what they were', async (t) => {
+    const setup = await mixed(t);
+    const options = { compression: { format: 'gzip' }, addCompression: [{ format: 'zstd' }] } as const;
+    await copy(setup, 'src/app:mixed', 'dst/app:1', options);
+    const read1 = await read(setup, 'dst/app:1');
+    assert.deepEqual(shapeOf(read1), [
+      ['amd64', 'gzip', ''],
+      ['arm64', 'gzip', ''],
+      ['amd64', 'zstd', 'marked'],
+      ['arm64', 'zstd', 'marked'],
+    ]);
+    assert.deepEqual(read1.tars, [...plainOf(setup.images), ...plainOf(setup.images)]);
+  });
+
+  it('come beside instances that are zstd already, which the index says then', async (t) => {
+    const setup = await mixed(t);
+    await copy(setup, 'src/app:mixed', 'dst/app:1', { compression: { format: 'zstd' } });
+    assert.deepEqual(shapeOf(await read(setup, 'dst/app:1')), [
+      ['amd64', 'zstd', 'marked'],
+      ['arm64', 'zstd', 'marked'],
+    ]);
+    await copy(setup, 'src/app:mixed', 'dst/app:2', { addCompression: [{ format: 'zstd' }, { format: 'gzip' }] });
+    assert.deepEqual(shapeOf(await read(setup, 'dst/app:2')), [
+      ['arm64', 'gzip', ''],
+      ['amd64', 'gzip', ''],
+      ['amd64', 'zstd', 'marked'],
+      ['arm64', 'zstd', 'marked'],
+    ]);
+    const kept = await copy(setup, 'src/app:zstd', 'dst/app:3', {
+      preserveDigests: true,
+      compression: { format: 'zstd' },
+    });
+    assert.equal(kept.result.root.digest, kept.plan.original.digest);
+  });
+
+  it('are not made twice of zstd:chunked, nor where everything becomes that very form', async (t) => {
+    const setup = await setUp(t);
+    const options = { addCompression: [{ format: 'zstd' }, { format: 'zstd:chunked' }] } as const;
+    const first = await copy(setup, 'src/app:multi', 'dst/app:1', options);
+    const second = await copy(setup, 'dst/app:1', 'dst/app:2', options);
+    assert.equal(second.result.root.digest, first.result.root.digest);
+    assert.equal(first.plan.variants, 4);
+    const all = { compression: { format: 'zstd' }, addCompression: [{ format: 'zstd' }] } as const;
+    await copy(setup, 'src/app:multi', 'dst/app:3', all);
+    assert.equal((await read(setup, 'dst/app:3')).index.manifests.length, 2);
+  });
+
   it('are never made of attestations, which go on to speak of the first instance', async (t) => {
     const setup = await setUp(t);
     await copy(setup, 'src/app:attested', 'dst/app:1', { addCompression: [{ format: 'zstd' }] });
@@ -378,6 +465,9 @@ describe('attestations', () => {
       index.manifests.find((entry) => entry.platform?.architecture === architecture)?.digest;
     const subjects = index.manifests.flatMap((entry) => entry.annotations?.['vnd.docker.reference.digest'] ?? []);
     assert.deepEqual(subjects, [digestOf('amd64'), digestOf('arm64')]);
+    // in the order of the source, as with the peers
+    const order = index.manifests.map((entry) => entry.platform?.architecture);
+    assert.deepEqual(order, ['amd64', 'arm64', 'unknown', 'unknown']);
     assert.equal(plan.notes.filter((note) => note.startsWith('attestation ')).length, 2);
   });
 
