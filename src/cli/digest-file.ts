@@ -20,6 +20,6 @@ export async function expectDigestFile({ digestfile }: DigestFileFlags): Promise
 /** Throws StorageError. */
 export async function writeDigestFile({ digestfile }: DigestFileFlags, digest: Digest): Promise<void> {
   if (digestfile === undefined) return;
-  const { writeAtomically } = await import('../foundation/atomic-file.ts');
-  await writeAtomically(digestfile, Buffer.from(digest));
+  const { writeNamedFile } = await import('../foundation/atomic-file.ts');
+  await writeNamedFile(digestfile, Buffer.from(digest));
 }

@@ -30,6 +30,8 @@ const reportHint = 'This is a defect of sheaf: please report it with the command
 /** Any thrown value as one of our errors. `stopped` tells that the run was being stopped when it was thrown. */
 export function asSheafError(thrown: unknown, stopped = false): SheafError {
   const error = asError(thrown);
+  // what failed first, not what failed when that was cleared away
+  if (error.name === 'SuppressedError' && 'suppressed' in error) return asSheafError(error.suppressed, stopped);
   // whatever breaks while everything is being torn down broke because of that
   if (stopped) return error instanceof CancelledError ? error : new CancelledError(undefined, { cause: error });
   if (error instanceof SheafError) return error;

@@ -11,7 +11,7 @@
  * `recipe` names all that the bytes depend on, sizes are bytes, and `digest` is that of `pairs` as it is written.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { writeAtomically } from '../foundation/atomic-file.ts';
+import { writeNamedFile } from '../foundation/atomic-file.ts';
 import { asError, IntegrityError, StorageError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
@@ -128,7 +128,7 @@ export async function writeDigestPairs(path: string, pairs: DigestPairs): Promis
   if (!pairs.isChanged) return;
   const bytes = await bytesOf(path);
   if (bytes !== undefined) pairs.decode(bytes, path);
-  await writeAtomically(path, pairs.encode());
+  await writeNamedFile(path, pairs.encode());
 }
 
 async function bytesOf(path: string): Promise<Uint8Array | undefined> {

@@ -3,7 +3,7 @@
  * once. Only reads.
  */
 import type { Descriptor } from '../oci/descriptor.ts';
-import type { Digest } from '../oci/digest.ts';
+import { algorithmOf, type Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
@@ -93,6 +93,8 @@ export class Inventory {
     const { destination, location, store } = this.#options;
     const to = location.reference;
     if (to === undefined || destination.mountBlob === undefined) return undefined;
+    // the CNCF registry says that it has mounted blobs of other algorithms, and has not
+    if (algorithmOf(digest) !== 'sha256') return undefined;
     const origin = [...instances]
       .flatMap((instance) => this.#originsOf(instance))
       .find((place) => place.registry === to.registry && place.repository !== to.repository);

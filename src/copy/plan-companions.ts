@@ -4,7 +4,7 @@
  */
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { isManifestType, mediaTypes } from '../oci/media-types.ts';
+import { isIndexType, isManifestType, mediaTypes } from '../oci/media-types.ts';
 import type { Companion } from '../transports/transport.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
@@ -28,26 +28,36 @@ export async function planCompanions(
   { notes }: PlanRemarks,
 ): Promise<PlannedCompanion[]> {
   const { source, destination } = request;
-  const done = new Set<Digest>(manifests.map(({ from }) => from));
+  const planned = new Map<Digest, Promise<PlannedManifest>>();
+  for (const manifest of manifests) planned.set(manifest.from, Promise.resolve(manifest));
+  const done = new Set<string>();
   const found: PlannedCompanion[] = [];
 
   const takes = (mediaType: string): boolean =>
-    isManifestType(mediaType) && (destination.traits.manifestTypes?.includes(mediaType) ?? true);
+    (isManifestType(mediaType) || isIndexType(mediaType)) &&
+    (destination.traits.manifestTypes?.includes(mediaType) ?? true);
 
   const take = async ({ descriptor, tag }: Companion, of: string, depth: number): Promise<void> => {
-    if (done.has(descriptor.digest)) return;
-    done.add(descriptor.digest);
+    const { digest } = descriptor;
+    const known = planned.get(digest);
+    if (done.has(`${tag} ${digest}`) || (known !== undefined && tag === undefined)) return;
+    done.add(`${tag} ${digest}`);
     const label = `${nameOf(descriptor, tag)} of ${of}`;
     if (destination.traits.keepsCompanions !== true || !takes(descriptor.mediaType)) {
       notes.push(`${label}: the destination cannot keep it, so it stays behind`);
       return;
     }
-    if (tag !== undefined && !(await isFree(tag, descriptor.digest, label))) return;
-    const raw = await source.getManifest(descriptor.digest);
-    const planned = await planner.planAsIs({ ...raw, mediaType: descriptor.mediaType }, label);
-    found.push(tag === undefined ? { planned } : { planned, tag });
-    await takeAll(descriptor.digest, label, depth + 1);
+    if (tag !== undefined && !(await isFree(tag, digest, label))) return;
+    // several tags may name one manifest
+    const planning = planned.get(digest) ?? planOne(descriptor, label);
+    planned.set(digest, planning);
+    const manifest = await planning;
+    found.push(tag === undefined ? { planned: manifest } : { planned: manifest, tag });
+    if (known === undefined) await takeAll(digest, label, depth + 1);
   };
+
+  const planOne = async ({ digest, mediaType }: Descriptor, label: string): Promise<PlannedManifest> =>
+    planner.planAsIs({ ...(await source.getManifest(digest)), mediaType }, label);
 
   /** What stands under a tag at the destination is somebody's, and nothing else names it. */
   const isFree = async (tag: string, digest: Digest, label: string): Promise<boolean> => {

@@ -7,6 +7,7 @@ import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
+import { checkNamedDigest } from '../transports/docker/named-digest.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
 import { imagesOfList } from './images-of-list.ts';
@@ -30,6 +31,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   }
   const original = await request.source.getManifest();
   refuseIndex(request, original);
+  refuseVariants(request, original);
   const current = await request.destination.currentRoot();
   const recipes = recipeKeys(request, original);
   const recipe = requestKey(request, recipes);
@@ -68,16 +70,19 @@ async function planAll(
     );
   }
   if (isIndexType(original.mediaType) && request.destination.describeList !== undefined) {
-    const members = await imagesOfList(request, original, flatten(root));
+    const members = await imagesOfList(request, original, flatten([root]));
     remarks.notes.push(...request.destination.describeList(members, request.tags ?? []));
   }
-  const companions = request.referrers === true ? await planCompanions(request, planner, flatten(root), remarks) : [];
-  const flat = [...flatten(root), ...companions.map(({ planned }) => planned)];
+  const ofRoot = flatten([root]);
+  const companions = request.referrers === true ? await planCompanions(request, planner, ofRoot, remarks) : [];
+  const flat = flatten([root, ...companions.map(({ planned }) => planned)]);
   const blobs = await planBlobs(inventory, flat);
-  const changed = flatten(root).filter(({ document, from }) => isDraft(document) || document.digest !== from);
+  const changed = ofRoot.filter(({ document, from }) => isDraft(document) || document.digest !== from);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);
-  const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
+  const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)].filter(
+    (id) => id !== root.id,
+  );
   const tags = await tagSteps(request, root.document, current, [...new Set([...root.needs, ...besides])]);
   return finish({
     request,
@@ -86,7 +91,7 @@ async function planAll(
     steps: [...blobs, ...puts, ...beside, ...tags],
     remarks,
     recipe,
-    companions: companions.length,
+    companions: new Set(companions.map(({ planned }) => planned.id)).size,
     changed: changed.map(({ from }) => from),
   });
 }
@@ -166,14 +171,14 @@ function finish({ request, original, root, steps, remarks, recipe, companions = 
 }
 
 /** Every manifest once, what it needs before it. */
-function flatten(planned: PlannedManifest): PlannedManifest[] {
+function flatten(roots: readonly PlannedManifest[]): PlannedManifest[] {
   const seen = new Map<string, PlannedManifest>();
   const visit = (one: PlannedManifest): void => {
     if (seen.has(one.id)) return;
     one.children.forEach(visit);
     seen.set(one.id, one);
   };
-  visit(planned);
+  roots.forEach(visit);
   return [...seen.values()];
 }
 
@@ -196,6 +201,9 @@ async function tagSteps(
   needs: readonly string[],
 ): Promise<CopyStep[]> {
   const digest = isDraft(root) ? undefined : root.digest;
+  if (digest !== undefined && request.location.reference !== undefined) {
+    checkNamedDigest(request.location.reference, digest);
+  }
   const main: CopyStep = {
     id: 'root',
     kind: 'tag',
@@ -221,6 +229,16 @@ function refuseIndex({ source, location, destination }: CopyRequest, { mediaType
     code: 'INDEX_NOT_SUPPORTED',
     side: 'destination',
     hint: 'Choose one image of the list by platform, or write the whole list to a place that holds lists (oci-archive:).',
+  });
+}
+
+/** Of one image, or of an index alone, there is nothing to add variants to. */
+function refuseVariants({ addCompression = [], source, select }: CopyRequest, { mediaType }: RawManifest): void {
+  if (addCompression.length === 0 || (isIndexType(mediaType) && select !== 'none')) return;
+  const what = isIndexType(mediaType) ? 'the images of its index are not copied' : 'it is a single image';
+  throw new UsageError(`no compression variants can be added to ${source.location.format()}: ${what}`, {
+    code: 'NOTHING_TO_ADD_TO',
+    hint: 'Copy the whole list (--all), or choose the compression with --compression-format or --dest-compress-format.',
   });
 }
 

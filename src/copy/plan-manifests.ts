@@ -51,11 +51,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   const addsVariants = (request.addCompression?.length ?? 0) > 0;
 
   const planIndex = async (raw: RawManifest, select: InstanceSelection, depth: number): Promise<PlannedManifest> => {
-    if (depth > maxDepth) {
-      throw new IntegrityError(`${source.location.format()} nests indexes more than ${maxDepth} deep`, {
-        code: 'INDEX_TOO_DEEP',
-      });
-    }
+    if (depth > maxDepth) throw tooDeep();
     const index = parsed(source, () => parseIndex(raw));
     const dropped = new Set(request.attestations === 'drop' ? index.manifests.filter(isAttestation) : []);
     const chosen = selectInstances(index, select, request.host).filter((entry) => !dropped.has(entry));
@@ -89,6 +85,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const staying = index.manifests.filter(
       (entry) => !dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep'),
     );
+    noteSubjects(byEntry);
     const variants = await planVariants(
       staying.map((entry) => ({ entry, forms: byEntry.get(entry)?.forms })),
       chosen,
@@ -250,7 +247,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     const present = ask && (await destination.hasManifest(raw.digest));
     const known = present && destination.traits.manifestsComplete;
     const blobs = known ? [] : blobsOf(raw, [image.config, ...image.layers]);
-    return leaf(raw, { from: raw.digest, label, present, blobs, forms });
+    return leaf(raw, { from: raw.digest, label, present, blobs, forms, speaksOf: image.subject?.digest });
   };
 
   const convert = (image: ImageManifest, to: ImageManifest['mediaType'], label: string): ImageManifest => {
@@ -267,6 +264,15 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     // layers are made anew only where that is asked for or usual
     const asked = what.to === undefined || what.to === request.format;
     (asked ? changes : notes).push(`${label}: ${describeChange(raw, document, what)}`);
+  };
+
+  /** What names the digest of an image beside it goes on to name that: only BuildKit's attestations are changed with it. */
+  const noteSubjects = (byEntry: ReadonlyMap<IndexEntry, PlannedManifest>): void => {
+    const moved = new Set([...byEntry.values()].filter(hasChanged).map(({ from }) => from));
+    for (const [entry, { speaksOf }] of byEntry) {
+      if (speaksOf === undefined || !moved.has(speaksOf)) continue;
+      notes.push(`${labelOf(entry)}: speaks of ${speaksOf}, whose digest changes`);
+    }
   };
 
   /** The instances that `addCompression` asks for and the index will not have. `isPlanned`: whether one of its own is that. */
@@ -295,14 +301,25 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     });
   };
 
-  /** A manifest that goes along as it is. */
-  const planAsIs = (raw: RawManifest, label: string): Promise<PlannedManifest> =>
-    planUnchanged(
-      raw,
-      parsed(source, () => parseImageManifest(raw)),
-      label,
-      { unasked: true },
+  /** A manifest that goes along as it is, an index with all that it names. */
+  const planAsIs = async (raw: RawManifest, label: string, depth = 0): Promise<PlannedManifest> => {
+    if (!isIndexType(raw.mediaType)) {
+      const image = parsed(source, () => parseImageManifest(raw));
+      return planUnchanged(raw, image, label, { unasked: true });
+    }
+    if (depth > maxDepth) throw tooDeep();
+    const { manifests } = parsed(source, () => parseIndex(raw));
+    const children = await Promise.all(
+      manifests.map(async (entry) => planAsIs(await readEntry(entry), `${labelOf(entry)} in ${label}`, depth + 1)),
     );
+    const present = await destination.hasManifest(raw.digest);
+    return { ...leaf(raw, { from: raw.digest, label, present }), children, needs: children.map((child) => child.id) };
+  };
+
+  const tooDeep = (): IntegrityError =>
+    new IntegrityError(`${source.location.format()} nests indexes more than ${maxDepth} deep`, {
+      code: 'INDEX_TOO_DEEP',
+    });
 
   return { planIndex, planImage, planAsIs };
 }

@@ -37,6 +37,8 @@ export interface PlannedManifest {
   readonly needs: readonly string[];
   /** The compressions that it will offer; `undefined` where nobody asked about compression. */
   readonly forms?: ReadonlySet<CompressionFormat>;
+  /** The digest of its subject, where that stays. */
+  readonly speaksOf?: Digest;
   /** Whether some of its layers are encrypted on the way, which only OCI images can have. */
   readonly encrypts?: boolean;
 }
@@ -70,10 +72,11 @@ interface LeafParts {
   /** For a draft; what is known goes by its digest. */
   readonly id?: string;
   readonly forms?: ReadonlySet<CompressionFormat> | undefined;
+  readonly speaksOf?: Digest | undefined;
 }
 
 export function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): PlannedManifest {
-  const { from, label, present, blobs = [], steps = [], forms } = parts;
+  const { from, label, present, blobs = [], steps = [], forms, speaksOf } = parts;
   return {
     id: isDraft(document) ? (parts.id ?? '') : manifestId(document.digest),
     from,
@@ -89,6 +92,7 @@ export function leaf(document: RawManifest | ManifestDraft, parts: LeafParts): P
       ...(isDraft(document) ? stepsOf(document) : []),
     ],
     ...(forms && { forms }),
+    ...(speaksOf && { speaksOf }),
   };
 }
 

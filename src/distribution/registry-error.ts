@@ -99,12 +99,26 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   const codes = new Set(body.entries.map((entry) => entry.code));
   const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
   const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
+  const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
+  if (status !== 401 && body.entries.some(({ message }) => /\bquota\b|storage (?:limit|space)/i.test(message))) {
+    return new RegistryError(answered, {
+      ...options,
+      hint: 'The registry has no room left for this: make room there, or ask the people who run it for more.',
+    });
+  }
   if ((status === 401 || status === 403 || codes.has('UNAUTHORIZED') || codes.has('DENIED')) && foreign !== true) {
     return new AuthError(answered, {
       code: status === 401 || codes.has('UNAUTHORIZED') ? 'UNAUTHORIZED' : 'DENIED',
       hint: authenticated
         ? 'The credentials used do not allow this, or the name is wrong; check it, and who you are logged in as.'
         : `Log in first (sheaf login ${host}) or give --creds; check the name too, for unknown ones get the same answer.`,
+    });
+  }
+  if (status === 413) {
+    return new RegistryError(answered, {
+      ...options,
+      code: code ?? 'TOO_LARGE',
+      hint: 'The registry, or a proxy before it, limits the size of what it takes; ask the people who run it.',
     });
   }
   if (body.html && status < 500 && status !== 429 && status !== 408) {
@@ -120,19 +134,11 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   if (isUnknown(status, body) && foreign !== true) {
     return new NotFoundError(answered, { code: code ?? 'NOT_FOUND', hint: 'Check the name, the tag and the digest.' });
   }
-  const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
   if (status === 429 || codes.has('TOOMANYREQUESTS')) {
     return new RegistryError(answered, {
       ...options,
       code: 'TOOMANYREQUESTS',
       hint: 'The registry limits how much is asked of it: wait, log in, or make fewer requests at once (--parallel).',
-    });
-  }
-  if (status === 413) {
-    return new RegistryError(answered, {
-      ...options,
-      code: code ?? 'TOO_LARGE',
-      hint: 'The registry, or a proxy before it, limits the size of what it takes; ask the people who run it.',
     });
   }
   if (status === 405 || status === 501 || codes.has('UNSUPPORTED')) {

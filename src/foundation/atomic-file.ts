@@ -1,13 +1,28 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
 import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type StorageError, UsageError } from './errors.ts';
+import { StorageError, UsageError } from './errors.ts';
 import { writeError } from './file-errors.ts';
 import { temporaryName } from './temporary-names.ts';
+import { writeTarget } from './write-target.ts';
 
 /**
- * Writes a new file beside `path`, makes it durable and moves it over `path`; folders are made as needed. What is no regular
- * file (`/dev/stdout`, a pipe) is written to directly. Throws StorageError.
+ * A file that a person named: what is open already (`/dev/stdout`) or no regular file (a pipe) is written to directly, a symbolic
+ * link stays one, and anything else is written as {@link writeAtomically} does. Throws StorageError.
+ */
+export async function writeNamedFile(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const target = await writeTarget(path);
+    if (target.kind === 'stream') return await writeFile(target.path, bytes, { flag: 'a' });
+    await writeAtomically(target.path, bytes);
+  } catch (thrown) {
+    throw thrown instanceof StorageError ? thrown : writeError(thrown, `cannot write ${path}`);
+  }
+}
+
+/**
+ * Writes a new file beside `path`, makes it durable and moves it over `path`, a symbolic link too; folders are made as needed.
+ * What is no regular file (`/dev/null`, a pipe) is written to directly. Throws StorageError.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   if ((await kindOf(path)) === 'special') return writeFile(path, bytes);
@@ -29,7 +44,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
   }
 }
 
-/** Says early that {@link writeAtomically} will find a folder at `path`, or a file above it. Throws StorageError, UsageError. */
+/** Says early that {@link writeNamedFile} will find a folder at `path`, or a file above it. Throws StorageError, UsageError. */
 export async function expectFilePath(path: string): Promise<void> {
   if (path === '') throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
   const refuse = (code: string, why: string): StorageError =>

@@ -2,7 +2,7 @@
 import { asError, StorageError, systemCode } from './errors.ts';
 
 const hintsOfBoth: Readonly<Record<string, string>> = {
-  ENOTDIR: 'Part of the path is a file, not a folder.',
+  ENOTDIR: 'Part of the path is a file, or a link that leads nowhere, and not a folder.',
   EISDIR: 'Name a file, not a folder.',
   ELOOP: 'The path goes through symbolic links in a circle.',
   ENAMETOOLONG: 'Choose a shorter path.',
@@ -40,8 +40,13 @@ function fileError(
   hints: Readonly<Record<string, string>>,
   code: string | undefined,
 ): StorageError {
-  const hint = hints[systemCode(thrown) ?? ''];
-  return new StorageError(`${cannot}: ${asError(thrown).message}`, {
+  const error = asError(thrown);
+  // what Node.js's recursive mkdir says of a read-only disk
+  const isMkdir = 'syscall' in error && error.syscall === 'mkdir' && systemCode(thrown) === 'ENOENT';
+  const hint = isMkdir
+    ? 'The disk is read-only, or a link on the way leads nowhere: choose another folder.'
+    : hints[systemCode(thrown) ?? ''];
+  return new StorageError(`${cannot}: ${isMkdir ? 'the folder cannot be made' : error.message}`, {
     cause: thrown,
     ...(code !== undefined && { code }),
     ...(hint !== undefined && { hint }),

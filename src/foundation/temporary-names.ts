@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { currentOwner, hasEnded } from './owner.ts';
 
 /** `tmp` for a file or folder on its way, `part` for an archive, `tar` for one that was brought here to be read. */
@@ -15,16 +15,31 @@ const ending = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12
 /** Milliseconds since the last write after which something is given up although nobody can tell whether its process lives. */
 const abandonedMs = 7 * 24 * 60 * 60 * 1000;
 
+/** Bytes of a file's name that leave room for all that a temporary name adds, where names have 255. */
+const maxStemBytes = 190;
+
+/** The beginning of the name that what is for `name` has meanwhile. */
+function stemOf(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.byteLength <= maxStemBytes) return name;
+  // not in the middle of a character
+  return bytes.toString('utf8', 0, maxStemBytes).replace(/\uFFFD$/, '');
+}
+
 /** A name beside `path` that nobody has. */
 export function temporaryName(path: string, kind: Kind): string {
   const { host, process } = currentOwner();
-  return `${path}.${host}-${process}-${randomUUID()}.${kind}`;
+  const name = basename(path);
+  const beside = path.endsWith(name) ? path.slice(0, path.length - name.length) + stemOf(name) : path;
+  return `${beside}.${host}-${process}-${randomUUID()}.${kind}`;
 }
 
 /** Whether `name` is one of {@link temporaryName}, for the place `of` where that is told. */
 export function isTemporary(name: string, of?: string): boolean {
   const found = ending.exec(name);
-  return found !== null && (of === undefined || found.index === of.length) && name.startsWith(of ?? '');
+  if (of === undefined) return found !== null;
+  const stem = stemOf(of);
+  return found?.index === stem.length && name.startsWith(stem);
 }
 
 /**

@@ -273,6 +273,9 @@ class Parser {
       return this.#error(`it ends where ${wanted} should come: it is cut off`);
     }
     if (this.#text.trimStart().startsWith('<')) return this.#error('it looks like HTML or XML');
+    if (this.#text.charCodeAt(this.#at) === 0xfeff) {
+      return this.#error('it begins with a byte order mark, which JSON does not have');
+    }
     const found = JSON.stringify(String.fromCodePoint(this.#text.codePointAt(this.#at) ?? 0));
     return this.#error(`expected ${wanted}, found ${found}`);
   }

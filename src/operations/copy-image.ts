@@ -6,7 +6,7 @@ import { parseIndex } from '../oci/image-index.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
-import type { ImageLocation } from '../transports/transport.ts';
+import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
 import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
@@ -48,7 +48,8 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
   await using opened = await openVerifiedSource(request.source, env);
   await using destination = await request.destination.openDestination(to);
   const store = env.store();
-  const { take, signing } = request;
+  const { signing } = request;
+  const take = takingFor(request.take, destination);
   const source = 'one' in take ? (await oneInstance(opened, take.one, env.host)).source : opened;
   await checkUsed(env, opened, source, take);
   const copy: CopyRequest = {
@@ -61,9 +62,17 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     store,
     ...changesOf(request),
   };
-  const carry = request.signatures && carryFrom(env, request, request.signatures, opened, source);
+  const carry = request.signatures && carryFrom(env, { ...request, take }, request.signatures, opened, source);
   const { dryRun, digestPairs } = request;
   return await planAndExecute(to, copy, { dryRun, signing, carry, digestPairs });
+}
+
+/** Of one platform a destination that holds no lists takes the image. */
+function takingFor(take: CopyTaking, { traits }: ImageDestination): CopyTaking {
+  const holdsLists = traits.manifestTypes?.some(isIndexType) ?? true;
+  if (holdsLists || 'one' in take || typeof take.select === 'string') return take;
+  const [platform, ...others] = take.select.platforms;
+  return platform === undefined || others.length > 0 ? take : { one: platform };
 }
 
 /** Attachments at a registry are left to `referrers` where these go along, for they are such. */

@@ -1,5 +1,4 @@
 /** What an image or index says of itself, for a person who looks at it. */
-import { UsageError } from '../foundation/errors.ts';
 import type { PlatformChoice } from '../oci/choose-instance.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import type { Annotations, Descriptor, RawManifest } from '../oci/descriptor.ts';
@@ -93,14 +92,13 @@ export async function readConfigOf(env: Env, location: ImageLocation, choice: Pl
   return await source.readBlob(config, maxConfigBytes);
 }
 
-/** All tags of the repository that `location` names. Throws UsageError NO_REPOSITORY where that is in no registry. */
+/** All tags of the repository that `location` names; none, with a warning, where that is in no registry. */
 export async function tagsOf(env: Env, location: ImageLocation): Promise<string[]> {
   const { reference } = location;
   if (reference === undefined) {
-    throw new UsageError(`${location.format()} is not in a registry, and has no list of tags`, {
-      code: 'NO_REPOSITORY',
-      hint: 'Leave --list-tags out, or name an image as docker://HOST/REPOSITORY.',
-    });
+    const message = `${location.format()} is not in a registry, and has no list of tags`;
+    env.session.emit({ type: 'warning', code: 'NO_REPOSITORY', message });
+    return [];
   }
   const { insecure } = (await env.routes?.push(`${reference.registry}/${reference.repository}`)) ?? {};
   const client = env.registries.client(reference.registry, insecure === undefined ? {} : { insecure });

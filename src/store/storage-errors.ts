@@ -87,7 +87,9 @@ export function toStorageError(thrown: unknown, dir: string): unknown {
   const text = reason?.text ?? asError(thrown).message;
   return new StorageError(`the local store in ${dir} failed: ${text}`, {
     code: reason?.code ?? 'STORE_FAILED',
-    hint: reason?.hint ?? 'Check the disk and the permissions of that folder, or set SHEAF_HOME to another one.',
+    hint:
+      reason?.hint ??
+      'Check the disk (it may be full) and the permissions of that folder, or set SHEAF_HOME to another one.',
     cause: thrown,
   });
 }

@@ -3,13 +3,14 @@
  * moved in the end. Standard output and pipes get the bytes as they come.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
+import { type WriteTarget, writeTarget } from '../foundation/write-target.ts';
 import { standardStream } from './place.ts';
 import type { TransportEnv } from './transport.ts';
 
@@ -27,29 +28,37 @@ export interface ArchiveOutput {
   write(write: (output: Writable) => Promise<void>): Promise<void>;
 }
 
+export interface ArchiveOutputOptions {
+  /** What to throw where a file has come to be at the path while the archive was made; without it the archive takes its place. */
+  readonly occupied?: () => ConflictError;
+}
+
 /** `path`: a file, a pipe, or `-` for standard output. Throws ConflictError for a folder, StorageError. */
-export async function archiveOutput(path: string, env: TransportEnv): Promise<ArchiveOutput> {
+export async function archiveOutput(
+  path: string,
+  env: TransportEnv,
+  { occupied }: ArchiveOutputOptions = {},
+): Promise<ArchiveOutput> {
   if (path === standardStream) {
     const { standardOutput } = env;
     if (standardOutput === undefined) throw new UnsupportedError('there is no standard output to write to here');
     return streamOutput('standard output', () => unended(standardOutput()));
   }
-  let special = false;
+  let target: WriteTarget;
   try {
-    const found = await stat(path);
-    if (found.isDirectory()) {
+    target = await writeTarget(path);
+    if (target.kind === 'folder') {
       throw new ConflictError(`${path} is a folder, and an archive is a file`, {
         code: 'NOT_A_FILE',
         side: 'destination',
         hint: 'Name a file in it.',
       });
     }
-    special = !found.isFile();
   } catch (thrown) {
-    if (thrown instanceof SheafError) throw thrown;
-    if (systemCode(thrown) !== 'ENOENT') throw writeError(thrown, `cannot write ${path}`);
+    throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${path}`);
   }
-  return special ? streamOutput(path, () => createWriteStream(path)) : fileOutput(path);
+  if (target.kind === 'stream') return streamOutput(path, () => createWriteStream(target.path, { flags: 'a' }));
+  return fileOutput(target.path, path, target.kind === 'absent' ? occupied : undefined);
 }
 
 /** Something that takes an archive once, as it comes. */
@@ -96,10 +105,24 @@ function workFolder(path: string): Pick<ArchiveOutput, 'makeWorkFolder' | 'workF
   };
 }
 
-function fileOutput(path: string): ArchiveOutput {
+/** `named`: the path as it was given, for messages. */
+function fileOutput(path: string, named: string, occupied: (() => ConflictError) | undefined): ArchiveOutput {
   const temporary = temporaryName(path, 'part');
+  let isOurs = false;
+  const place = async (): Promise<void> => {
+    if (occupied === undefined || isOurs) return rename(temporary, path);
+    try {
+      await link(temporary, path);
+      await rm(temporary);
+    } catch (thrown) {
+      if (systemCode(thrown) === 'EEXIST') throw occupied();
+      // some file systems know no second names
+      await rename(temporary, path);
+    }
+    isOurs = true;
+  };
   return {
-    where: path,
+    where: named,
     ...workFolder(path),
     rewritable: true,
     async write(write) {
@@ -113,10 +136,10 @@ function fileOutput(path: string): ArchiveOutput {
         } finally {
           await file.close();
         }
-        await rename(temporary, path);
+        await place();
       } catch (thrown) {
         await rm(temporary, { force: true }).catch(() => {});
-        throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${path}`);
+        throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${named}`);
       }
     },
   };

@@ -76,6 +76,11 @@ describe('asSheafError', () => {
     assert.equal(asSheafError('text').message, 'text');
   });
 
+  it('tells what failed first where clearing away failed too', () => {
+    const first = new UsageError('the name is wrong');
+    assert.equal(asSheafError(new SuppressedError(new Error('the folder is gone'), first)), first);
+  });
+
   it('takes whatever breaks while the run is being stopped for the stop', () => {
     assert.equal(asSheafError(new TypeError('terminated'), true).kind, 'cancelled');
     assert.equal(asSheafError(new RegistryError('cut'), true).exitCode, 130);

@@ -100,6 +100,46 @@ describe('a copy with referrers', () => {
     assert.match(puts.at(-1) ?? '', /\/manifests\/1$/);
   });
 
+  it('takes an index along that speaks of the image, with all that it names', async (t) => {
+    const setup = await setUp(t);
+    const { from, to, image } = setup;
+    const part = artifact('application/x-part', 'one of a kind', undefined);
+    await pushFixtureImage(from.url, 'src/app', part);
+    const document = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      artifactType: 'application/x-parts',
+      manifests: [pick(part.manifest)],
+      subject: pick(image.manifest),
+    };
+    const parts = blobOf(mediaTypes.ociIndex, Buffer.from(JSON.stringify(document)));
+    await pushFixtureManifest(from.url, 'src/app', parts);
+    const { plan } = await copy(setup);
+    assert.deepEqual(plan.notes, []);
+    assert.ok((await digestsOf(to, `referrers/${image.manifest.digest}`)).includes(parts.digest));
+    assert.deepEqual(await digestsOf(to, `manifests/${parts.digest}`), [part.manifest.digest]);
+    to.faults.reset();
+    await copy(setup);
+    assert.deepEqual(
+      to.faults.log().filter((line) => !/^(GET|HEAD) /.test(line)),
+      [],
+    );
+  });
+
+  it('takes every tag along that one manifest has', async (t) => {
+    const setup = await setUp(t);
+    const { from, to, index, signature } = setup;
+    for (const suffix of ['.att', '.sbom']) {
+      await pushFixtureManifest(from.url, 'src/app', signature.manifest, digestTag(index, suffix));
+    }
+    const { plan } = await copy(setup);
+    for (const suffix of ['.sig', '.att', '.sbom']) {
+      const tagged = await fetch(`${to.url}/v2/dst/app/manifests/${digestTag(index, suffix)}`);
+      assert.equal(tagged.headers.get('docker-content-digest'), signature.manifest.digest, suffix);
+    }
+    assert.equal(plan.steps.filter((step) => step.id === `manifest ${signature.manifest.digest}`).length, 1);
+  });
+
   it('is done once: the second time writes nothing', async (t) => {
     const setup = await setUp(t);
     await copy(setup);

@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { blobOf, fixtureImage, fixtureIndex, pushFixtureManifest, writeFixtureLayout } from '../../fixtures/images.ts';
+import {
+  blobOf,
+  fixtureImage,
+  fixtureIndex,
+  pushFixtureBlob,
+  pushFixtureManifest,
+  writeFixtureLayout,
+} from '../../fixtures/images.ts';
 import { executePlan } from '../../src/copy/execute-plan.ts';
 import { type CopyPlan, type CopyStep, isNothingToDo, plannedDigest } from '../../src/copy/plan.ts';
 import { type CopyRequest, planCopy } from '../../src/copy/plan-copy.ts';
 import { ConflictError, IntegrityError, NotFoundError } from '../../src/foundation/errors.ts';
+import { mediaTypes } from '../../src/oci/media-types.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
 import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
@@ -235,6 +243,61 @@ describe('planCopy', () => {
       multi: blobOf('application/vnd.oci.image.index.v1+json', Buffer.from(JSON.stringify(index))),
     });
     await assert.rejects(plan(env, `oci:${layout}:multi`, `oci:${join(env.folder, 'out')}:x`), IntegrityError);
+  });
+
+  it('refuses another digest than the one that the destination names, before anything is sent', async (t) => {
+    const { registry, index } = await registryWithIndex(t);
+    const env = await testEnv(t);
+    const [from, to] = [`docker://${registry.host}/src/app:multi`, `docker://${registry.host}/dst/app`];
+    const wrong = `sha256:${'1'.repeat(64)}`;
+    await assert.rejects(plan(env, from, `${to}@${wrong}`), { code: 'DIGEST_DIFFERS' });
+    const fits = await plan(env, from, `${to}@${index.digest}`);
+    assert.equal(plannedDigest(fits), index.digest);
+  });
+
+  it('refuses compression variants of what is no list, or of a list without its images', async (t) => {
+    const { registry, images } = await registryWithIndex(t);
+    const env = await testEnv(t);
+    const addCompression = [{ format: 'zstd' }] as const;
+    const [from, to] = [`docker://${registry.host}/src/app`, `docker://${registry.host}/dst/app:1`];
+    const single = plan(env, `${from}@${images[0]?.manifest.digest}`, to, { addCompression, store: env.store() });
+    await assert.rejects(single, { code: 'NOTHING_TO_ADD_TO' });
+    const bare = plan(env, `${from}:multi`, to, { addCompression, select: 'none', store: env.store() });
+    await assert.rejects(bare, { code: 'NOTHING_TO_ADD_TO' });
+  });
+
+  it('tells of an artifact in the index whose subject changes its digest', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const [image] = images;
+    assert.ok(image);
+    const pick = ({ mediaType, digest, size }: typeof image.manifest) => ({ mediaType, digest, size });
+    const empty = blobOf('application/vnd.oci.empty.v1+json', Buffer.from('{}'));
+    const document = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      artifactType: 'application/x-sbom',
+      config: pick(empty),
+      layers: [pick(empty)],
+      subject: pick(image.manifest),
+    };
+    const sbom = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
+    const manifests = [
+      { ...pick(image.manifest), platform: image.platform },
+      { ...pick(sbom), artifactType: 'application/x-sbom' },
+    ];
+    const index = blobOf(
+      mediaTypes.ociIndex,
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests })),
+    );
+    await pushFixtureBlob(registry.url, 'src/app', empty);
+    for (const manifest of [sbom, index]) await pushFixtureManifest(registry.url, 'src/app', manifest, 'with-sbom');
+    const [from, to] = [`docker://${registry.host}/src/app:with-sbom`, `docker://${registry.host}/dst/app:1`];
+    const { notes } = await plan(env, from, to, { compression: { format: 'zstd' }, store: env.store() });
+    assert.deepEqual(
+      notes.filter((note) => note.includes('speaks of')),
+      [`application/x-sbom: speaks of ${image.manifest.digest}, whose digest changes`],
+    );
   });
 
   it('refuses a selection that leaves nothing', async (t) => {

@@ -60,6 +60,22 @@ test('each refusal becomes the error whose exit code fits', () => {
   assert.notEqual(of(502, '<html>', 'text/html').code, 'NOT_A_REGISTRY');
 });
 
+test('too large and no room left are no matters of logging in, nor of what a registry is', () => {
+  const proxy = refusal(body('<html><title>413 Request Entity Too Large</title>', 'text/html'), {
+    ...context,
+    status: 413,
+  });
+  assert.ok(proxy instanceof RegistryError);
+  assert.equal(proxy.code, 'TOO_LARGE');
+  assert.match(proxy.hint ?? '', /limits the size/);
+  const quota = refusal(body('{"errors":[{"code":"DENIED","message":"quota exceeded: 1GB"}]}'), {
+    ...context,
+    status: 403,
+  });
+  assert.ok(quota instanceof RegistryError);
+  assert.match(quota.hint ?? '', /no room left/);
+});
+
 test('a refusal by another host, to which the registry had sent us, is no matter of logging in', () => {
   const error = refusal(body(''), { ...context, host: 'cdn.test', status: 403, foreign: true });
   assert.ok(error instanceof RegistryError);

@@ -84,7 +84,7 @@ const faults: ReadonlyArray<readonly [text: string, problem: string, code?: stri
     'INVALID_UTF8',
   ],
   ['<html><body>502</body></html>', 'it looks like HTML or XML (line 1, column 1)'],
-  ['\ufeff{}', 'expected a value, found "\ufeff" (line 1, column 1)'],
+  ['\ufeff{}', 'it begins with a byte order mark, which JSON does not have (line 1, column 1)'],
   [`${'['.repeat(256)}1${']'.repeat(256)}`, ''],
   ['['.repeat(257), 'it is nested more than 256 levels deep (line 1, column 257)', 'JSON_TOO_DEEP'],
   [`${'{"a":'.repeat(100_000)}`, 'it is nested more than 256 levels deep (line 1, column 1281)', 'JSON_TOO_DEEP'],

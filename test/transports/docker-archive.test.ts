@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
@@ -419,6 +419,35 @@ describe('writing docker archives', () => {
     assert.throws(() => locate(`docker-archive:${file}:app@${digestOf(Buffer.from(''))}`), {
       code: 'INVALID_IMAGE_NAME',
     });
+  });
+
+  it('of several who write the same archive at once, one does', async (t) => {
+    const env = await testEnv(t);
+    const layout = join(env.folder, 'layout');
+    await writeKinds(layout);
+    const path = join(env.folder, 'a.tar');
+    const written = ['1', '2', '3'].map((tag) => copy(env, `oci:${layout}:image`, `docker-archive:${path}:app:${tag}`));
+    const outcomes = await Promise.allSettled(written);
+    const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
+    assert.deepEqual(
+      failed.map(({ reason }) => (reason as { code?: string }).code),
+      ['ARCHIVE_EXISTS', 'ARCHIVE_EXISTS'],
+    );
+    assert.deepEqual(
+      (await readdir(env.folder)).filter((name) => name.startsWith('a.tar')),
+      ['a.tar'],
+    );
+  });
+
+  it('a symbolic link stays one, and a long name is no trouble', async (t) => {
+    const env = await testEnv(t);
+    const layout = join(env.folder, 'layout');
+    await writeKinds(layout);
+    await symlink(`${'n'.repeat(250)}.tar`, join(env.folder, 'link'));
+    await copy(env, `oci:${layout}:image`, `docker-archive:${join(env.folder, 'link')}:app:1`);
+    assert.ok((await lstat(join(env.folder, 'link'))).isSymbolicLink());
+    const at = `docker-archive:${join(env.folder, `${'n'.repeat(250)}.tar`)}`;
+    assert.deepEqual(await diffIds(env, at), await diffIds(env, `oci:${layout}:image`));
   });
 
   it('writes to standard output, and leaves it open', async (t) => {

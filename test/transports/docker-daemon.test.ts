@@ -13,6 +13,7 @@ import { fixtureImage } from '../../fixtures/images.ts';
 import { digestOf, encodedOf } from '../../src/oci/digest.ts';
 import { parseImageManifest } from '../../src/oci/manifest.ts';
 import { addInstances } from '../../src/operations/add-instances.ts';
+import { copyImage } from '../../src/operations/copy-image.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { dockerEndpoint, parseEndpoint } from '../../src/transports/engine/endpoint.ts';
 import { locate } from '../../src/transports/image-names.ts';
@@ -21,6 +22,7 @@ import { tarOf } from '../compression/tars.ts';
 import { certificateAuthority } from '../support/certificate.ts';
 import { testEnv } from '../support/env.ts';
 import { testFolder } from '../support/folders.ts';
+import { configDigest, writeKinds } from './support.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -210,6 +212,29 @@ describe('docker-daemon: as a destination', () => {
       await daemon(t, { ...version, 'POST /images/load': answer });
       await assert.rejects(write(t), expected);
     }
+  });
+
+  it('takes the image of one platform out of a list', async (t) => {
+    const env = await testEnv(t);
+    const layout = join(env.folder, 'layout');
+    await writeKinds(layout);
+    let sent: Buffer | undefined;
+    await daemon(t, {
+      ...version,
+      'POST /images/load': (request, response) =>
+        void buffer(request).then((body) => {
+          sent = body;
+          response.end('{"stream":"Loaded"}\n');
+        }),
+    });
+    const to = locate('docker-daemon:app:1');
+    const request = { source: locate(`oci:${layout}:list`), destination: to, tags: [], dryRun: false };
+    const platforms = [{ os: 'linux', architecture: 'amd64' }];
+    await copyImage(env, { ...request, take: { select: { platforms }, unselected: 'strip' } });
+    const config = await configDigest(env, `oci:${layout}:image`);
+    assert.ok(sent?.includes(config?.replace(/^sha256:/, '') ?? assert.fail()));
+    const all = copyImage(env, { ...request, take: { select: 'all', unselected: 'keep' } });
+    await assert.rejects(all, { code: 'INDEX_NOT_SUPPORTED' });
   });
 
   it('hears a refusal that comes while it still sends', async (t) => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { blobOf, fixtureImage, writeFixtureLayout } from '../../fixtures/images.ts';
+import { StorageError } from '../../src/foundation/errors.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
@@ -138,5 +139,16 @@ describe('oci:', () => {
     await writeFile(join(to, 'thesis.txt'), 'important');
     await assert.rejects(copy(env, `oci:${layout}:image`, `oci:${to}`), { code: 'NOT_A_LAYOUT' });
     assert.deepEqual(await readdir(to), ['thesis.txt']);
+  });
+
+  it('says that it cannot write where a link leads nowhere', async (t) => {
+    const { env, layout } = await prepare(t);
+    const to = join(env.folder, 'nowhere');
+    await symlink('absent', to);
+    await assert.rejects(copy(env, `oci:${layout}:image`, `oci:${to}`), (error: StorageError) => {
+      assert.ok(error instanceof StorageError, String(error));
+      assert.match(`${error.message} ${error.hint}`, /cannot write an image layout to .*link/);
+      return true;
+    });
   });
 });

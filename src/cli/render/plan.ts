@@ -18,12 +18,18 @@ export function renderPlan(plan: CopyPlan, signed?: Signed, carried = 0): string
   const notes = [...plan.notes, ...plan.changes].map((note) => `  note: ${note}`);
   const total = isNothingToDo(plan)
     ? 'Nothing to do: everything is there already.'
-    : `${plan.steps.length} steps, at most ${formatBytes(plan.bytes)} to send, root ${nameOf(plan.root)}`;
+    : `${plan.steps.length} steps, ${amountOf(plan)}, root ${nameOf(plan.root)}`;
   const signers = (signed?.signers ?? []).map(
     (signer) => `  sign          every manifest as ${signed?.identity}, by ${signer}`,
   );
   const along = carried === 0 ? [] : [`  carry         ${carried} signature${carried === 1 ? '' : 's'} of the source`];
   return [...head, ...steps, ...along, ...signers, ...notes, total];
+}
+
+/** Where layers are compressed or unpacked on the way, nobody can tell before how much they become. */
+function amountOf({ steps, bytes }: CopyPlan): string {
+  const makes = steps.some((step) => step.kind === 'recompress' || isCryptStep(step));
+  return makes ? `${formatBytes(bytes)} to send before layers are made anew` : `at most ${formatBytes(bytes)} to send`;
 }
 
 function describeStep(step: CopyStep): string {

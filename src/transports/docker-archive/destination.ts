@@ -42,17 +42,14 @@ export async function openDockerArchiveDestination(
   place: DockerArchivePlace,
   env: TransportEnv,
 ): Promise<ImageDestination> {
-  const output = await archiveOutput(place.path, env);
-  if (output.rewritable && (await sizeOfFile(place.path))) {
-    throw new ConflictError(
-      `docker-archive doesn't support modifying existing images: ${place.path} is there already`,
-      {
-        code: 'ARCHIVE_EXISTS',
-        side: 'destination',
-        hint: 'Remove the file, or choose another name.',
-      },
-    );
-  }
+  const occupied = (): ConflictError =>
+    new ConflictError(`docker-archive doesn't support modifying existing images: ${place.path} is there already`, {
+      code: 'ARCHIVE_EXISTS',
+      side: 'destination',
+      hint: 'Remove the file, or choose another name.',
+    });
+  const output = await archiveOutput(place.path, env, { occupied });
+  if (output.rewritable && (await sizeOfFile(place.path))) throw occupied();
   return createDockerArchiveDestination(output, place.reference, env);
 }
 

@@ -1,5 +1,5 @@
 /** Writes an image to a registry: blobs and manifests by digest, the tag last. */
-import { BugError, ConflictError, SheafError } from '../../foundation/errors.ts';
+import { BugError, SheafError } from '../../foundation/errors.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
@@ -7,6 +7,7 @@ import { referrerOf } from '../../oci/referrer.ts';
 import { tagWithin } from '../tag-names.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
+import { checkNamedDigest } from './named-digest.ts';
 import { createNewRepository } from './new-repository.ts';
 
 /** Bytes from which on a blob goes up in a way that can be gone on with. */
@@ -51,7 +52,9 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     async hasBlob({ digest, size }) {
       // an upload that another run may go on with is worth a question
       if (size < journaledBytes && (await newness.lacks(digest))) return false;
-      return (await blaming(repository.headBlob(digest))) !== undefined;
+      const there = await blaming(repository.headBlob(digest));
+      // a manifest that is wrong about the size of its blob is found out when that is read
+      return there !== undefined && (!there.size || there.size === size);
     },
     async hasManifest(digest) {
       return !(await newness.lacks(digest)) && (await blaming(repository.headManifest(digest))) !== undefined;
@@ -71,12 +74,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
       await blaming(put(at, manifest));
     },
     async commit(root) {
-      if (reference.digest !== undefined && reference.digest !== root.digest) {
-        throw new ConflictError(
-          `${formatReference(reference)} names a digest, but what is pushed has the digest ${root.digest}`,
-          { code: 'DIGEST_DIFFERS', side: 'destination', hint: 'Push to a tag, or leave the digest away.' },
-        );
-      }
+      checkNamedDigest(reference, root.digest);
       await blaming(put(reference.tag ?? root.digest, root));
     },
     async tag(root, tag) {

@@ -41,9 +41,13 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
   const pathOf = (digest: Digest): string => join(blobs, algorithmOf(digest), encodedOf(digest));
   const use = new LayoutUse(folder, env.session);
   const begin = async (): Promise<void> => {
-    // a layout has this folder, be it empty
-    await mkdir(own, { recursive: true });
-    await mkdir(blobs, { recursive: true });
+    try {
+      // a layout has this folder, be it empty
+      await mkdir(own, { recursive: true });
+      await mkdir(blobs, { recursive: true });
+    } catch (thrown) {
+      throw writeError(thrown, `cannot write an image layout to ${folder}`);
+    }
     await use.begin({ mustWrite: true });
     if (blobs !== own) await markShared(blobs);
     for (const left of new Set([folder, growing, join(blobs, 'sha256')])) await removeAbandoned(left);
