@@ -60,6 +60,9 @@ async function planAll(
   const root = isIndexType(original.mediaType)
     ? await planner.planIndex(original, request.select, 0)
     : await planner.planImage(original, { label: 'image', compression: recipeFor(request, original.digest) });
+  if (isIndexType(original.mediaType) && request.select === 'none' && request.compression !== undefined) {
+    remarks.notes.push('the index is copied without its images, so nothing is compressed');
+  }
   if (request.preserveDigests === true && (isDraft(root.document) || root.document.digest !== original.digest)) {
     throw new ConflictError(
       `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,

@@ -264,6 +264,9 @@ describe('planCopy', () => {
     await assert.rejects(single, { code: 'NOTHING_TO_ADD_TO' });
     const bare = plan(env, `${from}:multi`, to, { addCompression, select: 'none', store: env.store() });
     await assert.rejects(bare, { code: 'NOTHING_TO_ADD_TO' });
+    const compression = { format: 'zstd' } as const;
+    const compressed = await plan(env, `${from}:multi`, to, { compression, select: 'none', store: env.store() });
+    assert.deepEqual(compressed.notes, ['the index is copied without its images, so nothing is compressed']);
   });
 
   it('tells of an artifact in the index whose subject changes its digest', async (t) => {
