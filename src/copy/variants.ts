@@ -2,8 +2,8 @@
  * Which compression variants an index lacks. Pure.
  *
  * Source: containers/image, "EnsureCompressionVariantsExist": each platform gets each wanted compression once, made from its
- * first instance. Other than there, attestations are no instances, and what counts is what the instances are when all is done:
- * containers/image goes by annotations alone, and adds twice what has none.
+ * first instance; what it has is told by the annotations of the source. Other than there, attestations are no instances, and what
+ * an instance will offer anyway when all is done is not added: containers/image adds twice what has no annotation.
  */
 import type { CompressionFormat } from '../compression/compression.ts';
 import type { IndexEntry } from '../oci/image-index.ts';
@@ -21,7 +21,7 @@ export interface MissingVariant {
 /** An entry that the index will have. */
 export interface StayingEntry {
   readonly entry: IndexEntry;
-  /** The compressions that it will offer; `undefined` where nobody looked: its annotation says so then. */
+  /** The compressions that it will offer, where somebody looked. */
   readonly forms?: ReadonlySet<CompressionFormat> | undefined;
 }
 
@@ -39,8 +39,10 @@ export function missingVariants(
     present.set(key, known);
     return known;
   };
-  for (const { entry, forms = annotatedForms(entry) } of staying) {
-    if (isImage(entry)) for (const form of forms) ofPlatform(entry).add(form);
+  for (const { entry, forms = [] } of staying) {
+    if (!isImage(entry)) continue;
+    ofPlatform(entry).add(annotatedForm(entry));
+    for (const form of forms) ofPlatform(entry).add(form);
   }
   return chosen.filter(isImage).flatMap((entry) =>
     wanted.flatMap((recipe) => {
@@ -52,6 +54,6 @@ export function missingVariants(
   );
 }
 
-function annotatedForms({ annotations }: IndexEntry): ReadonlySet<CompressionFormat> {
-  return new Set([annotations?.[zstdAnnotation] === 'true' ? 'zstd' : 'gzip']);
+function annotatedForm({ annotations }: IndexEntry): CompressionFormat {
+  return annotations?.[zstdAnnotation] === 'true' ? 'zstd' : 'gzip';
 }
