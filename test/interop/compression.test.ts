@@ -74,16 +74,31 @@ test('lists with other compressions are those that buildah makes', {
   const references = images.map((key) => `docker://${registry.host}/src/app:${key}`);
   await sheaf.ok('manifest', 'create', insecure, 'app', ...references);
   await peers.ok('buildah', ['manifest', 'create', insecure, 'localhost/app', ...references]);
-  for (const [at, [title, flags]] of requests.entries()) {
-    await t.test(title, async () => {
-      await sheaf.ok('manifest', 'push', '-q', insecure, ...flags, 'app', `docker://${registry.host}/ours/${at}:1`);
-      await peers.ok('buildah', [
-        ...['manifest', 'push', '-q', '--all', insecure, ...flags],
-        ...['localhost/app', `docker://${registry.host}/theirs/${at}:1`],
-      ]);
-      assert.deepEqual(await shapeOf(registry.host, `ours/${at}`), await shapeOf(registry.host, `theirs/${at}`));
-    });
-  }
+  const pushedAlike = async (list: string, at: number, flags: readonly string[]): Promise<void> => {
+    const to = `${list}${at}`;
+    await sheaf.ok('manifest', 'push', '-q', insecure, ...flags, list, `docker://${registry.host}/ours/${to}:1`);
+    await peers.ok('buildah', [
+      ...['manifest', 'push', '-q', '--all', insecure, ...flags],
+      ...[`localhost/${list}`, `docker://${registry.host}/theirs/${to}:1`],
+    ]);
+    const [ours, theirs] = await Promise.all(['ours', 'theirs'].map((who) => shapeOf(registry.host, `${who}/${to}`)));
+    assert.deepEqual(ours, theirs, flags.join(' '));
+  };
+  for (const [at, [title, flags]] of requests.entries()) await t.test(title, () => pushedAlike('app', at, flags));
+  await t.test('of images one of which is zstd without an annotation', async () => {
+    const [amd64 = '', arm64 = ''] = references;
+    const zstd = `docker://${registry.host}/src/zstd:amd64`;
+    const both = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+    await sheaf.ok('image', 'copy', '-q', ...both, '--dest-compress-format', 'zstd', amd64, zstd);
+    await sheaf.ok('manifest', 'create', insecure, 'mixed', zstd, arm64);
+    await peers.ok('buildah', ['manifest', 'create', insecure, 'localhost/mixed', zstd, arm64]);
+    for (const [at, flags] of [
+      ['--compression-format', 'zstd'],
+      ['--compression-format', 'gzip', '--force-compression', '--add-compression', 'zstd'],
+    ].entries()) {
+      await pushedAlike('mixed', at, flags);
+    }
+  });
   await t.test('of Docker images', async () => {
     const docker = ['amd64', 'arm64'].map((key) => `docker://${registry.host}/src/docker:${key}`);
     await sheaf.ok('manifest', 'create', insecure, 'docker', ...docker);
@@ -93,16 +108,7 @@ test('lists with other compressions are those that buildah makes', {
       ['--add-compression', 'zstd'],
       ['-f', 'v2s2'],
     ].entries()) {
-      const to = `docker${at}:1`;
-      await sheaf.ok('manifest', 'push', '-q', insecure, ...flags, 'docker', `docker://${registry.host}/ours/${to}`);
-      await peers.ok('buildah', [
-        ...['manifest', 'push', '-q', '--all', insecure, ...flags],
-        ...['localhost/docker', `docker://${registry.host}/theirs/${to}`],
-      ]);
-      const [ours, theirs] = await Promise.all(
-        ['ours', 'theirs'].map((who) => shapeOf(registry.host, `${who}/docker${at}`)),
-      );
-      assert.deepEqual(ours, theirs, flags.join(' '));
+      await pushedAlike('docker', at, flags);
     }
   });
 });
