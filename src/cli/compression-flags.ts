@@ -69,7 +69,9 @@ export async function compressionRequest(flags: CompressionFlagValues): Promise<
     });
   }
   if (format === undefined && added.length === 0 && flags['compression-level'] === undefined) return base;
-  const { parseCompressionFormat, parseCompressionLevel } = await import('../compression/compression.ts');
+  const { compressionFormats, parseCompressionFormat, parseCompressionLevel, variantFormats } = await import(
+    '../compression/compression.ts'
+  );
   const levelText = flags['compression-level'];
   if (format === undefined && added.length === 0) {
     throw new UsageError('--compression-level says nothing without a compression format', {
@@ -78,8 +80,8 @@ export async function compressionRequest(flags: CompressionFlagValues): Promise<
     });
   }
   // one level for all of them, as with the peers
-  const recipe = (text: string): CompressionRecipe => {
-    const parsed = parseCompressionFormat(text);
+  const recipe = (text: string, formats = compressionFormats): CompressionRecipe => {
+    const parsed = parseCompressionFormat(text, formats);
     return levelText === undefined
       ? { format: parsed }
       : { format: parsed, level: parseCompressionLevel(levelText, parsed) };
@@ -87,6 +89,6 @@ export async function compressionRequest(flags: CompressionFlagValues): Promise<
   return {
     ...base,
     ...(format === undefined ? {} : { compression: recipe(format) }),
-    ...(added.length === 0 ? {} : { addCompression: [...new Set(added)].map(recipe) }),
+    ...(added.length === 0 ? {} : { addCompression: [...new Set(added)].map((text) => recipe(text, variantFormats)) }),
   };
 }

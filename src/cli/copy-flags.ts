@@ -126,10 +126,12 @@ export async function compressionOf(flags: CompressionValues): Promise<Compressi
 export async function addedCompressionOf(flags: CompressionValues): Promise<readonly CompressionRecipe[] | undefined> {
   const names = (flags['add-compression'] ?? []).flatMap((text) => text.split(',')).filter((text) => text !== '');
   if (names.length === 0) return undefined;
-  const { parseCompressionFormat, parseCompressionLevel } = await import('../compression/compression.ts');
+  const { parseCompressionFormat, parseCompressionLevel, variantFormats } = await import(
+    '../compression/compression.ts'
+  );
   const level = flags['dest-compress-level'];
   return [...new Set(names)].map((name) => {
-    const format = parseCompressionFormat(name);
+    const format = parseCompressionFormat(name, variantFormats);
     return { format, ...(level === undefined ? {} : { level: parseCompressionLevel(level, format) }) };
   });
 }

@@ -9,6 +9,8 @@ import { UsageError } from '../foundation/errors.ts';
 export type CompressionFormat = 'gzip' | 'zstd' | 'zstd:chunked' | 'none';
 
 export const compressionFormats: readonly CompressionFormat[] = ['gzip', 'zstd', 'zstd:chunked', 'none'];
+/** Those of variants that stand beside other instances of a platform. */
+export const variantFormats: readonly CompressionFormat[] = ['gzip', 'zstd', 'zstd:chunked'];
 
 interface Levels {
   lowest: number;
@@ -28,12 +30,12 @@ const levels: Readonly<Record<Exclude<CompressionFormat, 'none'>, Levels>> = {
 };
 
 /** Throws UsageError UNKNOWN_COMPRESSION, in the peers' words. */
-export function parseCompressionFormat(text: string): CompressionFormat {
-  const format = compressionFormats.find((known) => known === text);
+export function parseCompressionFormat(text: string, formats = compressionFormats): CompressionFormat {
+  const format = formats.find((known) => known === text);
   if (format !== undefined) return format;
   throw new UsageError(`cannot find compressor for "${text}"`, {
     code: 'UNKNOWN_COMPRESSION',
-    hint: `Choose one of ${compressionFormats.join(', ')}.`,
+    hint: `Choose one of ${formats.join(', ')}.`,
   });
 }
 

@@ -94,6 +94,7 @@ describe('compressionOf', () => {
 
   it('reads added compressions once each, in any writing', async () => {
     assert.equal(await addedCompressionOf({}), undefined);
+    await assert.rejects(addedCompressionOf({ 'add-compression': ['none'] }), { code: 'UNKNOWN_COMPRESSION' });
     assert.deepEqual(
       await addedCompressionOf({ 'add-compression': ['zstd,gzip', 'zstd'], 'dest-compress-level': '5' }),
       [
