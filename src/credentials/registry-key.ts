@@ -5,6 +5,7 @@
  * (`https://index.docker.io/v1/` for Docker Hub, API URLs in old files).
  */
 import { UsageError } from '../foundation/errors.ts';
+import { hasUserInfo, redactName } from '../foundation/redaction.ts';
 
 /** The name of Docker Hub in references. */
 export const hubName = 'docker.io';
@@ -66,14 +67,18 @@ export function registryOfKey(key: string): string {
  * @throws UsageError INVALID_REGISTRY for anything else with a scheme, for user info, tags, digests and empty parts.
  */
 export function parseLoginKey(text: string): string {
-  const invalid = (why: string): UsageError =>
-    new UsageError(`"${text}" does not name a registry: ${why}`, {
-      code: 'INVALID_REGISTRY',
-      hint: 'Give host[:port], or host[:port]/namespace for credentials of one namespace.',
-    });
+  const usual = 'Give host[:port], or host[:port]/namespace for credentials of one namespace.';
+  const invalid = (why: string, hint = usual): UsageError =>
+    new UsageError(`"${redactName(text)}" does not name a registry: ${why}`, { code: 'INVALID_REGISTRY', hint });
   let bare = text.trim();
   if (/^https?:\/\//.test(bare)) bare = bare.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
   if (bare === '') throw invalid('it is empty');
+  if (hasUserInfo(bare)) {
+    throw invalid(
+      'credentials do not belong in a name',
+      'Leave away what stands before the "@"; `sheaf login` takes --username and --password-stdin.',
+    );
+  }
   if (bare.includes('://')) throw invalid('a scheme is not part of a registry name');
   if (bare.includes('@')) throw invalid('it must hold neither user info nor a digest');
   const [host = '', ...namespaces] = bare.split('/');

@@ -5,6 +5,7 @@
  * `docker.io/library/busybox`.
  */
 import { UsageError } from '../foundation/errors.ts';
+import { hasUserInfo, redactName } from '../foundation/redaction.ts';
 import { type Digest, parseDigest } from './digest.ts';
 
 export interface Reference {
@@ -26,6 +27,8 @@ const hostForm =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])$/;
 const componentForm = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*$/;
 const tagForm = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+
+const componentHint = 'Use lower-case letters and digits, with ".", "_", "__" or "-" between them.';
 
 /** The name in full; no tag is added. Throws UsageError INVALID_REFERENCE, which says what is wrong where. */
 export function parseReference(text: string): Reference {
@@ -65,6 +68,11 @@ function checkWhole(text: string): void {
   if (scheme !== null) {
     throw invalid(text, `a name has no "${scheme[0]}" in front`, { hint: `Leave "${scheme[0]}" away.` });
   }
+  if (hasUserInfo(text)) {
+    throw invalid(text, 'credentials do not belong in a name', {
+      hint: 'Leave away what stands before the "@", and log in with `sheaf login`, or give --creds.',
+    });
+  }
   if (/^(?:\/|\.\.?\/|~\/)/.test(text)) {
     throw invalid(text, 'it looks like a path', {
       hint: 'Folders and files are named with what they hold: oci:FOLDER, dir:FOLDER, oci-archive:FILE, docker-archive:FILE.',
@@ -96,16 +104,14 @@ function splitRegistry(text: string, named: string): [registry: string, rest: st
 /** `path` stands at `start` of `text`. */
 function checkRepository(text: string, start: number, path: string, repository: string): void {
   if (path === '') throw invalid(text, 'it names no repository');
-  if (path !== path.toLowerCase()) {
-    throw invalid(text, `repository name (${path}) must be lowercase`, {
-      hint: `Write ${text.slice(0, start)}${path.toLowerCase()}${text.slice(start + path.length)}.`,
-    });
-  }
-  const bad = path.split('/').find((component) => !componentForm.test(component));
+  const lower = path.toLowerCase();
+  const bad = path.split('/').find((component) => !componentForm.test(component.toLowerCase()));
   if (bad === '') throw invalid(text, 'a part of the repository name is empty: there is a "/" too many');
-  if (bad !== undefined) {
-    throw invalid(text, `"${bad}" cannot be a part of a repository name`, {
-      hint: 'Use lower-case letters and digits, with ".", "_", "__" or "-" between them.',
+  if (bad !== undefined) throw invalid(text, `"${bad}" cannot be a part of a repository name`, { hint: componentHint });
+  if (path !== lower) {
+    const instead = `${text.slice(0, start)}${lower}${text.slice(start + path.length)}`;
+    throw invalid(text, `repository name (${path}) must be lowercase`, {
+      hint: isReference(instead) ? `Write ${instead}.` : componentHint,
     });
   }
   if (repository.length > maxRepositoryLength) {
@@ -113,6 +119,15 @@ function checkRepository(text: string, start: number, path: string, repository: 
       text,
       `repository name must not be more than ${maxRepositoryLength} characters, it has ${repository.length}`,
     );
+  }
+}
+
+function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -136,7 +151,8 @@ function digestOfReference(text: string, digest: string): Digest {
 }
 
 function invalid(text: string, why: string, options: { hint?: string; cause?: unknown } = {}): UsageError {
-  const shown = text.length <= 300 ? text : `${text.slice(0, 297)}...`;
+  const name = redactName(text);
+  const shown = name.length <= 300 ? name : `${name.slice(0, 297)}...`;
   return new UsageError(`invalid reference format "${shown}": ${why}`, { code: 'INVALID_REFERENCE', ...options });
 }
 

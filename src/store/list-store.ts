@@ -1,5 +1,6 @@
 /** The lists: local, named, editable records of an index and of where its instances are. */
 import { ConflictError, NotFoundError } from '../foundation/errors.ts';
+import { redactName } from '../foundation/redaction.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
@@ -217,7 +218,7 @@ function notFound(nameOrId: string, names: readonly string[]): NotFoundError {
       : names.length === 0
         ? 'There is no list yet: make one with `sheaf manifest create`.'
         : 'See the lists that there are with `sheaf manifest ls`.';
-  return new NotFoundError(`${nameOrId}: image not known`, { code: 'LIST_NOT_FOUND', hint });
+  return new NotFoundError(`${redactName(nameOrId)}: image not known`, { code: 'LIST_NOT_FOUND', hint });
 }
 
 function nameInUse(name: string, id: string): ConflictError {

@@ -1,5 +1,6 @@
 /** From the text of an image name to its location. The only place that knows which transports there are. */
 import { UnsupportedError, UsageError } from '../foundation/errors.ts';
+import { hasUserInfo, redactName } from '../foundation/redaction.ts';
 import { parseReference, withDefaultTag } from '../oci/reference.ts';
 import { containersStorageTransport } from './containers-storage/location.ts';
 import { dirTransport } from './dir/location.ts';
@@ -40,6 +41,8 @@ export function parseLocation(text: string): ImageLocation | undefined {
       hint: supported,
     });
   }
+  // refused as a reference, without a guess that would show a password
+  if (hasUserInfo(text)) return undefined;
   const meant = transports.find((one) => isSlipOf(name, one.name));
   // no port or tag begins like a path, and after a tag comes no second ":" but that of a digest
   const isReference = name.startsWith('[') || !/^(?:[./]|[^/@]*:)/.test(text.slice(colon + 1));
@@ -72,7 +75,7 @@ export function parseDestination(text: string): ImageLocation {
 export function locate(text: string): ImageLocation {
   const location = parseLocation(text);
   if (location !== undefined) return location;
-  throw new UsageError(`"${text}" names no transport`, {
+  throw new UsageError(`"${redactName(text)}" names no transport`, {
     code: 'UNKNOWN_TRANSPORT',
     hint: supported,
   });

@@ -166,6 +166,25 @@ test('what is missing is asked for at a terminal only', async (t) => {
   }
 });
 
+test('a password in front of a name is shown nowhere', async (t) => {
+  const { sheaf } = await program(t);
+  const name = 'alice:hunter2@127.0.0.1:1';
+  for (const args of [
+    ['login', '--json', name],
+    ['login', '--get-login', '--log-level=debug', name],
+    ['logout', name],
+    ['image', 'inspect', '--log-level=debug', `${name}/r:1`],
+    ['manifest', 'create', '--json', 'l', `docker://${name}/r:1`],
+  ]) {
+    const done = await sheaf(args);
+    const said = done.stdout + done.stderr;
+    assert.equal(done.code, 2, said);
+    assert.match(said, /\*\*\*@127\.0\.0\.1:1.*credentials do not belong in a name/);
+    assert.match(said, /hint"?: .*sheaf login/);
+    assert.doesNotMatch(said, /hunter2/);
+  }
+});
+
 test('docker-credential-sheaf speaks the protocol, whatever happens', async (t) => {
   const home = await testFolder(t);
   const env = { PATH: process.env['PATH'], HOME: home };

@@ -50,6 +50,21 @@ for (const [text, expected] of keys) {
   });
 }
 
+test('a password in front of a registry is shown nowhere', () => {
+  for (const text of ['me:hunter2@quay.io', 'https://me:hunter2@quay.io', 'me:hun/ter2@quay.io/team']) {
+    assert.throws(
+      () => parseLoginKey(text),
+      (thrown: unknown) => {
+        assert.ok(thrown instanceof UsageError);
+        assert.match(thrown.message, /\*\*\*@quay\.io.*: credentials do not belong in a name$/);
+        assert.match(thrown.hint ?? '', /--password-stdin/);
+        assert.doesNotMatch(String(thrown.stack), /ter2/);
+        return true;
+      },
+    );
+  }
+});
+
 test('the keychain has one key for all spellings of a registry', () => {
   assert.equal(keychainKey('https://index.docker.io/v1/'), 'docker.io');
   assert.equal(keychainKey('https://r.example'), 'r.example');

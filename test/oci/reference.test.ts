@@ -78,6 +78,9 @@ const bad: ReadonlyArray<readonly [text: string, problem: RegExp, hint?: RegExp]
   ['Busybox', /repository name \(Busybox\) must be lowercase/, /^Write busybox\.$/],
   ['quay.io/Foo/Bar:Tag', /repository name \(Foo\/Bar\) must be lowercase/, /^Write quay\.io\/foo\/bar:Tag\.$/],
   ['A.io/A:A', /repository name \(A\) must be lowercase/, /^Write A\.io\/a:A\.$/],
+  ['Busy box', /"Busy box" cannot be a part/, /^Use lower-case/],
+  ['Ä', /"Ä" cannot be a part/, /^Use lower-case/],
+  ['Busybox:-1', /must be lowercase/, /^Use lower-case/],
   ['https://quay.io/a', /has no "https:\/\/" in front/, /^Leave "https:\/\/" away\.$/],
   ['docker://busybox', /has no "docker:\/\/" in front/],
   ['quay.io/', /names no repository/],
@@ -157,6 +160,27 @@ test('hostile names are refused in no time', () => {
     assert.throws(() => parseReference(text), { code: 'INVALID_REFERENCE' });
   }
   assert.ok(process.cpuUsage(started).user < 1_000_000);
+});
+
+test('a password in front of a name is shown nowhere', () => {
+  for (const text of [
+    'alice:hunter2@127.0.0.1:5000/a:1',
+    'alice:hunter2@quay.io/a',
+    'alice:hun/ter2@hunter2@quay.io/a:1',
+    `alice:hunter2@quay.io/a:1@${sha256}`,
+    'https://alice:hunter2@quay.io/a',
+  ]) {
+    assert.throws(
+      () => parseReference(text),
+      (error) => {
+        assert.ok(error instanceof UsageError);
+        assert.match(error.message, /^invalid reference format "(https:\/\/)?\*\*\*@(quay|127)/);
+        assert.match(error.message, text.startsWith('https') ? /in front/ : /credentials do not belong in a name/);
+        assert.doesNotMatch(`${error.stack} ${error.hint} ${String(error.cause)}`, /ter2/);
+        return true;
+      },
+    );
+  }
 });
 
 test('the default tag is added to what has neither tag nor digest', () => {

@@ -25,6 +25,10 @@ test('reading where there is no store finds nothing and makes nothing', async (t
   assert.throws(() => store.lists.update('foo', (record) => record), fails(NotFoundError, 'LIST_NOT_FOUND'));
   assert.throws(() => store.lists.remove('foo'), fails(NotFoundError, 'LIST_NOT_FOUND'));
   assert.throws(() => store.lists.tag('foo', 'bar'), fails(NotFoundError, 'LIST_NOT_FOUND'));
+  assert.throws(
+    () => store.lists.read('me:hunter2@quay.io/a'),
+    fails(NotFoundError, 'LIST_NOT_FOUND', /^\*\*\*@quay\.io\/a: /),
+  );
   assert.equal(existsSync(store.dir), false);
 });
 

@@ -36,3 +36,11 @@ describe('a transport that there is not', () => {
     });
   }
 });
+
+describe('a password in front of a name', () => {
+  for (const name of ['me:hunter2@quay.io/a', 'me:hun:ter2@quay.io/a', 'docker://me:hunter2@quay.io/a']) {
+    it(`is shown nowhere: ${name.length} characters`, () => {
+      assert.throws(() => parseDestination(name), { message: /"\*\*\*@quay\.io\/a": credentials do not belong/ });
+    });
+  }
+});
