@@ -94,7 +94,10 @@ export default class Login extends BaseCommand<typeof Login> {
     const terminal = terminalOf(this.env.session.signal);
     const { password, 'password-stdin': fromStdin } = this.flags;
     if (fromStdin && this.flags.username === undefined) {
-      throw new UsageError('must provide --username with --password-stdin', { code: 'USERNAME_MISSING' });
+      throw new UsageError('must provide --username with --password-stdin', {
+        code: 'USERNAME_MISSING',
+        hint: 'Give --username NAME; for an identity token that is --username "<token>".',
+      });
     }
     const username = this.flags.username ?? (await askLine(terminal, 'Username: ', 'no user name is given'));
     const secret =
@@ -103,13 +106,21 @@ export default class Login extends BaseCommand<typeof Login> {
         ? await readPassword(terminal.stdin)
         : await askSecret(terminal, 'Password: ', 'no password is given'));
     const login = { username, secret };
-    if (username === '' || secret === '') {
-      const what =
-        username === '' ? 'user name' : credentialsOf(login).kind === 'basic' ? 'password' : 'identity token';
-      throw new UsageError(`the ${what} is empty`, { code: 'INVALID_CREDENTIALS' });
-    }
+    if (username === '' || secret === '') throw emptyPart(login, fromStdin);
     return login;
   }
+}
+
+function emptyPart(login: StoredLogin, fromStdin: boolean): UsageError {
+  const secret = credentialsOf(login).kind === 'basic' ? 'password' : 'identity token';
+  const variable = 'Is a variable not set that should hold it?';
+  const hint = fromStdin ? `Nothing came on standard input. ${variable}` : variable;
+  return login.username === ''
+    ? new UsageError('the user name is empty', {
+        code: 'INVALID_CREDENTIALS',
+        hint: `Give --username NAME. ${variable}`,
+      })
+    : new UsageError(`the ${secret} is empty`, { code: 'INVALID_CREDENTIALS', hint });
 }
 
 /** Everything on stdin but the line end behind it. */

@@ -26,8 +26,10 @@ export interface AuthFilePlace {
   format: AuthFileFormat;
   /** What names the file, for people: `--authfile`, `REGISTRY_AUTH_FILE`, `DOCKER_CONFIG` or `default`. */
   origin: string;
-  /** The user named it, so that it must be there. */
+  /** A flag names it, so that it must be there. One that a variable names is made by the first login. */
   required: boolean;
+  /** The user named it, so that it must be readable and well-formed where it is there. */
+  named: boolean;
 }
 
 /**
@@ -36,12 +38,12 @@ export interface AuthFilePlace {
  */
 export function authFilePlaces(places: AuthFilePlaces): AuthFilePlace[] {
   const { authfile, env, homeDir } = places;
-  const only = (path: string, origin: string, required: boolean): AuthFilePlace[] => [
-    { path, format: 'auths', origin, required },
+  const only = (path: string, origin: string, { required = false, named = false } = {}): AuthFilePlace[] => [
+    { path, format: 'auths', origin, required, named },
   ];
-  if (authfile !== undefined) return only(authfile, '--authfile', true);
-  if (env['REGISTRY_AUTH_FILE']) return only(env['REGISTRY_AUTH_FILE'], 'REGISTRY_AUTH_FILE', true);
-  if (env['DOCKER_CONFIG']) return only(join(env['DOCKER_CONFIG'], 'config.json'), 'DOCKER_CONFIG', false);
+  if (authfile !== undefined) return only(authfile, '--authfile', { required: true, named: true });
+  if (env['REGISTRY_AUTH_FILE']) return only(env['REGISTRY_AUTH_FILE'], 'REGISTRY_AUTH_FILE', { named: true });
+  if (env['DOCKER_CONFIG']) return only(join(env['DOCKER_CONFIG'], 'config.json'), 'DOCKER_CONFIG');
   const paths = [
     podmanAuthFile(places),
     join(env['XDG_CONFIG_HOME'] || join(homeDir, '.config'), 'containers', 'auth.json'),
@@ -52,8 +54,10 @@ export function authFilePlaces(places: AuthFilePlaces): AuthFilePlace[] {
     format: 'auths',
     origin: 'default',
     required: false,
+    named: false,
   }));
-  return [...found, { path: join(homeDir, '.dockercfg'), format: 'dockercfg', origin: 'default', required: false }];
+  const old = join(homeDir, '.dockercfg');
+  return [...found, { path: old, format: 'dockercfg', origin: 'default', required: false, named: false }];
 }
 
 /** The file that `podman login` writes by default: for the session on Linux, persistent elsewhere. */
@@ -71,8 +75,8 @@ function podmanAuthFile({
 /**
  * The text of an auth file, or undefined if there is none.
  *
- * @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE if a required file cannot be read (the peers' words)
- * @throws StorageError AUTH_FILE_UNREADABLE if an optional one is there and cannot be read
+ * @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE if a required file is not there (the peers' words)
+ * @throws StorageError AUTH_FILE_UNREADABLE if one is there and cannot be read
  */
 export async function readAuthFile(
   place: Pick<AuthFilePlace, 'path' | 'required' | 'origin'>,
@@ -80,7 +84,7 @@ export async function readAuthFile(
   try {
     return await readFile(place.path, 'utf8');
   } catch (thrown) {
-    if (place.required) throw notAccessible(place, thrown);
+    if (isMissing(thrown) && place.required) throw notAccessible(place, thrown);
     if (isMissing(thrown)) return undefined;
     throw readError(thrown, `the file of credentials ${place.path}`, 'AUTH_FILE_UNREADABLE');
   }

@@ -66,9 +66,10 @@ export const ownHelper = 'sheaf';
  * The lookup chain as a function. What was read and asked is remembered: a run reads each file once and asks each helper once.
  *
  * @throws UsageError INVALID_CREDENTIALS at once if `creds` is empty or has no user name
- * @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE at once for a file that the user named (`--authfile`, `REGISTRY_AUTH_FILE`)
+ * @throws NotFoundError AUTH_FILE_NOT_ACCESSIBLE at once for the file of `--authfile`
  *
- * The provider rejects with UsageError AUTH_FILE_MALFORMED for such a file.
+ * The provider rejects with UsageError AUTH_FILE_MALFORMED or StorageError AUTH_FILE_UNREADABLE for that one and for the file of
+ * `REGISTRY_AUTH_FILE`, which need not be there.
  */
 export function createCredentialProvider(options: CredentialProviderOptions): CredentialProvider {
   const find = createCredentialFinder(options);
@@ -208,7 +209,7 @@ class Chain {
         const text = await readAuthFile(place);
         return text === undefined ? undefined : parseAuthFile(text, place.path, place.format);
       };
-      file = place.required ? read() : this.#guarded(place.path, read);
+      file = place.named ? read() : this.#guarded(place.path, read);
       this.#files.set(place.path, file);
     }
     return file;

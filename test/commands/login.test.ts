@@ -149,20 +149,22 @@ test('--compat-auth-file, --authfile and --store say where the login goes', asyn
 test('what is missing is asked for at a terminal only', async (t) => {
   const { host } = await countingRegistry(t);
   const { sheaf } = await program(t);
-  const cases: Array<[string[], RegExp]> = [
+  const cases: Array<[args: string[], message: RegExp, hint?: RegExp]> = [
     [['login', host], /no user name is given, and there is no terminal/],
     [['login', '-u', 'me', host], /no password is given, and there is no terminal/],
-    [['login', '--password-stdin', host], /must provide --username with --password-stdin/],
-    [['login', '-u', 'me', '--password-stdin', host], /the password is empty/],
+    [['login', '--password-stdin', host], /must provide --username with --password-stdin/, /--username NAME/],
+    [['login', '-u', 'me', '--password-stdin', host], /the password is empty/, /Nothing came on standard input/],
+    [['login', '-u', 'me', '-p', '', host], /the password is empty/, /Is a variable not set/],
     [['login', '-u', 'me', '-p', 'x', 'https://user@x'], /it must hold neither user info nor a digest/],
     [['login', '-u', 'me', '-p', 'x'], /no registry is named/],
     [['logout'], /no registry is named/],
     [['logout', '--all', host], /--all takes no registry/],
   ];
-  for (const [args, expected] of cases) {
+  for (const [args, expected, hint] of cases) {
     const done = await sheaf(args, '');
     assert.equal(done.code, 2, args.join(' '));
     assert.match(done.stderr, expected);
+    if (hint !== undefined) assert.match(done.stderr.split('\nhint: ')[1] ?? '', hint);
   }
 });
 

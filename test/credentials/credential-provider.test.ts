@@ -3,7 +3,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createCredentialProvider, parseCreds } from '../../src/credentials/credential-provider.ts';
-import { AuthError, NotFoundError, UnsupportedError, UsageError } from '../../src/foundation/errors.ts';
+import { AuthError, NotFoundError, StorageError, UnsupportedError, UsageError } from '../../src/foundation/errors.ts';
 import { testFolder } from '../support/folders.ts';
 import { authOf, finderIn, memoryKeychain, pathWith, put, putHelper, recordedSession } from './support.ts';
 
@@ -131,20 +131,26 @@ test('an explicit --authfile is the only file, and the keychain is not asked', a
   assert.deepEqual(keychain.asked, []);
 });
 
-test('a missing file that the user named is an error with the words of the peers', async (t) => {
+test('a missing file of --authfile is an error with the words of the peers', async (t) => {
   const home = await testFolder(t);
   const path = join(home, 'missing.json');
-  for (const options of [{ authfile: path }, { env: { REGISTRY_AUTH_FILE: path } }]) {
-    assert.throws(
-      () => finderIn(home, options),
-      (thrown: unknown) => {
-        assert.ok(thrown instanceof NotFoundError);
-        assert.equal(thrown.code, 'AUTH_FILE_NOT_ACCESSIBLE');
-        assert.equal(thrown.message, `credential file is not accessible: stat ${path}: no such file or directory`);
-        return true;
-      },
-    );
-  }
+  assert.throws(
+    () => finderIn(home, { authfile: path }),
+    (thrown: unknown) => {
+      assert.ok(thrown instanceof NotFoundError);
+      assert.equal(thrown.code, 'AUTH_FILE_NOT_ACCESSIBLE');
+      assert.equal(thrown.message, `credential file is not accessible: stat ${path}: no such file or directory`);
+      return true;
+    },
+  );
+});
+
+test('a missing file of REGISTRY_AUTH_FILE is no error, but no other file is read', async (t) => {
+  const home = await testFolder(t);
+  await put(home, '.docker/config.json', entry('docker'));
+  const { find, warnings } = finderIn(home, { env: { REGISTRY_AUTH_FILE: join(home, 'not/yet.json') } });
+  assert.equal(await find(host, repository), undefined);
+  assert.deepEqual(warnings(), []);
 });
 
 test('a missing config.json below DOCKER_CONFIG is no error, but no other file is read', async (t) => {
@@ -159,14 +165,29 @@ test('a broken file: an error if the user named it, else one warning without its
   const home = await testFolder(t);
   const broken = await put(home, '.config/containers/auth.json', '{"auths": {"x": {"auth": "c2VjcmV0OnNlY3JldA=="');
   await put(home, '.docker/config.json', entry('docker'));
-  const named = finderIn(home, { authfile: broken });
-  await assert.rejects(named.find(host, repository), { code: 'AUTH_FILE_MALFORMED' });
+  for (const options of [{ authfile: broken }, { env: { REGISTRY_AUTH_FILE: broken } }]) {
+    const named = finderIn(home, options);
+    await assert.rejects(named.find(host, repository), { code: 'AUTH_FILE_MALFORMED' });
+  }
 
   const { find, events, warnings } = finderIn(home);
   assert.deepEqual((await find(host, repository))?.credentials, basic('docker'));
   await find('second.example', 'y');
   assert.deepEqual(warnings(), [`${broken} is not a file of credentials: it is not JSON`]);
   assert.doesNotMatch(JSON.stringify(events), /c2Vj/);
+});
+
+test('a folder in the place of a file that the user named is an error that says so', async (t) => {
+  const home = await testFolder(t);
+  for (const options of [{ authfile: home }, { env: { REGISTRY_AUTH_FILE: home } }]) {
+    await assert.rejects(finderIn(home, options).find(host, repository), (thrown: unknown) => {
+      assert.ok(thrown instanceof StorageError);
+      assert.equal(thrown.code, 'AUTH_FILE_UNREADABLE');
+      assert.ok(thrown.message.includes(home));
+      assert.equal(thrown.hint, 'Name a file, not a folder.');
+      return true;
+    });
+  }
 });
 
 test('a file that cannot be read is warned about and passed over', async (t) => {
