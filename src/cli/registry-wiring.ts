@@ -100,7 +100,7 @@ export async function credentialChain(
   { side, env, session }: RegistryWiringOptions,
   config: () => Promise<RegistriesConfig>,
 ): Promise<CredentialProvider> {
-  const { createCredentialProvider } = await import('../credentials/credential-provider.ts');
+  const { createCredentialProvider, parseCreds } = await import('../credentials/credential-provider.ts');
   const { authfile, creds, token } = side;
   if (side.noCreds) return async () => undefined;
   const common = {
@@ -110,10 +110,11 @@ export async function credentialChain(
     helpers: async () => (await config()).credentialHelpers,
     ...(authfile === undefined ? {} : { authfile }),
   };
+  const login = creds === undefined || token === undefined ? undefined : parseCreds(creds);
   const own: CredentialProvider =
     token === undefined
       ? createCredentialProvider({ ...common, ...(creds === undefined ? {} : { creds }) })
-      : async () => ({ kind: 'bearer', token });
+      : async () => ({ kind: 'bearer', token, ...(login !== undefined && { login }) });
   let stored: CredentialProvider | undefined;
   return (host, repository, elsewhere) => {
     if (elsewhere !== true) return own(host, repository);

@@ -28,7 +28,7 @@ export interface RegistrySideSettings {
   authfile: string | undefined;
   /** `user[:password]`, as given. */
   creds: string | undefined;
-  /** A bearer token, sent as it is. */
+  /** A bearer token, sent as it is; `creds` beside it are for registries that take none. */
   token: string | undefined;
   /** Nobody is to be told who we are, whatever the machine keeps. */
   noCreds: boolean;
@@ -68,14 +68,15 @@ export function settingsOf(flags: FlagValues): RunSettings {
 /** The settings of one side: its own flags (`--src-creds`), and where these say nothing those for both (`--creds`). */
 function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings): RegistrySideSettings {
   const text = (name: string): string | undefined => flags[`${prefix}${name}`] as string | undefined;
-  const ways = { creds: credsOf(flags, prefix), token: text('registry-token') };
+  // an empty token is none, as with skopeo: the variable that should hold it is not set
+  const ways = { creds: credsOf(flags, prefix), token: text('registry-token') || undefined };
   const noCreds = flags[`${prefix}no-creds`] === true;
   const given = [
     ...(ways.creds === undefined ? [] : [text('creds') === undefined ? 'username' : 'creds']),
     ...(ways.token === undefined ? [] : ['registry-token']),
     ...(noCreds ? ['no-creds'] : []),
   ].map((name) => `--${prefix}${name}`);
-  if (given.length > 1) {
+  if (noCreds && given.length > 1) {
     throw new UsageError(`${given.join(' and ')} exclude each other`, {
       code: 'FLAG_CONFLICT',
       hint: 'Give one of them.',

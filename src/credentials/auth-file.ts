@@ -3,12 +3,13 @@
  * written by auth-file-store.ts.
  *
  * Sources: containers-auth.json(5); docker-login(1) "Credential stores"; oras-go `credentials` for `username`/`password`
- * and `registrytoken` beside `auth`.
+ * and `registrytoken` beside `auth`; Go's encoding/json, with which the peers read: names in any letter case, doubled members
+ * merged, `null` as nothing.
  */
 import { UsageError } from '../foundation/errors.ts';
-import { removeJsonMember, setJsonMember } from './json-text.ts';
+import { jsonMembers, removeJsonMember, setJsonMember } from './json-text.ts';
 import { helperServers, hostOfKey, hubServerUrl, isHub, keysLongestFirst, normalizeHost } from './registry-key.ts';
-import type { Credentials } from './types.ts';
+import type { BasicLogin, Credentials } from './types.ts';
 
 /** `auths`: the credentials stand below that member; `dockercfg`: the whole document is that map and its keys are registries only. */
 export type AuthFileFormat = 'auths' | 'dockercfg';
@@ -34,19 +35,16 @@ export type LookupStep =
  * @throws UsageError AUTH_FILE_MALFORMED naming `what`, never quoting the text.
  */
 export function parseAuthFile(text: string, what: string, format: AuthFileFormat = 'auths'): AuthFile {
-  const top = parseObject(text, what);
-  if (format === 'dockercfg') {
-    return { format, auths: new Map(Object.entries(top)), credHelpers: new Map(), credsStore: undefined };
-  }
-  const helpers = Object.entries(memberObject(top, 'credHelpers', what));
-  const store = top['credsStore'];
+  const top = parseMembers(text, what);
+  if (format === 'dockercfg') return { format, auths: new Map(top), credHelpers: new Map(), credsStore: undefined };
+  const helpers = membersBelow(top, 'credhelpers', what);
   return {
     format,
-    auths: new Map(Object.entries(memberObject(top, 'auths', what))),
+    auths: new Map(membersBelow(top, 'auths', what)),
     credHelpers: new Map(
       helpers.flatMap(([key, name]) => (typeof name === 'string' && name !== '' ? [[key, name]] : [])),
     ),
-    credsStore: typeof store === 'string' && store !== '' ? store : undefined,
+    credsStore: nonEmptyString(lastNamed(top, 'credsstore')),
   };
 }
 
@@ -105,25 +103,26 @@ export function keysMeaning(file: AuthFile, key: string): string[] {
 export function decodeEntry(key: string, entry: unknown): LookupStep {
   const unusable = (why: string): LookupStep => ({ kind: 'unusable', key, why });
   if (!isObject(entry)) return unusable(entry === null ? 'the entry is empty' : 'the entry is not an object');
-  const identityToken = nonEmptyString(entry['identitytoken']);
-  if (identityToken !== undefined) {
-    return { kind: 'credentials', key, credentials: { kind: 'identity-token', token: identityToken } };
-  }
-  const registryToken = nonEmptyString(entry['registrytoken']);
-  if (registryToken !== undefined)
-    return { kind: 'credentials', key, credentials: { kind: 'bearer', token: registryToken } };
-  const auth = entry['auth'];
-  if (typeof auth === 'string' && auth !== '') {
-    const login = decodeAuth(auth);
-    if (typeof login === 'string') return unusable(login);
-    return { kind: 'credentials', key, credentials: { kind: 'basic', ...login } };
-  }
-  const username = nonEmptyString(entry['username']);
-  const password = nonEmptyString(entry['password']);
-  if (username !== undefined && password !== undefined) {
-    return { kind: 'credentials', key, credentials: { kind: 'basic', username, password } };
-  }
-  return unusable('the entry is empty: its secret is kept elsewhere');
+  const found = (credentials: Credentials): LookupStep => ({ kind: 'credentials', key, credentials });
+  const members = Object.entries(entry);
+  const field = (name: string): string | undefined => nonEmptyString(lastNamed(members, name));
+  const login = loginOf(field);
+  // beside a token there may be a name alone
+  const beside = typeof login === 'object' && login.password !== '' ? { login } : {};
+  const identityToken = field('identitytoken');
+  if (identityToken !== undefined) return found({ kind: 'identity-token', token: identityToken, ...beside });
+  const registryToken = field('registrytoken');
+  if (registryToken !== undefined) return found({ kind: 'bearer', token: registryToken, ...beside });
+  return typeof login === 'string' ? unusable(login) : found({ kind: 'basic', ...login });
+}
+
+/** User name and password of an entry, or why there are none. */
+function loginOf(field: (name: string) => string | undefined): BasicLogin | string {
+  const auth = field('auth');
+  if (auth !== undefined) return decodeAuth(auth);
+  const [username, password] = [field('username'), field('password')];
+  if (username !== undefined && password !== undefined) return { username, password };
+  return 'the entry is empty: its secret is kept elsewhere';
 }
 
 /** The entry that holds `credentials`, as podman and docker write it. */
@@ -145,24 +144,39 @@ export function encodeEntry(credentials: Credentials): Record<string, string> {
 export function withEntry(text: string, what: string, key: string, entry: Record<string, string>): string {
   const file = parseAuthFile(text, what);
   let out = blankToObject(text);
+  // of several the last one counts
+  const auths = spellingsOf(out, 'auths').at(-1) ?? 'auths';
   for (const name of new Set([key, ...keysMeaning(file, key)])) {
-    if (!isObject(file.auths.get(name))) {
-      out = setJsonMember(out, ['auths', name], entry);
+    const before = file.auths.get(name);
+    if (!isObject(before)) {
+      out = setJsonMember(out, [auths, name], entry);
       continue;
     }
-    for (const field of secretFields) if (!(field in entry)) out = removeJsonMember(out, ['auths', name, field]);
-    for (const [field, value] of Object.entries(entry)) out = setJsonMember(out, ['auths', name, field], value);
+    for (const field of Object.keys(before)) {
+      if (secretFields.has(field.toLowerCase()) && !(field in entry)) out = removeJsonMember(out, [auths, name, field]);
+    }
+    for (const [field, value] of Object.entries(entry)) out = setJsonMember(out, [auths, name, field], value);
   }
   return out;
 }
 
 /** Every field of an entry that can hold credentials; whatever else stands in it (docker's `email`) stays. */
-const secretFields = ['auth', 'identitytoken', 'registrytoken', 'username', 'password'] as const;
+const secretFields: ReadonlySet<string> = new Set(['auth', 'identitytoken', 'registrytoken', 'username', 'password']);
 
 /** The text of an auth file without any entry for `key`. */
 export function withoutEntry(text: string, what: string, key: string): string {
   const file = parseAuthFile(text, what);
-  return keysMeaning(file, key).reduce((out, name) => removeJsonMember(out, ['auths', name]), blankToObject(text));
+  let out = blankToObject(text);
+  for (const auths of spellingsOf(out, 'auths')) {
+    for (const name of keysMeaning(file, key)) out = removeJsonMember(out, [auths, name]);
+  }
+  return out;
+}
+
+/** The text of an auth file without any entry. */
+export function withoutEntries(text: string): string {
+  const out = blankToObject(text);
+  return spellingsOf(out, 'auths').reduce((left, auths) => removeJsonMember(left, [auths]), out);
 }
 
 /** The key under which to write a login for `key` into a file of docker's, which knows Docker Hub only by its URL. */
@@ -170,7 +184,7 @@ export function dockerKey(key: string): string {
   return isHub(key) ? hubServerUrl : key;
 }
 
-function decodeAuth(auth: string): { username: string; password: string } | string {
+function decodeAuth(auth: string): BasicLogin | string {
   const compact = auth.replace(/\s+/g, '');
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(compact)) return 'its "auth" is not base64';
   const text = Buffer.from(compact, 'base64').toString('utf8');
@@ -183,16 +197,17 @@ function decodeAuth(auth: string): { username: string; password: string } | stri
 
 function blankToObject(text: string): string {
   const bare = withoutByteOrderMark(text);
-  return bare.trim() === '' ? '{}\n' : bare;
+  return /^\s*(?:null\s*)?$/.test(bare) ? '{}\n' : bare;
 }
 
 function withoutByteOrderMark(text: string): string {
   return text.startsWith('\uFEFF') ? text.slice(1) : text;
 }
 
-function parseObject(text: string, what: string): Record<string, unknown> {
-  const bare = withoutByteOrderMark(text);
-  if (bare.trim() === '') return {};
+type Members = ReadonlyArray<readonly [name: string, value: unknown]>;
+
+function parseMembers(text: string, what: string): Members {
+  const bare = blankToObject(text);
   let value: unknown;
   try {
     value = JSON.parse(bare);
@@ -201,14 +216,27 @@ function parseObject(text: string, what: string): Record<string, unknown> {
     throw malformed(what, 'it is not JSON');
   }
   if (!isObject(value)) throw malformed(what, 'it is not a JSON object');
-  return value;
+  return jsonMembers(bare);
 }
 
-function memberObject(top: Record<string, unknown>, name: string, what: string): Record<string, unknown> {
-  const value = top[name];
-  if (value === undefined || value === null) return {};
-  if (!isObject(value)) throw malformed(what, `its "${name}" is not an object`);
-  return value;
+/** The members of all objects that are called `name`, which is in lower case. */
+function membersBelow(top: Members, name: string, what: string): Members {
+  return top
+    .filter(([own, value]) => own.toLowerCase() === name && value !== null)
+    .flatMap(([own, value]) => {
+      if (!isObject(value)) throw malformed(what, `its "${own}" is not an object`);
+      return Object.entries(value);
+    });
+}
+
+/** The value of the last member that is called `name`, which is in lower case. */
+function lastNamed(members: Members, name: string): unknown {
+  return members.findLast(([own]) => own.toLowerCase() === name)?.[1];
+}
+
+/** How each member called `name` is written, in the order of the document. */
+function spellingsOf(text: string, name: string): string[] {
+  return jsonMembers(text).flatMap(([own]) => (own.toLowerCase() === name ? [own] : []));
 }
 
 function malformed(what: string, why: string): UsageError {

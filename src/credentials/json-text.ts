@@ -19,15 +19,30 @@ export function setJsonMember(text: string, path: readonly string[], value: unkn
   return setIn(text, skipSpace(text, 0), name, rest, value, 1, indentOf(text));
 }
 
-/** `text` without the member at `path`, or unchanged if there is none. */
+/** `text` without the member at `path`, doubled ones too, or unchanged if there is none. */
 export function removeJsonMember(text: string, path: readonly string[]): string {
-  let at = skipSpace(text, 0);
-  for (const name of path.slice(0, -1)) {
-    const member = lastNamed(text, at, name);
-    if (member === undefined || text[member.valueStart] !== '{') return text;
-    at = member.valueStart;
-  }
-  const name = path.at(-1);
+  return removeIn(text, skipSpace(text, 0), path);
+}
+
+/** Names and values of the object on top in their order, doubled ones too. `text` must be valid JSON with an object on top. */
+export function jsonMembers(text: string): Array<[name: string, value: unknown]> {
+  return membersOf(text, skipSpace(text, 0)).map(({ name, valueStart, end }) => [
+    name,
+    JSON.parse(text.slice(valueStart, end)),
+  ]);
+}
+
+function removeIn(text: string, at: number, [name, ...rest]: readonly string[]): string {
+  if (rest.length === 0) return removeNamed(text, at, name);
+  // the last one first, so that the offsets of the others stay as they are
+  return membersOf(text, at).reduceRight(
+    (out, member) =>
+      member.name === name && text[member.valueStart] === '{' ? removeIn(out, member.valueStart, rest) : out,
+    text,
+  );
+}
+
+function removeNamed(text: string, at: number, name: string | undefined): string {
   let out = text;
   for (;;) {
     const members = membersOf(out, at);

@@ -1,10 +1,9 @@
 /** Log out: from one registry, or from all. */
 import { asError, SheafError, systemCode } from '../foundation/errors.ts';
-import { keysMeaning, withoutEntry } from './auth-file.ts';
+import { keysMeaning, withoutEntries, withoutEntry } from './auth-file.ts';
 import { updateAuthFile } from './auth-file-store.ts';
 import { authFilesHelper } from './credential-provider.ts';
 import { eraseFromHelper, getFromHelper, listHelper } from './helper-client.ts';
-import { removeJsonMember } from './json-text.ts';
 import { getLogin, notLoggedIn } from './login.ts';
 import {
   keychainOf,
@@ -102,8 +101,7 @@ export async function logoutFromAll(environment: LoginEnvironment): Promise<Logo
   }
   if (content.auths.size > 0) {
     await attempt(file.path, async () => {
-      const without = (text: string): string => (text === '' ? text : removeJsonMember(text, ['auths']));
-      await updateAuthFile(file.path, environment.session, without);
+      await updateAuthFile(file.path, environment.session, withoutEntries);
       return true;
     });
   }

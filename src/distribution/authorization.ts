@@ -71,7 +71,7 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     let found = credentials.get(repository);
     if (found === undefined) {
       const { creds } = env.settings;
-      found = creds ? Promise.resolve({ kind: 'basic', ...creds }) : env.credentials(host, repository);
+      found = creds ? Promise.resolve({ kind: 'basic', ...creds }) : provided(env, repository);
       credentials.set(repository, found);
     }
     return found;
@@ -131,13 +131,9 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
       const by = scheme;
       const who = await credentialsFor(grant.repository);
       if (who !== undefined) identified.add(grant.repository);
-      if (who?.kind === 'bearer') {
-        fixed.set(grant.repository, `Bearer ${who.token}`);
-        return { header: `Bearer ${who.token}` };
-      }
-      if (by.kind === 'basic') {
-        // other repositories may be open to everybody
-        const header = who?.kind === 'basic' ? basic(who.username, who.password) : undefined;
+      if (by.kind === 'basic' || who?.kind === 'bearer') {
+        // none: other repositories may be open to everybody
+        const header = fixedHeader(by, who);
         fixed.set(grant.repository, header);
         return { header };
       }
@@ -161,6 +157,18 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     identified: (repository) => identified.has(repository),
   };
   return authorizer;
+}
+
+/** Also a provider written in plain JavaScript that returns `null` knows of none. */
+async function provided({ host, credentials }: AuthorizerEnv, repository: string): Promise<Credentials | undefined> {
+  return (await credentials(host, repository)) ?? undefined;
+}
+
+/** What needs no token server. */
+function fixedHeader(by: Scheme, who: Credentials | undefined): string | undefined {
+  const login = who?.kind === 'basic' ? who : who?.login;
+  if (by.kind === 'basic' && login !== undefined) return basic(login.username, login.password);
+  return who?.kind === 'bearer' ? `Bearer ${who.token}` : undefined;
 }
 
 function noLogin(host: string, who: Credentials | undefined): AuthError {

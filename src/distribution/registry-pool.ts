@@ -8,13 +8,13 @@ import { createLanes } from './lanes.ts';
 import { createRegistryClient, type RegistryClient } from './registry-client.ts';
 import { createWarnings } from './warnings.ts';
 
-/** What proves to a registry who we are. */
+/** What proves to a registry who we are. `login` is for registries that want basic authentication and so take no token. */
 export type Credentials =
   | { kind: 'basic'; username: string; password: string }
   /** An OAuth2 refresh token, as `docker login` stores it for some registries. */
-  | { kind: 'identity-token'; token: string }
+  | { kind: 'identity-token'; token: string; login?: { username: string; password: string } }
   /** A ready bearer token; sent as it is, never renewed. */
-  | { kind: 'bearer'; token: string };
+  | { kind: 'bearer'; token: string; login?: { username: string; password: string } };
 
 /**
  * Finds the credentials for `repository` on `host` (as the reference names it: `docker.io`, `127.0.0.1:5000`);

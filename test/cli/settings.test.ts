@@ -99,6 +99,17 @@ describe('settingsOf', () => {
     assert.equal(settingsOf({ username: 'me' }).registry.creds, undefined, 'that is a flag of login');
   });
 
+  it('takes an empty token for none, and credentials beside a token', () => {
+    const { registry, destination } = settingsOf({
+      creds: 'me:1',
+      'src-registry-token': '',
+      'dest-registry-token': 'abc',
+      'dest-creds': 'you:2',
+    });
+    assert.deepEqual(registry, { ...plain, creds: 'me:1' });
+    assert.deepEqual(destination, { ...plain, creds: 'you:2', token: 'abc' });
+  });
+
   it('refuses contradictions within a side, and names the flags', () => {
     const contradictions: Array<[Record<string, unknown>, RegExp]> = [
       [{ 'src-creds': 'a:b', 'src-no-creds': true }, /^--src-creds and --src-no-creds exclude each other$/],

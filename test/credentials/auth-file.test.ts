@@ -6,6 +6,7 @@ import {
   lookupSteps,
   parseAuthFile,
   withEntry,
+  withoutEntries,
   withoutEntry,
 } from '../../src/credentials/auth-file.ts';
 import { UsageError } from '../../src/foundation/errors.ts';
@@ -49,6 +50,24 @@ const lookups: Array<[string, unknown, string, string, string[]]> = [
   ['another port is another registry', namespaces, 'quay.io:5000', 'team/app', []],
   ['a suffix of the host is another registry', namespaces, 'evil-quay.io', 'team/app', []],
   ['nothing in an empty file', '', 'quay.io', 'x', []],
+  ['nothing in a file that holds null', ' null\n', 'quay.io', 'x', []],
+  ['names in other letter case', { Auths: { r: { AUTH: authOf('u', 'p') } } }, 'r', 'x', ['u/p@r']],
+  ['a token in other letter case', { AUTHS: { r: { IdentityToken: 't' } } }, 'r', 'x', ['identity-token t@r']],
+  ['helpers in other letter case', { CredsStore: 's', credhelpers: { r: 'h' } }, 'r', 'x', ['credHelpers:h!']],
+  [
+    'doubled auths as one',
+    `{"auths":{"r":${JSON.stringify(login('u'))},"q":{}},"Auths":{"q":${JSON.stringify(login('v'))}},"auths":{}}`,
+    'q',
+    'x',
+    ['v/p@q'],
+  ],
+  [
+    'the last of doubled entries',
+    `{"auths":{"r":${JSON.stringify(login('old'))}},"auths":{"r":${JSON.stringify(login('new'))}}}`,
+    'r',
+    'x',
+    ['new/p@r'],
+  ],
   ['null for auths', { auths: null, credHelpers: null }, 'quay.io', 'x', []],
   ['a byte order mark', `\uFEFF${JSON.stringify(namespaces)}`, 'quay.io', 'x', ['registry/p@quay.io']],
   [
@@ -209,6 +228,35 @@ test('a new login replaces every field that can hold an older one, and keeps the
   const before = '{"auths":{"r":{"email":"e","identitytoken":"old","username":"u","password":"p"}}}';
   assert.equal(withEntry(before, 'f', 'r', { auth: 'YTpi' }), '{"auths":{"r":{"email":"e","auth":"YTpi"}}}');
   assert.equal(withEntry('{"auths":{"r":null}}', 'f', 'r', { auth: 'YTpi' }), '{"auths":{"r":{"auth":"YTpi"}}}');
+});
+
+test('beside a token, a login is for registries that take none; a name alone is no login', () => {
+  const credentialsIn = (entry: object): unknown => {
+    const [step] = lookupSteps(parseAuthFile(JSON.stringify({ auths: { r: entry } }), 'f'), 'r', 'x');
+    return step?.kind === 'credentials' ? step.credentials : step;
+  };
+  const beside = { login: { username: 'u', password: 'p' } };
+  assert.deepEqual(credentialsIn({ ...login('u'), identitytoken: 't' }), {
+    kind: 'identity-token',
+    token: 't',
+    ...beside,
+  });
+  assert.deepEqual(credentialsIn({ ...login('u'), registrytoken: 't' }), { kind: 'bearer', token: 't', ...beside });
+  assert.deepEqual(credentialsIn({ ...login('u', ''), identitytoken: 't' }), { kind: 'identity-token', token: 't' });
+  assert.deepEqual(credentialsIn({ auth: 'a:b', identitytoken: 't' }), { kind: 'identity-token', token: 't' });
+});
+
+test('names in other letter case and doubled members are changed, and go', () => {
+  const before = '{"Auths":{"r":{"Email":"e","IdentityToken":"old","Auth":"b2xkOm9sZA=="}}}';
+  const after = withEntry(before, 'f', 'r', { auth: 'YTpi' });
+  assert.equal(after, '{"Auths":{"r":{"Email":"e","auth":"YTpi"}}}');
+  assert.equal(withoutEntry(after, 'f', 'r'), '{"Auths":{}}');
+  const doubled = '{"auths":{"r":{"auth":"b2xkOm9sZA=="}},"x":1,"auths":{"q":{}}}';
+  const changed = withEntry(doubled, 'f', 'r', { auth: 'YTpi' });
+  assert.deepEqual(steps(changed, 'r', 'x'), ['a/b@r']);
+  assert.equal(withoutEntry(changed, 'f', 'r'), '{"auths":{},"x":1,"auths":{"q":{}}}');
+  assert.equal(withoutEntries('{"auths":{"r":{}},"x":1,"Auths":{},"auths":{}}'), '{"x":1}');
+  assert.equal(withEntry('null', 'f', 'r', { auth: 'YTpi' }), withEntry('', 'f', 'r', { auth: 'YTpi' }));
 });
 
 test('all spellings of one registry change and go together', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Credentials } from '../../src/distribution/registry-pool.ts';
+import type { CredentialProvider, Credentials } from '../../src/distribution/registry-pool.ts';
 import { AuthError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -9,7 +9,7 @@ import { withRegistry } from '../support/registry.ts';
 import { blobOf, bytesOf, type FakeServer, fakeServer, indexBytes, testPool } from './pool.ts';
 
 const users = { alice: 'wonderland' };
-const alice: Credentials = { kind: 'basic', username: 'alice', password: 'wonderland' };
+const alice = { kind: 'basic', username: 'alice', password: 'wonderland' } as const satisfies Credentials;
 const ociIndex = 'application/vnd.oci.image.index.v1+json';
 const manifest: RawManifest = { bytes: indexBytes(), mediaType: ociIndex, digest: digestOf(indexBytes()) };
 
@@ -131,6 +131,43 @@ test('bearer: an identity token goes into a form, and the answer may call it acc
     client_id: 'sheaf',
   });
   assert.equal(request?.authorization, undefined);
+});
+
+test('basic: what stands beside a token is sent, where the token is of no use', async (t) => {
+  const registry = await withRegistry(t, { authorize: basicAuth(users) });
+  const { kind: _kind, ...login } = alice;
+  for (const kind of ['identity-token', 'bearer'] as const) {
+    const { pool } = testPool(t, { credentials: async () => ({ kind, token: 'of-no-use', login }) });
+    await pool.client(registry.host).repository('a').putManifest('v1', manifest);
+  }
+  const { pool } = testPool(t, { credentials: async () => ({ kind: 'identity-token', token: 'of-no-use' }) });
+  await assert.rejects(pool.client(registry.host).repository('a').getManifest('v1'), {
+    code: 'UNAUTHORIZED',
+    message: /but only an identity token is known for it$/,
+  });
+});
+
+test('bearer: a login beside an identity token is not sent', async (t) => {
+  const auth = await bearerAuth(t, { users, refreshToken: 'refresh-me' });
+  const registry = await withRegistry(t, { authorize: auth.authorize });
+  const login = { username: alice.username, password: 'wrong' };
+  const credentials = async () => ({ kind: 'identity-token' as const, token: 'refresh-me', login });
+  const { pool } = testPool(t, { credentials });
+  await pool.client(registry.host).repository('a').putManifest('v1', manifest);
+  assert.deepEqual(
+    auth.tokenRequests.map(({ method, authorization }) => [method, authorization]),
+    [['POST', undefined]],
+  );
+});
+
+test('a provider that gives null knows of no credentials', async (t) => {
+  const registry = await withRegistry(t, { authorize: basicAuth(users) });
+  const credentials = (async () => null) as unknown as CredentialProvider;
+  const { pool } = testPool(t, { credentials });
+  await assert.rejects(pool.client(registry.host).repository('a').getManifest('v1'), {
+    code: 'UNAUTHORIZED',
+    message: /and none are known for it$/,
+  });
 });
 
 test('a ready bearer token is sent as it is', async (t) => {
