@@ -38,6 +38,11 @@ export function asSheafError(thrown: unknown, stopped = false): SheafError {
   return new BugError(error.message || error.name, { cause: error, hint: reportHint });
 }
 
+/** What --json prints for a failed run: the error, and beside it what was done all the same. */
+export function failureDocument(error: SheafError, exitCode?: number): { error: ErrorDocument } {
+  return { ...error.done, error: errorDocument(error, exitCode) };
+}
+
 export function errorDocument(error: SheafError, exitCode = exitCodes[error.kind]): ErrorDocument {
   const registry = error instanceof RegistryError ? error : undefined;
   return {

@@ -3,7 +3,7 @@
  * all commands; help goes the full way through oclif.
  */
 import { exitCodes, UsageError } from '../foundation/errors.ts';
-import { asSheafError, errorDocument, formatError } from './error-view.ts';
+import { asSheafError, failureDocument, formatError } from './error-view.ts';
 import { type CommandRunner, findCommand } from './find-command.ts';
 import { leanRun } from './lean-run.ts';
 import { flushed, guardStream } from './output.ts';
@@ -58,7 +58,7 @@ function showError(thrown: unknown, argv: readonly string[]): void {
   process.exitCode ||= error.exitCode;
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   if (own.some((word) => word === '--json' || word === '--json=true')) {
-    const document = { error: errorDocument(error, Number(process.exitCode)) };
+    const document = failureDocument(error, Number(process.exitCode));
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
   }

@@ -51,6 +51,8 @@ export abstract class SheafError extends Error {
   readonly hint: string | undefined;
   /** Set where a transfer has two sides and it matters which one failed. */
   side: TransferSide | undefined;
+  /** What the run has done all the same, as members of its JSON result; set where that is not undone. */
+  done: Readonly<Record<string, unknown>> | undefined;
 
   constructor(message: string, options: SheafErrorOptions & { name: string; defaultCode: string }) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

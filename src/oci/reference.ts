@@ -122,7 +122,8 @@ function checkRepository(text: string, start: number, path: string, repository: 
   }
 }
 
-function isReference(text: string): boolean {
+/** Whether `text` is a name that {@link parseReference} takes. */
+export function isReference(text: string): boolean {
   try {
     parseReference(text);
     return true;

@@ -8,6 +8,7 @@ import type { ListParts, ListRecord } from '../store/list-store.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
 import { keepContent } from './keep-content.ts';
+import { checkNewListName } from './new-list-name.ts';
 import { planAdd, warnOfDuplicates } from './plan-add.ts';
 import type { Taking } from './read-image.ts';
 import { withAdded } from './save-added.ts';
@@ -25,6 +26,7 @@ export async function createList(env: Env, request: CreateListRequest): Promise<
   const { lists } = env.store();
   const existing = lists.find(request.name);
   if (existing !== undefined && request.ifExists === 'fail') throw nameInUse(request.name);
+  if (existing === undefined) checkNewListName(request.name);
   const plan = await planAdd(env, request.images, request.taking);
   return keepContent(env, plan.content, () => {
     const fill = (record: ListParts): ListParts => {

@@ -54,6 +54,12 @@ export function parseLocation(text: string): ImageLocation | undefined {
   });
 }
 
+/** The transport that `text` begins with, whether sheaf speaks it or not. */
+export function transportOf(text: string): string | undefined {
+  const name = text.split(':', 1)[0] ?? '';
+  return name !== text && (known.has(name) || transports.some((one) => one.name === name)) ? name : undefined;
+}
+
 /** Shorter names are more often those of images than slips. */
 const leastSlip = 7;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { asSheafError, errorDocument, formatError } from '../../src/cli/error-view.ts';
+import { asSheafError, errorDocument, failureDocument, formatError } from '../../src/cli/error-view.ts';
 import {
   BugError,
   CancelledError,
@@ -113,5 +113,14 @@ describe('errorDocument', () => {
   it('tells the exit code that the process really has', () => {
     assert.equal(errorDocument(new CancelledError(), 143).exitCode, 143);
     assert.equal(errorDocument(new IntegrityError('x')).exitCode, 6);
+  });
+});
+
+describe('failureDocument', () => {
+  it('has what was done beside the error', () => {
+    const error = new NotFoundError('b: image not known');
+    assert.deepEqual(Object.keys(failureDocument(error)), ['error']);
+    error.done = { deleted: ['a'] };
+    assert.deepEqual(failureDocument(error, 3), { deleted: ['a'], error: errorDocument(error, 3) });
   });
 });

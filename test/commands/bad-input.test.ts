@@ -77,6 +77,30 @@ describe('what a person types', () => {
     ],
     ['an empty name', exitCodes.usage, ['it is empty', 'app:1.0'], ['manifest', 'create', '']],
     [
+      'an image in another place for the name of a list',
+      exitCodes.usage,
+      ['"oci:x"', 'oci:', 'localhost/oci:x'],
+      ['manifest', 'create', 'oci:x'],
+    ],
+    [
+      'a folder for the name of a list',
+      exitCodes.usage,
+      ['"dir:/tmp/x"', 'app:1.0'],
+      ['manifest', 'create', 'dir:/tmp/x'],
+    ],
+    [
+      'an ID for the name of a list',
+      exitCodes.usage,
+      ['that is a digest'],
+      ['manifest', 'create', `sha256:${'a'.repeat(64)}`],
+    ],
+    [
+      'an image in another place for one more name',
+      exitCodes.usage,
+      ['"docker:1"', 'localhost/docker:1'],
+      ['manifest', 'tag', 'l', 'm', 'docker:1'],
+    ],
+    [
       'a word for a number',
       exitCodes.usage,
       ['--retry: expected an integer but received: x', 'sheaf manifest push --help'],
@@ -174,6 +198,24 @@ describe('what a person types', () => {
     const sheaf = sheafIn(join(await testFolder(t), 'home'));
     await sheaf.ok('manifest', 'create', 'l');
     await expectFailure(sheaf, exitCodes.conflict, ['already in use', '"l"'], 'manifest', 'create', 'l');
+  });
+
+  it('lists that are not there do not hide what became of the others', async (t) => {
+    const sheaf = sheafIn(join(await testFolder(t), 'home'));
+    const { id } = JSON.parse(await sheaf.ok('manifest', 'create', '--json', 'l'));
+    const rm = async (status: number, ...names: string[]): Promise<Record<string, unknown>> => {
+      const { code, stdout } = await sheaf.run('manifest', 'rm', '--json', ...names);
+      assert.equal(code, status);
+      return JSON.parse(stdout);
+    };
+    const { error, ...done } = await rm(3, 'none', 'l');
+    assert.equal((error as Record<string, unknown>)['code'], 'LIST_NOT_FOUND');
+    assert.deepEqual(done, { untagged: ['localhost/l:latest'], deleted: [id] });
+    const several = await sheaf.ok('manifest', 'create', 'm');
+    await sheaf.ok('manifest', 'tag', 'm', 'n');
+    await sheaf.ok('manifest', 'create', 'l');
+    const conflict = await rm(5, 'l', several);
+    assert.deepEqual(conflict['untagged'], ['localhost/l:latest']);
   });
 
   it('a platform that two instances claim: told when added, refused when it must be one', async (t) => {

@@ -1,7 +1,7 @@
 /** Which texts name a transport, and which are names of images. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseDestination, parseLocation } from '../../src/transports/image-names.ts';
+import { parseDestination, parseLocation, transportOf } from '../../src/transports/image-names.ts';
 
 describe('a name without a transport', () => {
   const digest = `sha256:${'a'.repeat(64)}`;
@@ -35,6 +35,11 @@ describe('a transport that there is not', () => {
       assert.throws(() => parseLocation(text), { code: 'UNKNOWN_TRANSPORT', hint });
     });
   }
+});
+
+it('a transport is told from other beginnings', () => {
+  const texts = ['oci:x', 'docker://a', 'tarball:1', 'app:1.0', 'oci', 'localhost/oci:x', '', 'ocix:1'];
+  assert.deepEqual(texts.map(transportOf), ['oci', 'docker', 'tarball', ...Array(5).fill(undefined)]);
 });
 
 describe('a password in front of a name', () => {

@@ -1,12 +1,12 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
-import { NotFoundError } from '../../foundation/errors.ts';
+import { NotFoundError, SheafError } from '../../foundation/errors.ts';
 
 export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
   static override summary = 'Remove lists.';
   static override description =
-    'Removes the local lists, never the images that they name. A list with several names loses the name that was given; the list itself goes with its last name, or when its ID is given. Lists that are there are removed even when others are not.';
+    'Removes the local lists, never the images that they name. A list with several names loses the name that was given; the list itself goes with its last name, or when its ID is given. Lists that are there are removed even when others are not; --json tells of them beside the error.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> app:1.0',
     '<%= config.bin %> <%= command.id %> --ignore app:1.0 app:1.1',
@@ -34,21 +34,26 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
           deleted.push(gone.deleted);
         }
       } catch (thrown) {
-        if (!(thrown instanceof NotFoundError)) throw thrown;
+        if (!(thrown instanceof NotFoundError)) throw withDone(thrown, { untagged, deleted });
         if (!this.flags.ignore) missing.push(thrown);
       }
     }
-    const [first] = missing;
-    if (first !== undefined && missing.length === 1) throw first;
-    if (first !== undefined) {
-      throw new NotFoundError(
-        `${missing.length} lists are not there: ${missing.map((one) => one.message).join('; ')}`,
-        {
-          code: 'LIST_NOT_FOUND',
-          hint: 'See `sheaf manifest ls`, or use --ignore.',
-        },
-      );
-    }
+    if (missing.length > 0) throw withDone(notThere(missing), { untagged, deleted });
     return { untagged, deleted };
   }
+}
+
+/** The lists that were removed before are gone: whoever reads the JSON form must learn of them. */
+function withDone(thrown: unknown, done: { untagged: string[]; deleted: string[] }): unknown {
+  if (thrown instanceof SheafError) thrown.done = done;
+  return thrown;
+}
+
+function notThere(missing: readonly NotFoundError[]): NotFoundError {
+  const [first] = missing;
+  if (first !== undefined && missing.length === 1) return first;
+  return new NotFoundError(`${missing.length} lists are not there: ${missing.map((one) => one.message).join('; ')}`, {
+    code: 'LIST_NOT_FOUND',
+    hint: 'See `sheaf manifest ls`, or use --ignore.',
+  });
 }

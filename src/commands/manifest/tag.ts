@@ -12,8 +12,10 @@ export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
   };
 
   async run(): Promise<unknown> {
+    const { checkNewListName } = await import('../../operations/new-list-name.ts');
     const { lists } = await this.env.store();
     const [list = '', ...names] = this.positionals;
+    for (const name of names) checkNewListName(name);
     const { id } = lists.read(list);
     for (const name of names) lists.tag(id, name);
     const record = lists.read(id);
