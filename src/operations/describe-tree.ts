@@ -38,17 +38,18 @@ export interface TreeNode {
   readonly children: readonly TreeNode[];
 }
 
+type ReferrerRole = Extract<TreeRole, 'attestation' | 'referrer' | 'signature'>;
+
 const signatureTypes = /sigstore|cosign|notary|pgp/i;
 
 /** Throws what reading the root throws; an instance that cannot be read becomes a node with the role `missing`. */
 export async function describeTree(env: Env, location: ImageLocation): Promise<TreeNode> {
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
-  return await describe(env, source, root, {}, new Set());
+  return await describe(source, root, {}, new Set());
 }
 
 async function describe(
-  env: Env,
   source: VerifiedSource,
   raw: RawManifest,
   entry: Partial<IndexEntry>,
@@ -56,7 +57,7 @@ async function describe(
 ): Promise<TreeNode> {
   const facts = { ...factsOf(entry), digest: raw.digest, mediaType: raw.mediaType, size: raw.bytes.byteLength };
   const below = new Set([...path, raw.digest]);
-  const referrers = await referrersOf(env, source, raw.digest);
+  const referrers = await referrersOf(source, raw.digest);
   if (!isIndexType(raw.mediaType)) {
     const { config, layers, artifactType } = parsed(source, () => parseImageManifest(raw));
     const role = isAttestation(entry as Descriptor) ? 'attestation' : artifactType === undefined ? 'image' : 'artifact';
@@ -69,7 +70,6 @@ async function describe(
       if (below.has(child.digest)) return missingNode(child, 'it contains itself');
       try {
         return await describe(
-          env,
           source,
           { ...(await source.getManifest(child.digest)), mediaType: child.mediaType },
           child,
@@ -135,24 +135,22 @@ function missingNode(entry: IndexEntry, problem: string): TreeNode {
   };
 }
 
-/** What refers to a manifest in its registry; nothing where the source is no registry. */
-async function referrersOf(env: Env, source: VerifiedSource, digest: Digest): Promise<TreeNode[]> {
-  const reference = source.location.reference;
-  if (reference === undefined) return [];
-  const repository = env.registries.client(reference.registry).repository(reference.repository);
-  const [found, attached] = await Promise.all([
-    repository.referrers(digest),
-    repository.headManifest(`${digest.replace(':', '-')}.sig`),
-  ]);
-  const signature: Descriptor[] = attached === undefined ? [] : [attached];
-  return [
-    ...found.map(
-      (one): TreeNode => referrerNode(signatureTypes.test(one.artifactType ?? '') ? 'signature' : 'referrer', one),
-    ),
-    ...signature.map((one): TreeNode => referrerNode('signature', one)),
-  ];
+/**
+ * What stands beside a manifest and speaks of it, as the source tells it. A local list is drawn from what it holds: what speaks of
+ * its instances is where they came from, and nobody there is asked.
+ */
+async function referrersOf(source: VerifiedSource, digest: Digest): Promise<TreeNode[]> {
+  if (source.location.transport === 'store') return [];
+  const companions = await source.companions(digest);
+  return companions.map(({ descriptor, tag }) => referrerNode(roleOf(descriptor, tag), descriptor));
 }
 
-function referrerNode(role: 'referrer' | 'signature', one: Descriptor): TreeNode {
+/** Tags are those of cosign; a referrer says by its type what it is. */
+function roleOf({ artifactType = '' }: Descriptor, tag: string | undefined): ReferrerRole {
+  if (tag?.endsWith('.att')) return 'attestation';
+  return tag?.endsWith('.sig') || signatureTypes.test(artifactType) ? 'signature' : 'referrer';
+}
+
+function referrerNode(role: ReferrerRole, one: Descriptor): TreeNode {
   return { role, ...factsOf(one), digest: one.digest, mediaType: one.mediaType, size: one.size, children: [] };
 }

@@ -128,6 +128,25 @@ test('the first mirror that has the manifest serves everything; the registry its
   assert.ok(missing.stderr.includes(`${primary.host}/team/none:1`), 'the error is that of the registry that was named');
 });
 
+test('a tree asks where the image came from for what refers to it: rewritten, from a mirror, in the clear', async (t) => {
+  const [named] = await withImage(t, 'x/x');
+  const [registry, image] = await withImage(t, 'real/app');
+  const tag = `${image.digest.replace(':', '-')}.sig`;
+  const signature = await seedImage(registry, 'real/app', { tag, layers: ['signed'] });
+  const { sheaf, configure } = await machine(t);
+  const way = `location = "${registry.host}/real"\ninsecure = true\n`;
+  for (const ways of [
+    `[[registry]]\nprefix = "${named.host}/team"\n${way}`,
+    `[[registry]]\nlocation = "${named.host}/team"\n[[registry.mirror]]\n${way}`,
+  ]) {
+    await configure(ways);
+    named.faults.reset();
+    const tree = await sheaf.ok('manifest', 'inspect', '--tree', '--retry', '0', `docker://${named.host}/team/app:1`);
+    assert.match(tree, new RegExp(`signature +${signature.digest.slice(0, 19)}`));
+    assert.deepEqual(heard(named), []);
+  }
+});
+
 test('pull-from-mirror: digest-only and tag-only', async (t) => {
   const [primary, image] = await withImage(t, 'team/app');
   const [forDigests] = await withImage(t, 'mirror/app');

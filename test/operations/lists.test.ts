@@ -388,4 +388,12 @@ describe('describeTree', () => {
     assert.equal(broken.children[2]?.role, 'missing');
     assert.ok(broken.children[2]?.problem);
   });
+
+  it('asks nobody what speaks of the instances of a list', async (t) => {
+    const { env, create, registry } = await scene(t);
+    await create('l', ['amd64']);
+    registry.faults.reset();
+    await describeTree(env, locate('store:l'));
+    assert.deepEqual(registry.faults.log(), []);
+  });
 });
