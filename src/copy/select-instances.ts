@@ -11,8 +11,8 @@ export type InstanceSelection = 'all' | 'none' | { readonly platforms: readonly 
 
 /**
  * The entries that `selection` means, in the order of the index. A platform is matched by the rule of the peers (with their
- * fallback over variants); all entries of the platform found are taken. An index within it that does not tell its platforms is none
- * of them. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
+ * fallback over variants); all entries of the platform found are taken, and of those without a platform the one that the rule
+ * gives. An index within it that does not tell its platforms is none of them. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
  */
 export function selectInstances(
   index: ImageIndex,
@@ -21,27 +21,29 @@ export function selectInstances(
 ): readonly IndexEntry[] {
   if (selection === 'all') return index.manifests;
   if (selection === 'none') return [];
-  const keys = new Set(
-    selection.platforms.map((spec) => {
-      const winner = chooseInstance(index, spec, host);
-      if (isUnknownIndex(winner)) throw onlyWithin(winner, index, spec);
-      if (spec.osVersion !== undefined && winner.platform?.['os.version'] !== spec.osVersion) {
-        const exact = index.manifests.find(
-          (entry) =>
-            entry.platform?.['os.version'] === spec.osVersion &&
-            entry.platform?.os === winner.platform?.os &&
-            entry.platform?.architecture === winner.platform?.architecture,
-        );
-        if (exact === undefined) throw noImage(index, spec);
-        return platformKey(exact.platform);
-      }
-      return platformKey(winner.platform);
-    }),
-  );
+  const winners = selection.platforms.map((spec) => winnerFor(index, spec, host));
+  const keys = new Set(winners.flatMap(({ platform }) => (platform === undefined ? [] : [platformKey(platform)])));
   const chosen = index.manifests.filter(
-    (entry) => !isAttestation(entry) && !isUnknownIndex(entry) && keys.has(platformKey(entry.platform)),
+    (entry) =>
+      !isAttestation(entry) &&
+      (entry.platform === undefined ? winners.includes(entry) : keys.has(platformKey(entry.platform))),
   );
   return withAttestations(index, chosen);
+}
+
+/** The entry that `spec` means, by the rule of the peers, which do not look at the version of the system: sheaf does. */
+function winnerFor(index: ImageIndex, spec: PlatformSpec, host: Platform): IndexEntry {
+  const winner = chooseInstance(index, spec, host);
+  if (isUnknownIndex(winner)) throw onlyWithin(winner, index, spec);
+  if (spec.osVersion === undefined || winner.platform?.['os.version'] === spec.osVersion) return winner;
+  const exact = index.manifests.find(
+    (entry) =>
+      entry.platform?.['os.version'] === spec.osVersion &&
+      entry.platform?.os === winner.platform?.os &&
+      entry.platform?.architecture === winner.platform?.architecture,
+  );
+  if (exact === undefined) throw noImage(index, spec);
+  return exact;
 }
 
 /** An index within the index that does not tell its platforms: any, and whatever others, may be in it. */

@@ -5,7 +5,7 @@
 import { NotFoundError } from '../foundation/errors.ts';
 import type { ImageIndex, IndexEntry } from './image-index.ts';
 import { isAttestation } from './matcher.ts';
-import { mediaTypes, zstdAnnotation } from './media-types.ts';
+import { isIndexType, isManifestType, mediaTypes, zstdAnnotation } from './media-types.ts';
 import { formatPlatform, type Platform, type PlatformChoice, wantedPlatforms } from './platform.ts';
 
 export type { PlatformChoice } from './platform.ts';
@@ -17,8 +17,8 @@ export interface ChooseOptions {
 
 /**
  * In an OCI index the best-ranked platform wins, an entry without a platform matches anything but comes last, then the
- * compression decides, then the position. In a Docker list the first match of the first platform that has one.
- * Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
+ * compression decides, then the position. In a Docker list the first match of the first platform that has one. Unlike with the
+ * peers an artifact stands for no platform that was asked for or that others tell. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
  */
 export function chooseInstance(
   index: ImageIndex,
@@ -28,8 +28,10 @@ export function chooseInstance(
 ): IndexEntry {
   const wanted = wantedPlatforms(choice, host);
   const isOci = index.mediaType === mediaTypes.ociIndex;
+  const takesArtifacts = !namesPlatform(choice) && !index.manifests.some(({ platform }) => platform !== undefined);
   let best: Candidate | undefined;
   for (const entry of index.manifests) {
+    if (entry.platform === undefined && !takesArtifacts && !mayBeImage(entry)) continue;
     const rank = rankOf(entry.platform, wanted, isOci);
     if (rank === undefined) continue;
     const candidate = { entry, rank, preferred: isOci && isZstd(entry) !== (options.preferGzip ?? false) };
@@ -37,6 +39,15 @@ export function chooseInstance(
   }
   if (best === undefined) throw noImage(index, wanted[0] ?? host);
   return best.entry;
+}
+
+function namesPlatform({ os, architecture, variant }: PlatformChoice): boolean {
+  return Boolean(os || architecture || variant);
+}
+
+/** Whether an entry, by what its index says of it, is an image or an index: no artifact. */
+function mayBeImage({ mediaType, artifactType }: IndexEntry): boolean {
+  return artifactType === undefined && (isManifestType(mediaType) || isIndexType(mediaType));
 }
 
 interface Candidate {

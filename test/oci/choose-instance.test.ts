@@ -126,6 +126,21 @@ test('an entry without platform matches anything in an OCI index, after all othe
   assert.throws(() => chooseInstance(docker([bare]), {}, host), { code: 'NO_IMAGE_FOR_PLATFORM' });
 });
 
+test('an artifact stands for no platform that is asked for or that others tell; what else is there stands for itself', () => {
+  const artifact: IndexEntry = { ...entry('-'), artifactType: 'text/plain' };
+  const unknown: IndexEntry = { ...entry('-#2'), mediaType: 'application/x-thing' };
+  const absent = { code: 'NO_IMAGE_FOR_PLATFORM' };
+  for (const one of [artifact, unknown]) {
+    for (const choice of [{ os: 'linux' }, { architecture: 'zz' }, { variant: 'v8' }]) {
+      assert.throws(() => chooseInstance(oci([one]), choice, host), absent);
+    }
+    assert.throws(() => chooseInstance(oci([one, entry('linux/arm64')]), {}, host), absent);
+    assert.equal(chooseInstance(oci([one]), {}, host), one);
+  }
+  const bare = entry('-#3');
+  assert.equal(chooseInstance(oci([artifact, unknown, bare]), { os: 'linux', architecture: 'zz' }, host), bare);
+});
+
 const zstd = { [zstdAnnotation]: 'true' };
 
 test('among entries of one platform zstd wins, or gzip if that is preferred; a better platform beats both', () => {
