@@ -55,7 +55,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
   const instance = await findInstance(env, before, request.instance);
   const edit: IndexEdit = {
     op: 'annotate-entry',
-    digest: instance,
+    ...instance,
     set: {
       ...request.changes,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
@@ -64,7 +64,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
     ...(removeAnnotations.length === 0 ? {} : { removeAnnotations }),
   };
   const record = lists.update(before.id, (now) => ({ ...now, index: applyEdits(now.index, [edit]) }));
-  return { record, instance };
+  return { record, instance: instance.digest };
 }
 
 /**

@@ -5,20 +5,34 @@ import { type Digest, isDigest } from '../oci/digest.ts';
 import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { isIndexType } from '../oci/media-types.ts';
-import { formatPlatform, isKnownSystem, type PlatformSpec, parsePlatform, samePlatform } from '../oci/platform.ts';
+import {
+  formatPlatform,
+  isKnownSystem,
+  type Platform,
+  type PlatformSpec,
+  parsePlatform,
+  samePlatform,
+} from '../oci/platform.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import { openVerifiedSource, parsed } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
 import { findImage } from './find-image.ts';
 
+/** An instance as edits of an index name it. */
+export interface FoundInstance {
+  readonly digest: Digest;
+  /** Where it was found by its platform: others may have the same manifest on the same list. */
+  readonly platform?: PlatformSpec;
+}
+
 /**
- * The digest of the instance of `record` that `text` names: a digest, a platform of the list (`linux/arm64`), the name of an
- * artifact's file, or an image name (which is resolved at its registry). Throws NotFoundError INSTANCE_NOT_FOUND, and
- * ConflictError AMBIGUOUS_INSTANCE where a platform stands for several.
+ * The instance of `record` that `text` names: a digest, a platform of the list (`linux/arm64`), the name of an artifact's file,
+ * or an image name (which is resolved at its registry). Throws NotFoundError INSTANCE_NOT_FOUND, and ConflictError
+ * AMBIGUOUS_INSTANCE where a platform stands for several.
  */
-export async function findInstance(env: Env, record: ListRecord, text: string): Promise<Digest> {
+export async function findInstance(env: Env, record: ListRecord, text: string): Promise<FoundInstance> {
   if (isDigest(text)) {
-    if (record.index.manifests.some((entry) => entry.digest === text)) return text;
+    if (record.index.manifests.some((entry) => entry.digest === text)) return { digest: text };
     throw notFound(record, `no instance matching digest "${text}" found in manifest list ${nameOf(record)}`);
   }
   const byFile = Object.entries(record.files).filter(([, names]) => names.includes(text));
@@ -28,18 +42,18 @@ export async function findInstance(env: Env, record: ListRecord, text: string): 
       byFile.map(([digest]) => digest),
     );
   const [file] = byFile;
-  if (file !== undefined) return file[0] as Digest;
+  if (file !== undefined) return { digest: file[0] as Digest };
   const byPlatform = platformMatches(record, text);
   if (byPlatform.length > 1)
     throw ambiguous(
       text,
       byPlatform.map((entry) => entry.digest),
     );
-  const [platform] = byPlatform;
-  if (platform !== undefined) return platform.digest;
+  const [only] = byPlatform;
+  if (only?.platform !== undefined) return { digest: only.digest, platform: specOf(only.platform) };
   if (namesPlatform(text))
     throw notFound(record, `no instance for the platform "${text}" found in manifest list ${nameOf(record)}`);
-  return byImageName(env, record, text);
+  return { digest: await byImageName(env, record, text) };
 }
 
 function platformMatches(record: ListRecord, text: string): IndexEntry[] {
@@ -63,6 +77,17 @@ function platformMatches(record: ListRecord, text: string): IndexEntry[] {
       (spec.osVersion === undefined || entry.platform['os.version'] === spec.osVersion),
   );
   return exact.length > 0 ? exact : images.filter(fits);
+}
+
+/** All that an entry says of its platform, so that no other one is meant. */
+function specOf({ os, architecture, variant, ...of }: Platform): PlatformSpec {
+  return {
+    os,
+    architecture,
+    ...(variant === undefined ? {} : { variant }),
+    ...(of['os.version'] === undefined ? {} : { osVersion: of['os.version'] }),
+    ...(of['os.features'] === undefined ? {} : { osFeatures: of['os.features'] }),
+  };
 }
 
 /** Whether `text` can mean nothing but a platform: `linux/arm64`, and no image of a user called "linux". */

@@ -1,10 +1,11 @@
 /** Takes instances off a list. */
 import type { Digest } from '../oci/digest.ts';
 import { applyEdits } from '../oci/edits.ts';
+import type { ImageIndex } from '../oci/image-index.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import type { Env } from './environment.ts';
-import { findInstance } from './find-instance.ts';
+import { type FoundInstance, findInstance } from './find-instance.ts';
 
 export interface RemovedInstances {
   readonly record: ListRecord;
@@ -19,21 +20,39 @@ export interface RemovedInstances {
 export async function removeInstances(env: Env, list: string, instances: readonly string[]): Promise<RemovedInstances> {
   const { lists } = env.store();
   const before = lists.read(list);
-  const removed = [...new Set(await Promise.all(instances.map((text) => findInstance(env, before, text))))];
-  const record = lists.update(before.id, (now) => {
-    const gone = new Set<Digest>(removed);
-    const orphans = now.index.manifests.filter((entry) => {
-      const subject = isAttestation(entry) ? attestationSubject(entry) : undefined;
-      return subject !== undefined && gone.has(subject) && !gone.has(entry.digest);
-    });
-    const digests = [...removed, ...new Set(orphans.map((entry) => entry.digest))];
-    const index = applyEdits(
-      now.index,
-      digests.map((digest) => ({ op: 'remove', digest })),
-    );
-    const without = (map: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> =>
-      Object.fromEntries(Object.entries(map).filter(([digest]) => !digests.some((one) => one === digest)));
-    return { ...now, index, locations: without(now.locations), files: without(now.files) };
+  const found = distinct(await Promise.all(instances.map((text) => findInstance(env, before, text))));
+  const record = lists.update(before.id, (now) => without(now, found));
+  return { record, removed: found.map(({ digest }) => digest) };
+}
+
+/** Each once; one that is named by its digest goes whatever the platform. */
+function distinct(found: readonly FoundInstance[]): FoundInstance[] {
+  const whole = new Set(found.flatMap(({ digest, platform }) => (platform === undefined ? [digest] : [])));
+  const named = found.map((one) => (whole.has(one.digest) ? { digest: one.digest } : one));
+  return [...new Map(named.map((one) => [JSON.stringify(one), one])).values()];
+}
+
+/** What is known of a manifest stays as long as it stands on the list for another platform. */
+function without(record: ListRecord, found: readonly FoundInstance[]): ListRecord {
+  const rest = applyEdits(
+    record.index,
+    found.map((one) => ({ op: 'remove', ...one })),
+  );
+  const gone = goneFrom(
+    rest,
+    found.map(({ digest }) => digest),
+  );
+  const orphans = rest.manifests.flatMap((entry) => {
+    const subject = isAttestation(entry) ? attestationSubject(entry) : undefined;
+    return subject !== undefined && gone.has(subject) ? [entry.digest] : [];
   });
-  return { record, removed };
+  const index: ImageIndex = { ...rest, manifests: rest.manifests.filter(({ digest }) => !orphans.includes(digest)) };
+  const forgotten = new Set<string>([...gone, ...orphans]);
+  const known = (map: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> =>
+    Object.fromEntries(Object.entries(map).filter(([digest]) => !forgotten.has(digest)));
+  return { ...record, index, locations: known(record.locations), files: known(record.files) };
+}
+
+function goneFrom({ manifests }: ImageIndex, digests: readonly Digest[]): ReadonlySet<Digest> {
+  return new Set(digests.filter((digest) => !manifests.some((entry) => entry.digest === digest)));
 }

@@ -75,6 +75,24 @@ async function scene(t: TestContext) {
   return { env, registry, images, index, attestations, at, create };
 }
 
+/** A list with one manifest for two platforms. */
+async function twoPlatforms(t: TestContext) {
+  const { env, registry, images, at } = await scene(t);
+  const { mediaType, digest, size } = images[1]?.manifest ?? assert.fail();
+  const manifests = ['v8', 'v9'].map((variant) => ({
+    mediaType,
+    digest,
+    size,
+    platform: { os: 'linux', architecture: 'arm64', variant },
+  }));
+  const ofIndex = 'application/vnd.oci.image.index.v1+json';
+  const index = blobOf(ofIndex, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: ofIndex, manifests })));
+  await pushFixtureManifest(registry.url, 'src/app', index, 'two');
+  const list = 'two';
+  await createList(env, { name: list, images: [at('two')], taking: 'all', annotations: {}, ifExists: 'fail' });
+  return { env, list, digest };
+}
+
 describe('createList', () => {
   it('makes nothing when one image cannot be read', async (t) => {
     const { env, create } = await scene(t);
@@ -173,12 +191,13 @@ describe('findInstance', () => {
     const record = env.store().lists.read('l');
     const amd64 = images[0]?.manifest.digest;
     const arm64 = images[1]?.manifest.digest;
-    assert.equal(await findInstance(env, record, amd64 ?? ''), amd64);
-    assert.equal(await findInstance(env, record, 'linux/arm64'), arm64);
-    assert.equal(await findInstance(env, record, 'linux/arm64/v8'), arm64);
-    assert.equal(await findInstance(env, record, `docker://${registry.host}/src/app:amd64`), amd64);
-    assert.equal(await findInstance(env, record, 'notes.txt'), added[0]?.digest);
-    assert.equal(await findInstance(env, record, file), added[0]?.digest);
+    const find = async (text = ''): Promise<string> => (await findInstance(env, record, text)).digest;
+    assert.equal(await find(amd64), amd64);
+    assert.equal(await find('linux/arm64'), arm64);
+    assert.equal(await find('linux/arm64/v8'), arm64);
+    assert.equal(await find(`docker://${registry.host}/src/app:amd64`), amd64);
+    assert.equal(await find('notes.txt'), added[0]?.digest);
+    assert.equal(await find(file), added[0]?.digest);
   });
 
   it('says what is on the list when nothing fits', async (t) => {
@@ -207,6 +226,19 @@ describe('annotateList', () => {
     const [entry] = record.index.manifests;
     assert.deepEqual(entry?.annotations, { b: '2', c: '3' });
     assert.equal(entry?.platform?.['os.version'], '7.7');
+  });
+
+  it('edits the entry of the platform that is named, where one manifest stands for several', async (t) => {
+    const { env, list } = await twoPlatforms(t);
+    const base = { list, annotations: {}, removeAnnotations: [], changes: {} };
+    const { record } = await annotateList(env, { ...base, instance: 'linux/arm64/v9', annotations: { a: '1' } });
+    assert.deepEqual(
+      record.index.manifests.map(({ platform, annotations }) => [platform?.variant, annotations]),
+      [
+        ['v8', undefined],
+        ['v9', { a: '1' }],
+      ],
+    );
   });
 
   it('sets and takes away the subject of the index', async (t) => {
@@ -242,6 +274,25 @@ describe('removeInstances', () => {
     const { record } = await removeInstances(env, 'l', ['linux/arm64']);
     assert.equal(record.index.manifests.length, 4);
     assert.equal(Object.keys(record.locations).length, 4);
+  });
+
+  it('takes off the platform that is named, and knows the manifest as long as it stands for another', async (t) => {
+    const { env, list, digest } = await twoPlatforms(t);
+    const { record, removed } = await removeInstances(env, list, ['linux/arm64/v8']);
+    assert.deepEqual(
+      record.index.manifests.map(({ platform }) => platform?.variant),
+      ['v9'],
+    );
+    assert.deepEqual(removed, [digest]);
+    assert.deepEqual(Object.keys(record.locations), [digest]);
+    const last = await removeInstances(env, list, ['linux/arm64/v9']);
+    assert.deepEqual([last.record.index.manifests, last.record.locations], [[], {}]);
+  });
+
+  it('takes off what is named by its digest for all platforms, however else it is named too', async (t) => {
+    const { env, list, digest } = await twoPlatforms(t);
+    const { record, removed } = await removeInstances(env, list, ['linux/arm64/v9', digest, 'linux/arm64/v9']);
+    assert.deepEqual([record.index.manifests, removed], [[], [digest]]);
   });
 
   it('removes nothing when one of several is not there', async (t) => {
