@@ -4,7 +4,7 @@ import type { Annotations } from '../oci/descriptor.ts';
 import { applyEdits } from '../oci/edits.ts';
 import { emptyIndex } from '../oci/image-index.ts';
 import { mediaTypes } from '../oci/media-types.ts';
-import type { ListParts, ListRecord } from '../store/list-store.ts';
+import type { ListParts, ListRecord, ListStore } from '../store/list-store.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
 import { keepContent } from './keep-content.ts';
@@ -24,26 +24,39 @@ export interface CreateListRequest {
 /** Throws ConflictError NAME_IN_USE, UsageError and whatever reading the images throws; then nothing was changed. */
 export async function createList(env: Env, request: CreateListRequest): Promise<ListRecord> {
   const { lists } = env.store();
-  const existing = lists.find(request.name);
-  if (existing !== undefined && request.ifExists === 'fail') throw nameInUse(request.name);
-  if (existing === undefined) checkNewListName(request.name);
+  const { name, ifExists, annotations } = request;
+  const isThere = lists.find(name) !== undefined;
+  if (isThere && ifExists === 'fail') throw nameInUse(name);
+  if (!isThere) checkNewListName(name);
   const plan = await planAdd(env, request.images, request.taking);
   return keepContent(env, plan.content, () => {
     const fill = (record: ListParts): ListParts => {
       const filled = withAdded(record, plan);
-      if (Object.keys(request.annotations).length === 0) return filled;
-      return {
-        ...filled,
-        index: applyEdits(filled.index, [{ op: 'annotate-index', annotations: request.annotations }]),
-      };
+      if (Object.keys(annotations).length === 0) return filled;
+      return { ...filled, index: applyEdits(filled.index, [{ op: 'annotate-index', annotations }]) };
     };
-    const record =
-      existing !== undefined && request.ifExists === 'amend'
-        ? lists.update(existing.id, fill)
-        : lists.create({ name: request.name, replace: request.ifExists === 'replace', ...fill(emptyRecord) });
+    const create = (): ListRecord => lists.create({ name, replace: ifExists === 'replace', ...fill(emptyRecord) });
+    const record = ifExists === 'amend' ? amendOrCreate(lists, name, fill, create) : create();
     warnOfDuplicates(env, record.index, plan.added);
     return record;
   });
+}
+
+/** Others may make the list while the images are read, and even between a look and the making of it. */
+function amendOrCreate(
+  lists: ListStore,
+  name: string,
+  fill: (record: ListParts) => ListParts,
+  create: () => ListRecord,
+): ListRecord {
+  const existing = lists.find(name);
+  if (existing !== undefined) return lists.update(existing.id, fill);
+  try {
+    return create();
+  } catch (thrown) {
+    if (!(thrown instanceof ConflictError) || thrown.code !== 'NAME_IN_USE') throw thrown;
+    return lists.update(name, fill);
+  }
 }
 
 const emptyRecord: ListParts = { index: emptyIndex(mediaTypes.ociIndex), locations: {}, files: {}, content: [] };

@@ -123,6 +123,27 @@ describe('createList', () => {
   });
 });
 
+describe('createList, side by side', () => {
+  it('amends what another has made meanwhile', async (t) => {
+    const { env, at } = await scene(t);
+    const base = { name: 'l', taking: { one: {} }, annotations: {}, ifExists: 'amend' } as const;
+    const amend = (tag: string) => createList(env, { ...base, images: [at(tag)] });
+    await Promise.all(['amd64', 'arm64', 's390x'].map(amend));
+    assert.equal(env.store().lists.read('l').index.manifests.length, 3);
+  });
+
+  it('amends what another process makes at the very moment', async (t) => {
+    const { env, at } = await scene(t);
+    const base = { name: 'l', taking: { one: {} }, annotations: {}, ifExists: 'amend' } as const;
+    await createList(env, { ...base, images: [at('amd64')] });
+    const store = env.store();
+    // what somebody sees who looks right before the other one is done
+    t.mock.method(store.lists, 'find', () => undefined);
+    const { index } = await createList(env, { ...base, images: [at('arm64')] });
+    assert.equal(index.manifests.length, 2);
+  });
+});
+
 describe('addInstances', () => {
   it('takes all of an index with what it says of each entry', async (t) => {
     const { env, create, at } = await scene(t);
