@@ -1,7 +1,7 @@
 /** A tar archive in a file, as a set of named contents that can be read in any order, and more than once. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { IntegrityError } from '../foundation/errors.ts';
+import { IntegrityError, UnsupportedError } from '../foundation/errors.ts';
 import { damaged } from './tar-errors.ts';
 import { indexTar, type ReadAt, standardTarLimits, type TarEntry, type TarLimits } from './tar-index.ts';
 
@@ -124,6 +124,7 @@ export class TarFile implements AsyncDisposable {
     await this.#afterwards();
   }
 
+  /** Throws IntegrityError LINK_LOOP, UnsupportedError SPARSE_IN_ARCHIVE. */
   #find(name: string): TarEntry | undefined {
     let entry = this.#entries.get(name);
     for (let links = 0; entry?.kind === 'link'; links += 1) {
@@ -132,8 +133,16 @@ export class TarFile implements AsyncDisposable {
       }
       entry = this.#entries.get(entry.target ?? '');
     }
+    if (entry?.kind === 'sparse') throw sparse(entry.name, this.where);
     return entry?.kind === 'file' ? entry : undefined;
   }
+}
+
+function sparse(name: string, where: string): UnsupportedError {
+  return new UnsupportedError(`"${name}" in ${where} is kept as a sparse file, which sheaf does not read`, {
+    code: 'SPARSE_IN_ARCHIVE',
+    hint: 'Make the archive again without the option -S (--sparse) of tar.',
+  });
 }
 
 /** Reads of a few bytes out of larger ones. */

@@ -1,7 +1,8 @@
 /**
  * Where things are in a tar archive that can be read at any place: headers are read, what is between them is passed over.
  *
- * Source: POSIX.1-2024 pax, "ustar Interchange Format"; the headers are those of `tar-header.ts`.
+ * Source: POSIX.1-2024 pax, "ustar Interchange Format"; GNU tar manual, "Storing Sparse Files"; the headers are those of
+ * `tar-header.ts`.
  */
 import { IntegrityError } from '../foundation/errors.ts';
 import { damaged, tooMuch } from './tar-errors.ts';
@@ -21,8 +22,8 @@ import { linkTarget, tidyName } from './tar-names.ts';
 export interface TarEntry {
   /** Without `./` and trailing slashes. */
   readonly name: string;
-  /** `other` is what nobody wants from an image archive: devices, sparse files. */
-  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  /** The data of a `sparse` file is not its content; `other` is what nobody wants from an image archive: devices. */
+  readonly kind: 'file' | 'folder' | 'link' | 'other' | 'sparse';
   /** Offset of the data in the archive. */
   readonly start: number;
   /** Bytes of data. */
@@ -103,7 +104,7 @@ export async function indexTar(
 function entryOf(header: TarHeader, start: number, at: number, known: ReadonlyMap<string, TarEntry>): TarEntry {
   const name = tidyName(header.name, at);
   const base = { name, start, size: dataSize(header), again: known.has(name) };
-  if (header.sparse) return { ...base, kind: 'other' };
+  if (header.sparse) return { ...base, kind: 'sparse' };
   switch (header.typeFlag) {
     case '0':
     case '7':
@@ -142,6 +143,9 @@ class Extensions {
 
   applyTo(header: TarHeader, at: number): void {
     if (this.#pax !== undefined) applyPaxRecords(header, this.#pax, at);
+    // the name in the header is one that nobody has given, for programs that know nothing of sparse files
+    const sparseName = this.#pax?.get('GNU.sparse.name');
+    if (sparseName?.byteLength) header.name = decodeText(sparseName).text;
     if (this.#longName?.byteLength) header.name = decodeText(this.#longName).text;
     if (this.#longLink?.byteLength) header.linkName = decodeText(this.#longLink).text;
     finishType(header);

@@ -2,24 +2,27 @@
  * A tar archive to read from, wherever its bytes come from. A plain file is read in place; a compressed one, a pipe and
  * standard input are first brought to a temporary file, since what is wanted of them is not known in advance.
  */
-import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
-import { open, rm, stat } from 'node:fs/promises';
+import { createReadStream, type WriteStream } from 'node:fs';
+import { type FileHandle, open, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TarFile } from '../archive/tar-file.ts';
+import { blockSize, isZeroBlock, parseHeaderBlock } from '../archive/tar-header.ts';
 import { decompress } from '../compression/decompress.ts';
 import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
 import {
+  asError,
   CancelledError,
   IntegrityError,
   NotFoundError,
   SheafError,
+  StorageError,
   systemCode,
   UnsupportedError,
 } from '../foundation/errors.ts';
-import { readError, writeError } from '../foundation/file-errors.ts';
+import { readError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
@@ -74,19 +77,30 @@ export async function spoolArchive(
   const found = (detected: DetectedCompression): void => {
     compression = detected;
   };
-  const plain = decompress(stream, found, unpackedBy);
+  const plain = tarAlone(decompress(stream, found, unpackedBy));
   let file: WriteStream | undefined;
   try {
     await removeAbandoned(tmpdir(), temporaryArchive);
-    file = createWriteStream(path, { flags: 'wx', mode: 0o600 });
+    file = (await openTemporary(path, where)).createWriteStream();
     await pipeline(limited(plain, limits.unpackedBytes, where), file, { signal: env.session.signal });
     return await TarFile.open(path, { where, limits, afterwards: remove });
   } catch (thrown) {
+    const unread = thrown === stream.errored;
     stream.destroy();
     await givenUp(file);
-    await remove();
+    // what went wrong first is what is told
+    await remove().catch(() => {});
     if (env.session.signal.aborted) throw new CancelledError();
-    throw explained(thrown, where, compression);
+    throw unread && !(thrown instanceof SheafError) ? readError(thrown, where) : explained(thrown, where, compression);
+  }
+}
+
+/** Throws StorageError, which says that it is not the archive that is wrong. */
+async function openTemporary(path: string, where: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx', 0o600);
+  } catch (thrown) {
+    throw temporaryError(thrown, where);
   }
 }
 
@@ -116,6 +130,31 @@ async function compressionOf(path: string): Promise<DetectedCompression> {
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Looks at the first header as it comes, so that what is no archive is refused before it fills the disk. What begins with the end
+ * of an archive is read no further. Throws IntegrityError UNREADABLE_TAR.
+ */
+async function* tarAlone(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let start: Uint8Array | undefined = new Uint8Array(0);
+  for await (const chunk of chunks) {
+    if (start === undefined) {
+      yield chunk;
+      continue;
+    }
+    start = Buffer.concat([start, chunk]);
+    if (start.byteLength < blockSize) continue;
+    const block = start.subarray(0, blockSize);
+    if (isZeroBlock(block)) {
+      yield block;
+      return;
+    }
+    parseHeaderBlock(block, 0);
+    yield start;
+    start = undefined;
+  }
+  if (start !== undefined && start.byteLength > 0) yield start;
 }
 
 async function* limited(
@@ -152,5 +191,12 @@ function explained(thrown: unknown, where: string, compression: DetectedCompress
       hint: 'The archive is damaged; make or fetch it again.',
     });
   }
-  return thrown instanceof SheafError ? thrown : writeError(thrown, `cannot unpack ${where}`);
+  return thrown instanceof SheafError ? thrown : temporaryError(thrown, where);
+}
+
+function temporaryError(thrown: unknown, where: string): StorageError {
+  return new StorageError(`cannot bring ${where} to the temporary folder ${tmpdir()}: ${asError(thrown).message}`, {
+    cause: thrown,
+    hint: 'Set TMPDIR to a folder that exists, that you may write to, and that has room for the archive unpacked.',
+  });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createWriteStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { open as openFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -11,6 +11,7 @@ import { standardTarLimits, type TarLimits } from '../../src/archive/tar-index.t
 import { TarPacker } from '../../src/archive/tar-packer.ts';
 import { IntegrityError } from '../../src/foundation/errors.ts';
 import { testFolder } from '../support/folders.ts';
+import { run } from '../support/peers.ts';
 
 type Member = Partial<Header> & { name: string; content?: string };
 
@@ -188,5 +189,36 @@ test('a content of another size than was said is refused', async () => {
     const packer = new TarPacker(new Writable({ write: (_chunk, _encoding, done) => done() }));
     await assert.rejects(packer.stream('a', 10, Readable.from([Buffer.alloc(size)]), 0o444));
     await packer.abort();
+  }
+});
+
+test('a sparse file that is asked for is named as one, in all forms of GNU tar', async (t) => {
+  const folder = await testFolder(t);
+  await writeFile(join(folder, 'plain'), 'plain');
+  const file = await openFile(join(folder, 'holes'), 'w');
+  await file.truncate(1 << 20);
+  await file.close();
+  for (const form of ['--format=gnu', '--sparse-version=0.0', '--sparse-version=0.1', '--sparse-version=1.0']) {
+    const path = join(folder, 'a.tar');
+    await run('tar', [
+      '-S',
+      form,
+      ...(form.includes('gnu') ? [] : ['--format=pax']),
+      '-cf',
+      path,
+      '-C',
+      folder,
+      'plain',
+      'holes',
+    ]);
+    await using tar = await TarFile.open(path);
+    assert.equal(await text(tar, 'plain'), 'plain', form);
+    const sparse = {
+      name: 'UnsupportedError',
+      code: 'SPARSE_IN_ARCHIVE',
+      message: /"holes" in .*a\.tar is kept as a sparse/,
+    };
+    assert.throws(() => tar.size('holes'), sparse, form);
+    await assert.rejects(tar.read('holes', 1 << 20), sparse, form);
   }
 });
