@@ -159,6 +159,8 @@ async function buildLibrary() {
     entryPoints: ['src/index.ts'],
     chunkNames: 'library/[name]-[hash]',
     packages: 'external',
+    // Node.js prints the line of an error that nobody catches, and a program has its own start
+    minifyWhitespace: false,
   });
 }
 
