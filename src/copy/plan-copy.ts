@@ -2,6 +2,7 @@
  * Plans a copy: reads the source's manifests, asks the destination what it has, and decides for every blob and manifest of
  * the whole list at once. Only reads.
  */
+import { parseCompressionFormat } from '../compression/compression.ts';
 import { BugError, ConflictError, UnsupportedError, UsageError } from '../foundation/errors.ts';
 import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
@@ -23,12 +24,13 @@ import { targetFormat } from './target-format.ts';
 
 export type { CopyRequest, ManifestFormat } from './copy-request.ts';
 
-/** Throws NotFoundError, UnsupportedError, IntegrityError, ConflictError and whatever the two sides throw. */
+/** Throws UsageError UNKNOWN_COMPRESSION, NotFoundError, UnsupportedError, IntegrityError, ConflictError and whatever the two sides throw. */
 export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const makesLayers = request.compression !== undefined || request.encryption !== undefined;
   if ((makesLayers || request.addCompression?.length) && request.store === undefined) {
     throw new BugError('layers cannot be compressed, encrypted or decrypted without a store');
   }
+  requireFormats(request);
   const original = await request.source.getManifest();
   refuseIndex(request, original);
   refuseVariants(request, original);
@@ -45,6 +47,12 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   }
   const plan = (): Promise<CopyPlan> => planAll(request, original, current, recipe);
   return original.bytes.byteLength > longIndexBytes ? inSmallYoungSpace(plan) : plan();
+}
+
+/** Programs without types may ask for any format. */
+function requireFormats({ compression, addCompression = [] }: CopyRequest): void {
+  for (const recipe of [compression, ...addCompression])
+    if (recipe !== undefined) parseCompressionFormat(recipe.format);
 }
 
 /** `current` is what the destination names now, `recipe` that of {@link requestKey}. */

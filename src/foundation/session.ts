@@ -1,5 +1,6 @@
 /** One run: what may stop it, whom it tells, how much it does at once, what time it is. */
 import { type Clock, systemClock } from './clock.ts';
+import { CancelledError } from './errors.ts';
 import type { ProgressEvent } from './events.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 
@@ -16,6 +17,11 @@ export interface SessionOptions {
   onEvent?: (event: ProgressEvent) => void;
   /** Requests under way at once to one registry host; without it 24 at first, and more while that helps. */
   parallel?: number;
+}
+
+/** To be called before something is changed: what waits for nothing does not notice the signal by itself. Throws CancelledError. */
+export function throwIfCancelled({ signal }: Pick<Session, 'signal'>): void {
+  if (signal.aborted) throw new CancelledError();
 }
 
 /** Requests under way at once to one host at first, and at most, when nothing else is asked for. */

@@ -1,5 +1,6 @@
 /** Edits what a list says of itself or of one of its instances. */
 import { UsageError } from '../foundation/errors.ts';
+import { throwIfCancelled } from '../foundation/session.ts';
 import type { Annotations, Descriptor } from '../oci/descriptor.ts';
 import { descriptorOf } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -44,6 +45,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
       ...(request.artifactType === undefined ? {} : { artifactType: request.artifactType }),
       ...(subject === undefined ? {} : { subject }),
     };
+    throwIfCancelled(env.session);
     return { record: lists.update(before.id, (record) => ({ ...record, index: applyEdits(record.index, [edit]) })) };
   }
   if (request.subject !== undefined) {
@@ -63,6 +65,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
     },
     ...(removeAnnotations.length === 0 ? {} : { removeAnnotations }),
   };
+  throwIfCancelled(env.session);
   const record = lists.update(before.id, (now) => ({ ...now, index: applyEdits(now.index, [edit]) }));
   return { record, instance: instance.digest };
 }

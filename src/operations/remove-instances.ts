@@ -1,4 +1,5 @@
 /** Takes instances off a list. */
+import { throwIfCancelled } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import { applyEdits } from '../oci/edits.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
@@ -21,6 +22,7 @@ export async function removeInstances(env: Env, list: string, instances: readonl
   const { lists } = env.store();
   const before = lists.read(list);
   const found = distinct(await Promise.all(instances.map((text) => findInstance(env, before, text))));
+  throwIfCancelled(env.session);
   const record = lists.update(before.id, (now) => without(now, found));
   return { record, removed: found.map(({ digest }) => digest) };
 }

@@ -71,8 +71,12 @@ const keepAliveTimeoutMs = 65_000;
 /** A connection on which nothing moves in the middle of a request. */
 const idleTimeoutMs = 300_000;
 
-/** Starts a registry. Throws StorageError CANNOT_LISTEN, NOT_A_REGISTRY or FOLDER_IN_USE, and UsageError INVALID_CERTIFICATE. */
+/**
+ * Starts a registry. Throws StorageError CANNOT_LISTEN, NOT_A_REGISTRY or FOLDER_IN_USE, and UsageError INVALID_CERTIFICATE or
+ * INVALID_PORT.
+ */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
+  requirePort(options.port ?? 0);
   const storage =
     options.storage === 'memory' ? createMemoryStorage() : await openFolderStorage(options.storage.directory);
   try {
@@ -81,6 +85,14 @@ export async function startRegistry(options: RegistryOptions): Promise<Registry>
     await storage.close();
     throw thrown;
   }
+}
+
+function requirePort(port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw new UsageError(`${port} is no port to listen on`, {
+    code: 'INVALID_PORT',
+    hint: 'Choose one from 1 to 65535, or 0 for any free one.',
+  });
 }
 
 async function startOver(storage: RegistryStorage, options: RegistryOptions): Promise<Registry> {

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { blobOf, fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
-import { ConflictError, NotFoundError, UsageError } from '../../src/foundation/errors.ts';
+import { CancelledError, ConflictError, NotFoundError, UsageError } from '../../src/foundation/errors.ts';
 import type { Digest } from '../../src/oci/digest.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
 import { addArtifact } from '../../src/operations/add-artifact.ts';
@@ -141,6 +141,28 @@ describe('createList, side by side', () => {
     t.mock.method(store.lists, 'find', () => undefined);
     const { index } = await createList(env, { ...base, images: [at('arm64')] });
     assert.equal(index.manifests.length, 2);
+  });
+});
+
+describe('a cancelled run', () => {
+  it('changes no list, also where it waits for nothing', async (t) => {
+    const { env, create } = await scene(t);
+    const before = await create('l', ['amd64']);
+    const cancelled = await testEnv(t, { folder: env.folder, signal: AbortSignal.abort() });
+    const base = { images: [], taking: { one: {} }, annotations: {} } as const;
+    const edit = { list: 'l', annotations: { a: '1' }, removeAnnotations: [], changes: {} };
+    for (const work of [
+      () => createList(cancelled, { ...base, name: 'new', ifExists: 'fail' }),
+      () => createList(cancelled, { ...base, name: 'l', ifExists: 'replace' }),
+      () => addInstances(cancelled, { list: 'l', images: [], taking: 'all', changes: {} }),
+      () => annotateList(cancelled, { ...edit, instance: undefined }),
+      () => annotateList(cancelled, { ...edit, instance: 'linux/amd64' }),
+      () => removeInstances(cancelled, 'l', ['linux/amd64']),
+    ]) {
+      await assert.rejects(work(), CancelledError);
+    }
+    assert.equal(env.store().lists.exists('new'), false);
+    assert.deepEqual(env.store().lists.read('l'), before);
   });
 });
 
@@ -325,6 +347,26 @@ describe('removeInstances', () => {
 });
 
 describe('pushList', () => {
+  it('refuses a compression that there is not', async (t) => {
+    const { env, registry, create } = await scene(t);
+    await create('l', ['amd64']);
+    const destination = locate(`docker://${registry.host}/dst/app:1`);
+    const base = {
+      list: 'l',
+      destination,
+      select: 'all',
+      unselected: 'keep',
+      tags: [],
+      require: [],
+      dryRun: false,
+    } as const;
+    // as a program without types has it
+    const recipe = JSON.parse('{"format":"brotli"}');
+    for (const changes of [{ compression: recipe }, { addCompression: [recipe] }]) {
+      await assert.rejects(pushList(env, { ...base, ...changes }), { name: 'UsageError', code: 'UNKNOWN_COMPRESSION' });
+    }
+  });
+
   it('asks nothing twice from adding to pushing', async (t) => {
     const { env, registry, create } = await scene(t);
     await create('l', ['amd64', 'arm64', 's390x']);

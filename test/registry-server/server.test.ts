@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { StorageError, UsageError } from '../../src/foundation/errors.ts';
 import {
@@ -14,6 +16,7 @@ import {
 import { basicAuth, basicHeader, bearerAuth } from '../support/auth.ts';
 import { selfSignedCertificate } from '../support/certificate.ts';
 import { gate } from '../support/fault-kinds.ts';
+import { testFolder } from '../support/folders.ts';
 import { errorCodes, http } from '../support/http.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 import { content, pushBlob, seedImage } from '../support/seed.ts';
@@ -330,4 +333,12 @@ test('an intercept sees the request as it came', async (t) => {
   assert.equal(seen?.path, '/v2/a/b/tags/list');
   assert.deepEqual(seen?.query.getAll('n'), ['1', '2']);
   assert.equal(seen?.headers['x-own'], 'value');
+});
+
+test('what is no port is refused before anything is made', async (t) => {
+  const directory = join(await testFolder(t), 'registry');
+  for (const port of [99_999, -1, 1.5, Number.NaN]) {
+    await assert.rejects(startRegistry({ storage: { directory }, port }), { name: 'UsageError', code: 'INVALID_PORT' });
+  }
+  assert.equal(existsSync(directory), false);
 });

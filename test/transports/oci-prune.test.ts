@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { blobOf, type FixtureBlob, fixtureImage, writeFixtureLayout } from '../../fixtures/images.ts';
-import { SheafError } from '../../src/foundation/errors.ts';
+import { CancelledError, SheafError } from '../../src/foundation/errors.ts';
+import { createSession } from '../../src/foundation/session.ts';
 import { temporaryName } from '../../src/foundation/temporary-names.ts';
 import { pruneLayoutAt } from '../../src/operations/prune-layout.ts';
 import { locate } from '../../src/transports/image-names.ts';
@@ -38,6 +39,15 @@ const entry = ({ mediaType, digest, size }: FixtureBlob) => ({ mediaType, digest
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 describe('garbage of a layout', () => {
+  it('stays where the run is cancelled', async (t) => {
+    const { env, layout } = await prepare(t);
+    const garbage = await putBlob(layout, blobOf('x', Buffer.from('not JSON')));
+    const session = createSession({ signal: AbortSignal.abort() });
+    await assert.rejects(pruneLayoutAt(session, `oci:${layout}`, usual), CancelledError);
+    assert.ok((await blobsIn(layout)).includes(garbage));
+    assert.deepEqual((await prune(env, layout)).entries, []);
+  });
+
   it('a dry run tells what goes, and only that goes', async (t) => {
     const { env, layout, to } = await prepare(t);
     await copy(env, `oci:${layout}:zstd-list`, `oci:${to}:one`);

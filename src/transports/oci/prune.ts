@@ -6,7 +6,7 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConflictError, NotFoundError, SheafError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
-import type { Session } from '../../foundation/session.ts';
+import { type Session, throwIfCancelled } from '../../foundation/session.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
 import type { ImageIndex, IndexEntry } from '../../oci/image-index.ts';
 import { blobsName, indexName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
@@ -36,7 +36,7 @@ export interface PrunedLayout {
  * With `dryRun` only tells what would go.
  *
  * @throws NotFoundError LAYOUT_NOT_FOUND; ConflictError LAYOUT_IN_USE, SHARED_BLOBS, NOTHING_NAMED; IntegrityError where a
- * manifest that is needed cannot be read, and then nothing is removed; StorageError
+ * manifest that is needed cannot be read, and then nothing is removed; StorageError; CancelledError
  */
 export async function pruneLayout(session: Session, request: PruneRequest): Promise<PrunedLayout> {
   const { folder, dryRun } = request;
@@ -47,13 +47,16 @@ export async function pruneLayout(session: Session, request: PruneRequest): Prom
     });
   }
   try {
-    return await (dryRun ? prune(request) : withLayoutLock(folder, session, () => prune(request)));
+    return await (dryRun ? prune(session, request) : withLayoutLock(folder, session, () => prune(session, request)));
   } catch (thrown) {
     throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot clean up ${folder}`);
   }
 }
 
-async function prune({ folder, unnamed, youngerThanMs, dryRun }: PruneRequest): Promise<PrunedLayout> {
+async function prune(
+  session: Session,
+  { folder, unnamed, youngerThanMs, dryRun }: PruneRequest,
+): Promise<PrunedLayout> {
   const blobs = join(folder, blobsName);
   await refuseShared(folder, blobs);
   const user = await userOf(folder);
@@ -84,10 +87,14 @@ async function prune({ folder, unnamed, youngerThanMs, dryRun }: PruneRequest): 
     const { size, mtimeMs } = await stat(pathOf(blobs, digest));
     if (youngerThanMs === 0 || mtimeMs < newest) gone.push({ digest, size });
   }
+  throwIfCancelled(session);
   if (!dryRun) {
     // index.json first: what it names is there at any moment
     if (manifests.length < index.manifests.length) await writeLayoutIndex(folder, { ...index, manifests });
-    for (const { digest } of gone) await rm(pathOf(blobs, digest), { force: true });
+    for (const { digest } of gone) {
+      throwIfCancelled(session);
+      await rm(pathOf(blobs, digest), { force: true });
+    }
   }
   return { entries: index.manifests.filter((entry) => !manifests.includes(entry)), blobs: gone };
 }
