@@ -18,7 +18,7 @@ const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Package
 const forCheckouts = ['bin/dev.js', 'bin/freshness.js', 'dist/sources.stamp'];
 
 describe('the package', () => {
-  it('holds the build, the start and what a reader needs, but no sources', () => {
+  it('holds the build, the start and what a reader needs, to which its README leads, but no sources', () => {
     const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
     const listing = execFileSync('npm', args, { cwd: root, encoding: 'utf8', shell: process.platform === 'win32' });
     const [{ files }] = JSON.parse(listing) as [{ files: Array<{ path: string }> }];
@@ -28,6 +28,8 @@ describe('the package', () => {
       'README.md',
       'LICENSE',
       'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
       'oclif.manifest.json',
       'bin/run.js',
       'bin/package.json',
@@ -43,7 +45,14 @@ describe('the package', () => {
     ];
     for (const path of [...wanted, ...built]) assert.ok(paths.includes(path), `${path} is missing`);
     assert.deepEqual(
-      paths.filter((path) => !wanted.includes(path) && !/^(dist|bin)\//.test(path)),
+      paths.filter((path) => !wanted.includes(path) && !/^(dist|bin|docs)\//.test(path)),
+      [],
+    );
+    const readme = readFileSync(`${root}README.md`, 'utf8');
+    const links = [...readme.matchAll(/\]\(([^):#]+)\)/g)].map(([, path = '']) => path);
+    assert.ok(links.includes('docs/library.md'));
+    assert.deepEqual(
+      links.filter((link) => !paths.some((path) => path === link || path.startsWith(link))),
       [],
     );
     assert.deepEqual(
