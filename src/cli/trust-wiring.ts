@@ -34,7 +34,7 @@ export async function chooseTrust(flags: TrustFlagValues, env: NodeJS.ProcessEnv
   }
   const { gpgKeys, sigstoreKeys } = await sortedKeys(keys);
   const sigstore: SigstoreTrust[] = [
-    ...(sigstoreKeys.length === 0 ? [] : [{ kind: 'keys' as const, keys: sigstoreKeys }]),
+    ...(sigstoreKeys.length === 0 ? [] : [{ kind: 'keys' as const, keys: sigstoreKeys, everyKey: true }]),
     ...(people === undefined ? [] : [people]),
   ];
   return { kind: 'keys', gpgKeys, sigstore, identity: flags.identity };

@@ -1,5 +1,6 @@
 /** Policies as nobody and everybody writes them: sheaf lets in what skopeo lets in, refuses what it refuses, and takes no other file. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -47,6 +48,18 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
     await writeFile(file('key.pub'), key.pem);
     await writeFile(file('other.pub'), other.pem);
     await writeFile(file('junk'), 'no key at all');
+    const text = Buffer.from(key.pem).toString();
+    const forms = {
+      'first.pub': Buffer.concat([key.pem, other.pem]),
+      'second.pub': Buffer.concat([other.pem, key.pem]),
+      'indented.pub': text.replaceAll(/^/gm, ' '),
+      'headers.pub': text.replace('\n', '\nX-Header: a\n\n'),
+      'unended.pub': Buffer.from(other.pem)
+        .toString()
+        .replace(/-----END.*\n$/, text),
+      'spaces.pub': text.replaceAll('\n', ' \n'),
+    };
+    for (const [name, form] of Object.entries(forms)) await writeFile(file(name), form);
     const signer = await createGpgKeySigner({ key: await gpg.exportSecret(alice), what: 'k', creator }, session);
     await sign(env, app.name, [signer, key.signer('attachment')], { stores: ['lookaside', 'attachment'] });
 
@@ -72,6 +85,7 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
       [gpgBy({ keyPath: 5 })],
       [gpgBy({ keyPath: file('junk') })],
       [gpgBy({ keyData: base64(await gpg.exportPublic(alice)) })],
+      [gpgBy({ keyData: `${base64(await gpg.exportPublic(alice))}\n` })],
       [gpgBy({ keyData: '!' })],
       [gpgBy({ keyData: '' })],
       [gpgBy({ keyPath: file('alice.gpg'), keyData: '' })],
@@ -110,8 +124,12 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
       [by({ keyPath: file('other.pub') })],
       [by({ keyPaths: [file('other.pub'), file('key.pub')] })],
       [by({ keyPaths: [file('key.pub'), file('absent')] })],
+      ...Object.keys(forms).map((name) => [by({ keyPath: file(name) })]),
+      [by({ keyPaths: [file('indented.pub'), file('key.pub')] })],
       [by({ keyPaths: [] })],
       [by({ keyData: base64(key.pem) })],
+      [by({ keyData: base64(key.pem).replace(/.{64}/, '$&\r\n') })],
+      [by({ keyData: base64(key.pem).replace(/.{64}/, '$& ') })],
       [by({ keyDatas: [base64(other.pem), base64(key.pem)] })],
       [by({ keyDatas: [] })],
       [by({ keyPath: file('absent') })],
@@ -238,6 +256,9 @@ describe('policies about certificates', { skip: skipWithout('skopeo') }, () => {
     await writeFile(file('between.pem'), pemOf(authority.intermediate));
     await writeFile(file('rekor.pub'), services.rekorKey);
     await writeFile(file('other.pub'), sigstoreKey().pem);
+    await writeFile(file('second.pub'), Buffer.concat([sigstoreKey().pem, Buffer.from(services.rekorKey)]));
+    const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey;
+    await writeFile(file('rsa.pub'), rsa.export({ type: 'spki', format: 'pem' }));
     const elsewhere = await sigstoreServices(t);
     await writeFile(file('other-ca.pem'), pemOf(elsewhere.authority.root));
     const who = { caPath: file('ca.pem'), oidcIssuer: testIssuer, subjectEmail: 'alice@example.com' };
@@ -255,6 +276,9 @@ describe('policies about certificates', { skip: skipWithout('skopeo') }, () => {
       { fulcio: who, rekorPublicKeyPath: file('other.pub') },
       { fulcio: who, rekorPublicKeyPaths: [file('other.pub'), file('rekor.pub')] },
       { fulcio: who, rekorPublicKeyDatas: [Buffer.from(services.rekorKey).toString('base64')] },
+      { fulcio: who, rekorPublicKeyPaths: [file('rekor.pub'), file('rsa.pub')] },
+      { fulcio: who, rekorPublicKeyPath: file('second.pub') },
+      { fulcio: { ...withoutCa, caData: `${data}\n` }, ...rekor },
       { pki: { ...roots, subjectEmail: 'alice@example.com' } },
       { pki: { ...roots, subjectEmail: 'bob@example.com' } },
       { pki: { ...roots, caIntermediatesPath: file('between.pem'), subjectEmail: 'alice@example.com' } },

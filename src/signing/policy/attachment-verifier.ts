@@ -11,8 +11,16 @@ export type TextRule = { readonly exact: string } | { readonly pattern: RegExp }
 
 /** Bytes of PEM texts unless said otherwise. */
 export type SigstoreTrust =
-  /** One of these public keys (or certificates, taken as the keys in them); with `rekorKeys`, and an entry in a log of theirs. */
-  | { readonly kind: 'keys'; readonly keys: readonly Uint8Array[]; readonly rekorKeys?: readonly Uint8Array[] }
+  /**
+   * One of these public keys, of each text the first; with `everyKey`, all in the texts, certificates too, taken as the keys in
+   * them. With `rekorKeys`, and an entry in a log of theirs.
+   */
+  | {
+      readonly kind: 'keys';
+      readonly keys: readonly Uint8Array[];
+      readonly everyKey?: boolean;
+      readonly rekorKeys?: readonly Uint8Array[];
+    }
   /** `fulcio` of a policy.json. */
   | {
       readonly kind: 'fulcio';

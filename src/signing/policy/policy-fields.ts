@@ -63,8 +63,10 @@ export function sourceOf(object: JsonObject, names: SourceNames, what: string): 
   return sourcesOf(object, names, what)?.[0];
 }
 
+/** Line breaks, and no other white space, may stand anywhere in it, as in whatever Go decodes. */
 function bytes(value: JsonValue | undefined, what: string): Uint8Array {
   const form = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-  if (typeof value !== 'string' || value === '' || !form.test(value)) throw problem(`${what} is not base64`);
-  return Buffer.from(value, 'base64');
+  const base64 = typeof value === 'string' ? value.replaceAll(/[\r\n]/g, '') : '';
+  if (base64 === '' || !form.test(base64)) throw problem(`${what} is not base64`);
+  return Buffer.from(base64, 'base64');
 }

@@ -15,7 +15,7 @@ import {
 } from 'node:crypto';
 import { promisify } from 'node:util';
 import { asError, UnsupportedError, UsageError } from '../../foundation/errors.ts';
-import { encodePem, parsePem } from './pem.ts';
+import { encodePem, type PemBlock, parseFirstPem, parsePem } from './pem.ts';
 
 export const keyAlgorithms = ['p256', 'p384', 'p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 export type KeyAlgorithm = (typeof keyAlgorithms)[number];
@@ -116,14 +116,37 @@ export function nameOfKey(key: KeyObject): string {
  * @throws UsageError BAD_PEM, BAD_PUBLIC_KEY; UnsupportedError UNSUPPORTED_KEY
  */
 export function parsePublicKeys(pem: Uint8Array, what = 'the public key'): KeyObject[] {
-  return parsePem(pem, what).map(({ type, bytes }) => {
-    const key = publicKeyOf(type, Buffer.from(bytes), what);
-    describeKey(key);
-    return key;
-  });
+  return parsePem(pem, what, { headers: true }).map((block) => publicKeyOf(block, what));
 }
 
-function publicKeyOf(type: string, der: Buffer, what: string): KeyObject {
+/**
+ * The public key of a PEM text as containers/image takes it for policies: the first block, which is no certificate. What stands
+ * behind it is nobody's key.
+ *
+ * @throws as {@link parsePublicKeys}
+ */
+export function parsePublicKey(pem: Uint8Array, what = 'the public key'): KeyObject {
+  const block = parseFirstPem(pem, what);
+  if (block.type === 'CERTIFICATE') throw unknownType(block, what);
+  return publicKeyOf(block, what);
+}
+
+/** The key of a log that a policy trusts; containers/image takes ECDSA alone. Throws as {@link parsePublicKey}. */
+export function parseLogKey(pem: Uint8Array): KeyObject {
+  const key = parsePublicKey(pem, 'the public key of the log');
+  if (key.asymmetricKeyType === 'ec') return key;
+  throw new UsageError('cannot read the public key of the log: it is not using ECDSA', { code: 'BAD_PUBLIC_KEY' });
+}
+
+function publicKeyOf(block: PemBlock, what: string): KeyObject {
+  const key = decodePublicKey(block, what);
+  describeKey(key);
+  return key;
+}
+
+function decodePublicKey(block: PemBlock, what: string): KeyObject {
+  const { type } = block;
+  const der = Buffer.from(block.bytes);
   try {
     if (type === 'PUBLIC KEY') return createPublicKey({ key: der, format: 'der', type: 'spki' });
     if (type === 'RSA PUBLIC KEY') return createPublicKey({ key: der, format: 'der', type: 'pkcs1' });
@@ -131,7 +154,11 @@ function publicKeyOf(type: string, der: Buffer, what: string): KeyObject {
   } catch (cause) {
     throw new UsageError(`cannot read ${what}: ${asError(cause).message}`, { code: 'BAD_PUBLIC_KEY', cause });
   }
-  throw new UsageError(`cannot read ${what}: unknown Public key PEM file type: ${type}`, {
+  throw unknownType(block, what);
+}
+
+function unknownType({ type }: PemBlock, what: string): UsageError {
+  return new UsageError(`cannot read ${what}: unknown Public key PEM file type: ${type.slice(0, 60)}`, {
     code: 'BAD_PUBLIC_KEY',
     hint: 'Are you passing the correct public key? The file that is wanted begins with "-----BEGIN PUBLIC KEY-----".',
   });

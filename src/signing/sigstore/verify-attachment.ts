@@ -18,7 +18,7 @@ import {
   parseTrusted,
   verifyChain,
 } from './certificate.ts';
-import { nameOfKey, parsePublicKeys, spkiOf, verifyBytes } from './keys.ts';
+import { nameOfKey, parseLogKey, parsePublicKey, parsePublicKeys, spkiOf, verifyBytes } from './keys.ts';
 import { checkLoggedBody, type LogEntry, nameOfLog, parseLogAnnotation, verifyLogEntry } from './log-annotation.ts';
 import { decodeBase64 } from './pem.ts';
 import { rejected } from './rejection.ts';
@@ -89,9 +89,9 @@ function partsOf({ mediaType, payload, annotations }: AttachmentSignature): Part
 
 const badSignature = 'cryptographic signature verification failed';
 
-function verifyByKeys(parts: Parts, { keys, rekorKeys }: TrustOf<'keys'>): SignedBy {
-  const trusted = keys.flatMap((pem) => parsePublicKeys(pem));
-  const logKeys = rekorKeys?.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
+function verifyByKeys(parts: Parts, { keys, everyKey, rekorKeys }: TrustOf<'keys'>): SignedBy {
+  const trusted = keys.flatMap((pem) => (everyKey === true ? parsePublicKeys(pem) : parsePublicKey(pem)));
+  const logKeys = rekorKeys?.map(parseLogKey);
   const entry = logKeys === undefined ? undefined : logEntryOf(parts);
   const key = trusted.find((candidate) => verifyBytes(candidate, parts.payload, parts.signature));
   if (key === undefined) throw rejected(`${badSignature}: invalid signature when validating ASN.1 encoded signature`);
@@ -103,7 +103,7 @@ function verifyByKeys(parts: Parts, { keys, rekorKeys }: TrustOf<'keys'>): Signe
 
 function verifyByFulcio(parts: Parts, trust: TrustOf<'fulcio'>): SignedBy {
   const roots = parseTrusted(trust.authorities, 'the certificates of the authority');
-  const logKeys = trust.rekorKeys.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
+  const logKeys = trust.rekorKeys.map(parseLogKey);
   const entry = logEntryOf(parts);
   const leaf = leafOf(parts);
   const about = { payload: parts.payload, signature: parts.signatureText, signer: leaf.x509.raw };

@@ -12,7 +12,7 @@ import { parseJson } from '../../oci/json.ts';
 import type { SignedBy, SigstoreTrust } from '../policy/attachment-verifier.ts';
 import type { BundleSignature } from '../signature.ts';
 import { parseCertificate, parseTrusted, verifyChain } from './certificate.ts';
-import { nameOfKey, parsePublicKeys, verifyBytes } from './keys.ts';
+import { nameOfKey, parseLogKey, parsePublicKey, parsePublicKeys, verifyBytes } from './keys.ts';
 import { asRejection, rejected } from './rejection.ts';
 import { checkStatement, preAuthEncoding, statementMediaType } from './statement.ts';
 import type { Certified } from './verify-attachment.ts';
@@ -79,9 +79,12 @@ async function parseBundle(bytes: Uint8Array): Promise<BundleWithDsseEnvelope> {
   }
 }
 
-async function verifyByKeys(bundle: BundleWithDsseEnvelope, { keys, rekorKeys }: TrustOf<'keys'>): Promise<SignedBy> {
-  const trusted = keys.flatMap((pem) => parsePublicKeys(pem));
-  const logs = rekorKeys?.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
+async function verifyByKeys(
+  bundle: BundleWithDsseEnvelope,
+  { keys, everyKey, rekorKeys }: TrustOf<'keys'>,
+): Promise<SignedBy> {
+  const trusted = keys.flatMap((pem) => (everyKey === true ? parsePublicKeys(pem) : parsePublicKey(pem)));
+  const logs = rekorKeys?.map(parseLogKey);
   const { payloadType, payload, signatures } = bundle.content.dsseEnvelope;
   if (bundle.verificationMaterial.content.$case !== 'publicKey') {
     throw rejected('the bundle was signed with a certificate, not with a key');
@@ -123,7 +126,7 @@ async function verifyByIdentity(bundle: BundleWithDsseEnvelope, trust: TrustOf<'
 /** As for attachments: by authority and log alone, at the time of the log. */
 async function verifyByFulcio(bundle: BundleWithDsseEnvelope, trust: TrustOf<'fulcio'>): Promise<SignedBy> {
   const authorities = parseTrusted(trust.authorities, 'the certificates of the authority');
-  const logs = trust.rekorKeys.flatMap((pem) => parsePublicKeys(pem, 'the public key of the log'));
+  const logs = trust.rekorKeys.map(parseLogKey);
   const der = certificateOf(bundle);
   const leaf = parseCertificate(der);
   const { payloadType, payload } = bundle.content.dsseEnvelope;

@@ -40,6 +40,8 @@ describe('parsePolicy', () => {
       { ...gpg, keyData: data },
       { type: 'sigstoreSigned', keyPath: '/k', rekorPublicKeyPath: '/r' },
       { type: 'sigstoreSigned', keyDatas: [data, data], rekorPublicKeyDatas: [data] },
+      { ...gpg, keyData: `\n${data.slice(0, 2)}\r\n${data.slice(2)}\r` },
+      { type: 'sigstoreSigned', keyDatas: [`${data}\n`], rekorPublicKeyData: `\r${data}` },
       { type: 'sigstoreSigned', fulcio, rekorPublicKeyData: data },
       { type: 'sigstoreSigned', pki },
       { type: 'signedBaseLayer', baseLayerIdentity: { type: 'matchExact' } },
@@ -67,6 +69,8 @@ describe('parsePolicy', () => {
       [oneOf(gpg), /none of keyPath/],
       [oneOf({ ...gpg, keyPath: '/a', keyData: data }), /only one of keyPath, keyData/],
       [oneOf({ ...gpg, keyData: '!' }), /not base64/],
+      [oneOf({ ...gpg, keyData: '\n' }), /not base64/],
+      [oneOf({ ...gpg, keyData: `${data} ` }), /not base64/],
       [oneOf({ ...gpg, keyPaths: [] }), /at least one/],
       [oneOf({ ...gpg, keyType: 'other', keyPath: '/a' }), /unknown keyType/],
       [oneOf({ ...gpg, keyPath: '/a', signedIdentity: { type: 'x' } }), /unknown type/],
@@ -204,6 +208,10 @@ describe('evaluatePolicy', () => {
       ['simple', 'attachment'],
     );
     assert.equal((await evaluate([by(alice), by(bob)])).accepted, false);
+    const texts = [Buffer.concat([key.pem, sigstoreKey().pem]), Buffer.concat([sigstoreKey().pem, key.pem])];
+    const [first, second] = texts.map((text) => ({ type: 'sigstoreSigned', keyData: text.toString('base64') }));
+    assert.equal((await evaluate([first])).accepted, true);
+    assert.equal((await evaluate([second])).accepted, false);
     assert.match((await evaluate([sigstore], [])).reason ?? '', /^A signature was required, but no signature exists$/);
     assert.match(
       (await evaluate([sigstore], made.slice(0, 1))).reason ?? '',

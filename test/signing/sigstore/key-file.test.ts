@@ -7,6 +7,8 @@ import {
   encodePublicKey,
   generateKeys,
   keyAlgorithms,
+  parseLogKey,
+  parsePublicKey,
   parsePublicKeys,
   signBytes,
   verifyBytes,
@@ -179,5 +181,44 @@ describe('keys', () => {
     const secret = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     assert.ok(createPrivateKey(secret));
     assert.throws(() => parsePublicKeys(bytes(secret)), /unknown Public key PEM file type: PRIVATE KEY/);
+  });
+
+  it('are read for policies as Go reads them: the first block that is whole, and no certificate', () => {
+    const [key, other] = [1, 2].map(() => generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+    assert.ok(key && other);
+    const [pem, second] = [encodePublicKey(key.publicKey), encodePublicKey(other.publicKey)];
+    const begin = '-----BEGIN PUBLIC KEY-----\n';
+    const certificate = encodePem('CERTIFICATE', bytes('x'));
+    const taken = [
+      pem,
+      pem + second,
+      `words\n${pem}words`,
+      pem.replaceAll('\n', '\r\n'),
+      pem.replaceAll('\n', ' \t\n'),
+      pem.replace(begin, `${begin}X-Header: a\n\n`),
+      pem.replace(begin, `${begin}X-Header: a\n`),
+      second.replaceAll(/^(?=.)/gm, ' ') + pem,
+      second.replace(/-----END.*\n$/, '') + pem,
+      second.replace('MFk', '*Fk') + pem,
+      pem + second.replace('MFk', '*Fk'),
+      pem + certificate,
+    ];
+    for (const text of taken) assert.ok(parsePublicKey(bytes(text)).equals(key.publicKey), text);
+    const refused = [
+      pem.replaceAll(/^/gm, ' '),
+      `\ufeff${pem}`,
+      `words ${pem}`,
+      pem.replace('\n-----END', '-----END'),
+      pem.replaceAll('\n', '\r'),
+      pem.replace(/-----\n$/, '----- x\n'),
+      pem.toLowerCase(),
+      begin + pem.slice(pem.indexOf('-----END')),
+      '\n-----END PUBLIC KEY-----\n'.repeat(10),
+    ];
+    for (const text of refused) assert.throws(() => parsePublicKey(bytes(text)), UsageError, text);
+    assert.throws(() => parsePublicKey(bytes(certificate + pem)), /PEM file type: CERTIFICATE/);
+    assert.ok(parseLogKey(bytes(pem)));
+    const rsa = encodePublicKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey);
+    assert.throws(() => parseLogKey(bytes(rsa)), /not using ECDSA/);
   });
 });
