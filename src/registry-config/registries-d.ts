@@ -115,10 +115,10 @@ async function merge(files: readonly ConfigFile[]): Promise<Map<string, Section>
 }
 
 async function parse({ path, text }: ConfigFile): Promise<Map<string, Section>> {
-  const { parseYaml } = await import('./yaml.ts');
+  const { parseFirstYaml } = await import('./yaml.ts');
   let document: unknown;
   try {
-    document = parseYaml(text) ?? {};
+    document = parseFirstYaml(text) ?? {};
   } catch (thrown) {
     throw invalid(path, asError(thrown).message);
   }
@@ -140,17 +140,25 @@ function section(value: unknown, path: string, what: string): Section {
     if (typeof found === 'string') return found;
     throw invalid(path, `${what}: ${key} is no text`);
   };
-  const attachments = object['use-sigstore-attachments'];
-  if (attachments != null && typeof attachments !== 'boolean') {
-    throw invalid(path, `${what}: use-sigstore-attachments is neither true nor false`);
-  }
+  const attachments = booleanOf(object['use-sigstore-attachments']);
+  if (attachments === 'neither') throw invalid(path, `${what}: use-sigstore-attachments is neither true nor false`);
   const lookaside = text('lookaside') ?? text('sigstore');
   const staging = text('lookaside-staging') ?? text('sigstore-staging');
   return {
     ...(lookaside === undefined ? {} : { lookaside }),
     ...(staging === undefined ? {} : { staging }),
-    ...(attachments == null ? {} : { attachments }),
+    ...(attachments === undefined ? {} : { attachments }),
   };
+}
+
+const booleans: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  ...[true, 'y', 'Y', 'yes', 'Yes', 'YES', 'on', 'On', 'ON'].map((word) => [word, true] as const),
+  ...[false, 'n', 'N', 'no', 'No', 'NO', 'off', 'Off', 'OFF'].map((word) => [word, false] as const),
+]);
+
+/** The words of YAML 1.1 count, too: Go's parser takes them where a boolean is wanted, in quotes or not. */
+function booleanOf(value: unknown): boolean | 'neither' | undefined {
+  return value == null ? undefined : (booleans.get(value) ?? 'neither');
 }
 
 function lookup(sections: ReadonlyMap<string, Section>, userId: number, places: ConfigPlaces): RegistriesD {

@@ -93,6 +93,25 @@ docker:
     assert.deepEqual([read, write], ['file:///2', 'file:///4']);
   });
 
+  it('reads YAML as the parser of the peers does', async (t) => {
+    const words = { Yes: true, on: true, '"y"': true, NO: false, off: false, n: false, True: true };
+    const load = await machine(t, {
+      ...Object.fromEntries(
+        Object.keys(words).map((word) => [`${word}/a.yaml`, `default-docker:\n  use-sigstore-attachments: ${word}\n`]),
+      ),
+      'merged/a.yaml': `common: &common\n  lookaside: file:///1\ndefault-docker:\n  <<: *common\n`,
+      'documents/a.yaml': 'default-docker:\n  lookaside: file:///1\n---\ndefault-docker: [\n',
+      'empty/a.yaml': '---\n---\ndefault-docker: [\n',
+    });
+    for (const [directory, attachments] of Object.entries(words)) {
+      assert.equal((await load({ directory })).places(image).attachments, attachments, directory);
+    }
+    for (const directory of ['merged', 'documents']) {
+      assert.equal((await load({ directory })).places(image).read, 'file:///1', directory);
+    }
+    assert.equal((await load({ directory: 'empty' })).places(image).attachments, undefined);
+  });
+
   it('has a place of its own where nothing is configured, by who runs it', async (t) => {
     const load = await machine(t, {});
     assert.deepEqual((await load({ userId: 0 })).places(image), {
@@ -137,11 +156,12 @@ docker:
       'list/a.yaml': 'docker: []',
       'text/a.yaml': 'docker:\n  a.org: text',
       'number/a.yaml': 'docker:\n  a.org:\n    lookaside: 7',
-      'boolean/a.yaml': 'default-docker:\n  use-sigstore-attachments: "yes"',
+      'boolean/a.yaml': 'default-docker:\n  use-sigstore-attachments: "true"',
       'yaml/a.yaml': 'a: [',
       'key/a.yaml': 'docker:\n  a.org: {}\n  a.org: {}',
+      'merge/a.yaml': 'default-docker:\n  <<: 5',
     });
-    for (const directory of ['twice', 'defaults', 'list', 'text', 'number', 'boolean', 'yaml', 'key']) {
+    for (const directory of ['twice', 'defaults', 'list', 'text', 'number', 'boolean', 'yaml', 'key', 'merge']) {
       await assert.rejects(load({ directory }), { name: 'UsageError', code: 'REGISTRIES_D_INVALID' }, directory);
     }
     await assert.rejects(load({ directory: 'absent' }), { name: 'NotFoundError', code: 'REGISTRIES_D_NOT_FOUND' });

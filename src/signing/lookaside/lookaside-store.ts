@@ -107,17 +107,32 @@ function numberedFile(base: URL, path: string, digest: Digest): Numbered {
   return (n) => fileURLToPath(numberedUrl(base, path, digest, n));
 }
 
+/** Throws UsageError BAD_LOOKASIDE. */
 function parseBase(text: string): URL {
-  let url: URL | undefined;
-  try {
-    url = new URL(text);
-  } catch {}
-  if (url !== undefined && (url.protocol === 'http:' || url.protocol === 'https:')) return url;
-  if (url?.protocol === 'file:' && url.host === '' && text.startsWith('file:///')) return url;
+  const url = URL.canParse(text) && isWhole(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  if (url?.protocol === 'file:' && fileForm.test(text) && isPath(url)) return url;
   throw new UsageError(`registries.d says that signatures are at "${text}", which is no place for them`, {
     code: 'BAD_LOOKASIDE',
-    hint: 'Write file:///a/folder, or http:// or https:// with a host.',
+    hint: 'Write file:///a/folder, or http:// or https:// with a host, and a percent sign in a name as %25.',
   });
+}
+
+/** With an absolute path of this machine; the peers pass over any other host, and would take `file://tmp/x` for `/x`. */
+const fileForm = /^file:(?:\/\/(?:localhost)?)?\//i;
+
+/** Whether Go would read it as we do: control characters vanish from a `URL`, broken escapes stay in it. */
+function isWhole(text: string): boolean {
+  return !/\p{Cc}|%(?![0-9A-Fa-f]{2})/u.test(text);
+}
+
+/** What an escape stands for may be no text, a NUL or a slash, by none of which a file can be named. */
+function isPath(url: URL): boolean {
+  try {
+    return !fileURLToPath(url).includes('\0');
+  } catch {
+    return false;
+  }
 }
 
 function readOnly(url: URL): UnsupportedError {
