@@ -186,6 +186,13 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
       { default: [accept], transports: { dir: { relative: [reject] } } },
       { default: [accept], transports: { dir: { '/a/../b': [reject] } } },
       { default: [accept], transports: { 'docker-archive': { '/a': [reject] } } },
+      ...['x', '[overlay@rel]', '[overlay@/a]x:y', '/'].flatMap((scope) =>
+        ['containers-storage', 'atomic'].map((name) => ({
+          default: [accept],
+          transports: { [name]: { [scope]: [reject] } },
+        })),
+      ),
+      { default: [accept], transports: { 'docker-daemon': { [app.index.digest]: [reject] } } },
       { default: [accept], transports: { unknown: { anything: [reject] } } },
       { default: [accept], transports: { unknown: { anything: [] } } },
       { default: [accept], transports: null },
@@ -199,6 +206,7 @@ describe('policies', { skip: skipWithout('skopeo', 'registry', 'gpg', 'gpgconf')
       ...documents.map((one) => JSON.stringify(one)),
       '{"default":[{"type":"insecureAcceptAnything"}],"default":[{"type":"reject"}]}',
       '{"default":[{"type":"reject","type":"insecureAcceptAnything"}]}',
+      '{"default":[{"type":"insecureAcceptAnything"}],"transports":{"docker":{},"docker":{}}}',
       '{"default":[{"type":"insecureAcceptAnything"}]} trailing',
       '{"Default":[{"type":"insecureAcceptAnything"}]}',
       '// comment\n{"default":[{"type":"insecureAcceptAnything"}]}',

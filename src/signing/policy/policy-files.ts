@@ -55,11 +55,27 @@ function isAllowing(text: string): boolean {
     const policy: unknown = JSON.parse(text);
     if (typeof policy !== 'object' || policy === null || !('default' in policy)) return false;
     const known = Object.keys(policy).every((key) => key === 'default' || key === 'transports');
-    const once = text.split('"default"').length === 2 && text.split('"transports"').length <= 2;
-    return known && once && Array.isArray(policy.default) && everyListAllows(policy);
+    // a member that stands twice makes a policy unusable, and only the last of the two is in `policy`
+    const once = (text.match(/"\s*:/g) ?? []).length === countMembers(policy);
+    return known && once && Array.isArray(policy.default) && everyListAllows(policy) && hasPlainScopes(policy);
   } catch {
     return false;
   }
+}
+
+function countMembers(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const own = Array.isArray(value) ? 0 : Object.keys(value).length;
+  return Object.values(value).reduce((sum: number, one) => sum + countMembers(one), own);
+}
+
+/** Those of any other transport than docker may be such that the policy cannot be used. */
+function hasPlainScopes(policy: object): boolean {
+  const transports: unknown = 'transports' in policy ? policy.transports : {};
+  if (typeof transports !== 'object' || transports === null) return false;
+  return Object.entries(transports).every(
+    ([name, scopes]: [string, object]) => name === 'docker' || Object.keys(scopes).every((scope) => scope === ''),
+  );
 }
 
 /** No list of requirements is empty or holds anything else than what allows. */

@@ -21,6 +21,14 @@ it('only what cannot but allow everything is taken for that', async (t) => {
   const cases: ReadonlyArray<readonly [string | object, boolean]> = [
     [{ default: allow }, true],
     [{ default: allow, transports: { 'docker-daemon': { '': allow } } }, true],
+    [{ default: allow, transports: { docker: { '': allow, 'quay.io': allow } } }, true],
+    [{ default: allow, transports: { dir: { relative: allow } } }, false],
+    [{ default: allow, transports: [] }, false],
+    ['{"default":[{"type":"insecureAcceptAnything"}],"transports":{"docker":{},"docker":{}}}', false],
+    [
+      '{"default":[{"type":"insecureAcceptAnything"}],"transports":{"a":{"b":[{"type":"insecureAcceptAnything"}],"b" :[{"type":"insecureAcceptAnything"}]}}}',
+      false,
+    ],
     [{ default: [{ type: 'reject' }] }, false],
     [{ default: allow, transports: { docker: { 'quay.io': [{ type: 'signedBy', keyType: 'GPGKeys' }] } } }, false],
     [{ default: [...allow, { type: 'reject' }] }, false],

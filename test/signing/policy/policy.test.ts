@@ -102,6 +102,39 @@ describe('parsePolicy', () => {
   });
 });
 
+describe('the scopes of a transport', () => {
+  const hex = 'ab'.repeat(32);
+  const scopes: Readonly<Record<string, { taken: readonly string[]; refused: readonly string[] }>> = {
+    atomic: {
+      taken: ['host', 'host:5000/ns/stream:tag', '/a/b', '[overlay@/a]x', '*'],
+      refused: ['/a/./b', '[overlay@/a]x:y', 'host/ns:tag', 'host/ns/stream:tag:tag', 'a/b/c/d'],
+    },
+    'docker-daemon': { taken: ['a.org/b:c', hex, 'sha256:ab', 'x y'], refused: [`sha256:${hex}`] },
+    'containers-storage': {
+      taken: [
+        '[/a]',
+        '[overlay@/a]x:y',
+        '[o@/a+/b]',
+        `[/a]@${hex}`,
+        `[/a]x@sha256:${hex}`,
+        `[/a]x@sha256:${hex}@${hex}`,
+      ],
+      refused: [
+        ...['x', '[', '[]', '[a', '[overlay@]', '[@/a]', '[overlay@rel]', '[rel]', '[/a@b]', '[a@b@/c]', '/', '*'],
+        ...['[/a]x@', '[/a]x@sha256:ab', `[/a]x@${hex}@${hex}`, `[/a]x@sha256:${hex}@${hex}@`],
+      ],
+    },
+    docker: { taken: ['*', 'x y', 'http://x'], refused: [] },
+  };
+  for (const [transport, { taken, refused }] of Object.entries(scopes)) {
+    it(`of ${transport} are those that containers/image takes`, () => {
+      const policyOf = (scope: string) => ({ default: accept, transports: { [transport]: { [scope]: accept } } });
+      for (const scope of taken) assert.doesNotThrow(() => parse(policyOf(scope)), scope);
+      for (const scope of refused) assert.throws(() => parse(policyOf(scope)), { code: 'POLICY_INVALID' }, scope);
+    });
+  }
+});
+
 describe('the scope that decides', () => {
   it('is the most specific one, and no other', async () => {
     const named = (type: string) => [{ type, ...(type === 'signedBy' ? { keyType: 'GPGKeys', keyPath: '/k' } : {}) }];
