@@ -47,20 +47,47 @@ export async function readKeyFile(
   passphrase: Uint8Array | undefined,
   what = privateKey,
 ): Promise<KeyObject> {
-  const type = firstType(file);
+  const type = typeOf(file);
   const isSealed = Object.values(pemTypes).includes(type ?? '');
-  const key = isSealed ? await openSealed(file, passphrase, what) : openPlain(file, type, passphrase, what);
+  const key = await openByLine(passphrase, (secret) =>
+    isSealed ? openSealed(file, secret, what) : openPlain(file, type, secret, what),
+  );
   describeKey(key);
   return key;
 }
 
-/** The type of the first PEM block, found without making a text of what may be a secret. */
-function firstType(file: Uint8Array): string | undefined {
+/**
+ * A file with the line ends of Windows leaves a carriage return behind a passphrase. To skopeo and cosign it is a part of that, to us
+ * and to whoever types it not: keys of both kinds are opened.
+ */
+async function openByLine(
+  passphrase: Uint8Array | undefined,
+  open: (passphrase: Uint8Array | undefined) => KeyObject | Promise<KeyObject>,
+): Promise<KeyObject> {
+  if (passphrase?.at(-1) !== 0x0d) return await open(passphrase);
+  try {
+    return await open(passphrase.subarray(0, -1));
+  } catch (thrown) {
+    if (!(thrown instanceof AuthError)) throw thrown;
+    return await open(passphrase);
+  }
+}
+
+/**
+ * The type of the first PEM block, found without making a text of what may be a secret. Parameters of a curve are passed over, which
+ * `openssl ecparam -genkey` writes before the key that names them again.
+ */
+function typeOf(file: Uint8Array): string | undefined {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   const [begin, end] = ['-----BEGIN ', '-----'];
-  const start = bytes.indexOf(begin);
-  const stop = start < 0 ? -1 : bytes.indexOf(end, start + begin.length);
-  return stop < 0 ? undefined : bytes.toString('latin1', start + begin.length, stop).slice(0, 60);
+  for (let from = 0; ; ) {
+    const start = bytes.indexOf(begin, from);
+    const stop = start < 0 ? -1 : bytes.indexOf(end, start + begin.length);
+    if (stop < 0) return undefined;
+    const type = bytes.toString('latin1', start + begin.length, stop).slice(0, 60);
+    if (type !== 'EC PARAMETERS') return type;
+    from = stop;
+  }
 }
 
 async function openSealed(file: Uint8Array, passphrase: Uint8Array | undefined, what: string): Promise<KeyObject> {

@@ -97,9 +97,8 @@ async function tokenOf(session: Session, oidc: OidcParameters, options: Paramete
   }
 }
 
-/** A view of the bytes: nothing secret is copied. */
+/** As skopeo reads it: a carriage return before the line end stays. A view of the bytes: nothing secret is copied. */
 export function firstLine(bytes: Uint8Array): Uint8Array {
   const end = bytes.indexOf(0x0a);
-  const line = end < 0 ? bytes : bytes.subarray(0, end);
-  return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
+  return end < 0 ? bytes : bytes.subarray(0, end);
 }

@@ -118,6 +118,25 @@ describe('key files', () => {
     }
   });
 
+  it('are opened by a line with a carriage return behind it, whether that is a part of the passphrase or not', async () => {
+    const { privateKey } = await generateKeys('p256');
+    for (const made of ['pass', 'pass\r']) {
+      const file = await encodeKeyFile(privateKey, bytes(made), 'cosign');
+      assert.ok((await readKeyFile(file, bytes('pass\r'))).equals(privateKey), JSON.stringify(made));
+    }
+    const file = await encodeKeyFile(privateKey, bytes('pass\r'), 'cosign');
+    await assert.rejects(readKeyFile(file, bytes('pass')), { code: 'WRONG_PASSPHRASE' });
+    await assert.rejects(readKeyFile(file, bytes('other\r')), { code: 'WRONG_PASSPHRASE' });
+  });
+
+  it('may begin with the parameters of their curve, as openssl ecparam writes them', async () => {
+    const { privateKey } = await generateKeys('p256');
+    const parameters = encodePem('EC PARAMETERS', Buffer.from('06082a8648ce3d030107', 'hex'));
+    const sec1 = privateKey.export({ type: 'sec1', format: 'pem' }).toString();
+    assert.ok((await readKeyFile(bytes(parameters + sec1), undefined)).equals(privateKey));
+    await assert.rejects(readKeyFile(bytes(parameters), undefined), { message: /invalid pem block/ });
+  });
+
   it('are refused when they hold something else', async () => {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     await assert.rejects(readKeyFile(bytes(encodePublicKey(publicKey)), passphrase), {
