@@ -56,6 +56,12 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
       hint: 'Sign with one key a run, or name the sigstore key and its passphrase in a file for --sign-by-sigstore.',
     });
   }
+  if (gpg.includes('')) {
+    throw new UsageError('--sign-by has an empty value', {
+      code: 'EMPTY_SIGNER',
+      hint: 'Name a GPG key by its fingerprint; where a variable names it, is the variable set?',
+    });
+  }
   const passphrase = passphraseOf(flags['sign-passphrase-file'], context.env);
   const asked = flags['signature-store']?.map((name) => name as SignatureStoreName);
   const forms = formsOf(asked);

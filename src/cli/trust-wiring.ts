@@ -110,6 +110,10 @@ function ruleOf(
   try {
     return { pattern: new RegExp(`^(?:${pattern})$`, 'u') };
   } catch (cause) {
-    throw new UsageError(`"${pattern}" is no regular expression`, { code: 'BAD_PATTERN', cause });
+    throw new UsageError(`--${name}-regexp: "${pattern}" is no regular expression`, {
+      code: 'BAD_PATTERN',
+      hint: 'Put a backslash before what stands for itself, such as \\( or \\., or give the whole text without -regexp.',
+      cause,
+    });
   }
 }

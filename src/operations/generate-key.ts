@@ -1,6 +1,7 @@
 /** Makes a pair of keys for signing and writes it to two files. */
-import { access, open, rm } from 'node:fs/promises';
-import { ConflictError, systemCode, UsageError } from '../foundation/errors.ts';
+import { access, constants, open, rm } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { ConflictError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
 import type { KeyAlgorithm } from '../signing/sigstore/keys.ts';
 import type { GpgAlgorithm } from '../signing/simple/generate-key.ts';
@@ -16,17 +17,40 @@ export type GenerateKeyRequest = KindOfKey & {
   readonly passphrase: Uint8Array;
 };
 
-export interface GeneratedKey {
+export interface KeyFiles {
   readonly privateKeyFile: string;
   readonly publicKeyFile: string;
+}
+
+export interface GeneratedKey extends KeyFiles {
   /** `sha256:` and the hash of a sigstore key; the fingerprint of a GPG key. */
   readonly fingerprint: string;
 }
 
-/** Throws ConflictError KEY_EXISTS: nothing is ever overwritten; StorageError; UsageError INVALID_EMAIL. */
-export async function generateKey(request: GenerateKeyRequest): Promise<GeneratedKey> {
-  const [privateKeyFile, publicKeyFile] = [`${request.prefix}.key`, `${request.prefix}.pub`];
+/**
+ * The files that {@link generateKey} would write. Asks for nothing and writes nothing.
+ *
+ * @throws ConflictError KEY_EXISTS: nothing is ever overwritten; StorageError where no file can be; UsageError BAD_KEY_PREFIX,
+ * INVALID_EMAIL
+ */
+export async function planKey(request: KindOfKey & { readonly prefix: string }): Promise<KeyFiles> {
+  const { prefix } = request;
+  if (request.type === 'gpg') checkEmail(request.email);
+  if (prefix.endsWith('/') || ['', '.', '..'].includes(basename(prefix))) {
+    throw new UsageError(`"${prefix}" names no files: .key and .pub are put behind it`, {
+      code: 'BAD_KEY_PREFIX',
+      hint: 'Give a name with --output-key-prefix, such as keys/release.',
+    });
+  }
+  const [privateKeyFile, publicKeyFile] = [`${prefix}.key`, `${prefix}.pub`];
   for (const path of [privateKeyFile, publicKeyFile]) await requireAbsent(path);
+  await requireFolder(dirname(privateKeyFile), privateKeyFile);
+  return { privateKeyFile, publicKeyFile };
+}
+
+/** Throws what {@link planKey} throws; StorageError. */
+export async function generateKey(request: GenerateKeyRequest): Promise<GeneratedKey> {
+  const { privateKeyFile, publicKeyFile } = await planKey(request);
   const { privateKey, publicKey, fingerprint } = await made(request);
   try {
     await writeNew(privateKeyFile, privateKey, 0o600);
@@ -51,12 +75,6 @@ interface Made {
 async function made(request: GenerateKeyRequest): Promise<Made> {
   if (request.type === 'gpg') {
     const { algorithm, name, email } = request;
-    if (!/^[^\s<>@]+@[^\s<>@]+$/.test(email)) {
-      throw new UsageError(`"${email}" is no mail address`, {
-        code: 'INVALID_EMAIL',
-        hint: 'Write it as me@example.com.',
-      });
-    }
     const { generateGpgKey } = await import('../signing/simple/generate-key.ts');
     const passphrase = Buffer.from(request.passphrase).toString('utf8');
     const key = await generateGpgKey({ algorithm, email, passphrase, ...(name === undefined ? {} : { name }) });
@@ -72,6 +90,26 @@ async function made(request: GenerateKeyRequest): Promise<Made> {
     publicKey: Buffer.from(encodePublicKey(keys.publicKey)),
     fingerprint: `sha256:${Buffer.from(keyId(keys.publicKey)).toString('hex')}`,
   };
+}
+
+function checkEmail(email: string): void {
+  if (/^[^\s<>@]+@[^\s<>@]+$/.test(email)) return;
+  throw new UsageError(`"${email}" is no mail address`, {
+    code: 'INVALID_EMAIL',
+    hint: 'Write it as me@example.com.',
+  });
+}
+
+async function requireFolder(folder: string, path: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ENOENT') throw writeError(thrown, `cannot write ${path}`);
+    throw new StorageError(`cannot write ${path}: there is no folder ${folder}`, {
+      hint: `Make it (mkdir -p), or choose another with --output-key-prefix.`,
+      cause: thrown,
+    });
+  }
 }
 
 async function requireAbsent(path: string): Promise<void> {

@@ -9,7 +9,7 @@ import type { ImageSigner } from '../signing/signer.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource } from '../transports/verified-source.ts';
 import type { Env } from './environment.ts';
-import { expectSignable, identityOf, signatureStores } from './signature-stores.ts';
+import { expectKept, expectSignable, identityOf, signatureStores } from './signature-stores.ts';
 import { type ManifestOfImage, signedManifests } from './signed-manifests.ts';
 
 export interface SignImageRequest {
@@ -44,6 +44,7 @@ export interface SignImageResult {
 export async function signImage(env: Env, request: SignImageRequest): Promise<SignImageResult> {
   const { location, signers } = request;
   expectSignable(location);
+  expectKept(location, signers);
   const identity = signIdentity(location, request.identity);
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();

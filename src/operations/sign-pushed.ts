@@ -9,7 +9,7 @@ import type { ImageLocation } from '../transports/transport.ts';
 import { type CarriedSignatures, storesFor } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import { signIdentity } from './sign-image.ts';
-import { signatureStores } from './signature-stores.ts';
+import { expectKept, signatureStores } from './signature-stores.ts';
 import { signedManifests } from './signed-manifests.ts';
 
 /** Who signs, and where signatures go. */
@@ -47,7 +47,7 @@ export interface PushSigning {
 /**
  * Checks what can be checked before anything is sent.
  *
- * @throws UsageError NO_IDENTITY, BAD_IDENTITY; UnsupportedError NO_SIGNATURES
+ * @throws UsageError NO_IDENTITY, BAD_IDENTITY, NO_SIGNATURE_STORE; UnsupportedError NO_SIGNATURES
  */
 export async function signPushed(
   env: Env,
@@ -60,6 +60,7 @@ export async function signPushed(
   const only = new Set([...asked, ...storesFor(carried)]);
   const options = { only, registriesD, reading: false } as const;
   await signatureStores(env, location, original.digest, options);
+  expectKept(location, signers);
   const sign = async ({ root, getManifest }: MadeManifests): Promise<void> => {
     const reader = {
       location,

@@ -1,5 +1,5 @@
 /** Where the signatures of an image are, by its location. */
-import { BugError, CancelledError, SheafError, UnsupportedError } from '../foundation/errors.ts';
+import { BugError, CancelledError, SheafError, UnsupportedError, UsageError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { formatReference, type Reference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
@@ -10,6 +10,7 @@ import { createLookasideStore } from '../signing/lookaside/lookaside-store.ts';
 import { createBundleStore } from '../signing/referrers/bundle-store.ts';
 import type { ImageSignature } from '../signing/signature.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
+import type { ImageSigner } from '../signing/signer.ts';
 import { type Endpoint, pullEndpoints, pushEndpoint } from '../transports/docker/endpoints.ts';
 import { type LayoutPlace, parseFolderPlace } from '../transports/oci/location.ts';
 import type { ImageLocation } from '../transports/transport.ts';
@@ -43,6 +44,31 @@ export function expectSignable(location: ImageLocation): void {
     code: 'NO_SIGNATURES',
     hint: 'Images in registries (docker://), in layouts (oci:) and in folders (dir:) have signatures; copy it there.',
   });
+}
+
+const kindsInWords = { simple: 'GPG signatures', attachment: 'attachments', bundle: 'bundles' } as const;
+
+/**
+ * That images at `location` can have what the signers make, whatever places were asked for.
+ * @throws UsageError NO_SIGNATURE_STORE
+ */
+export function expectKept(location: ImageLocation, signers: readonly ImageSigner[]): void {
+  const kept = keptAt(location);
+  for (const signer of signers) {
+    const homeless = signer.makes?.find((kind) => !kept.has(kind));
+    if (homeless === undefined) continue;
+    const words = [...kept].map((kind) => kindsInWords[kind]).join(' and ');
+    throw new UsageError(
+      `${location.format()} keeps ${words} only, and the ${signer.describe()} is to make ${kindsInWords[homeless]}`,
+      {
+        code: 'NO_SIGNATURE_STORE',
+        hint:
+          homeless === 'simple'
+            ? 'Sign with a sigstore key, or sign the image in a registry or a dir: folder.'
+            : 'Take --signature-store attachment, or sign the image in a registry or a layout (oci:).',
+      },
+    );
+  }
 }
 
 /**

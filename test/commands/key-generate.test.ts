@@ -55,6 +55,32 @@ test('keys are not overwritten, and none is made without a word about its passph
   assert.equal(await readFile(join(folder, 'sheaf.pub'), 'utf8'), 'mine');
 });
 
+test('a dry run tells the files, refuses what the run would refuse, and asks for no passphrase', async (t) => {
+  const { folder, sheaf } = await scene(t);
+  const before = await readdir(folder);
+  assert.equal(await sheaf.ok('key', 'generate', '--dry-run'), 'write sheaf.key\nwrite sheaf.pub');
+  assert.deepEqual(JSON.parse(await sheaf.ok('key', 'generate', '--dry-run', '--json')), {
+    type: 'sigstore',
+    privateKeyFile: 'sheaf.key',
+    publicKeyFile: 'sheaf.pub',
+  });
+  await sheaf.fails(2, 'key', 'generate', '--dry-run', '--output-key-prefix', '');
+  await sheaf.fails(2, 'key', 'generate', '--dry-run', '--type', 'gpg', '--email', 'nobody');
+  await sheaf.fails(9, 'key', 'generate', '--dry-run', '--output-key-prefix', 'no/k');
+  assert.deepEqual(await readdir(folder), before);
+  await writeFile(join(folder, 'sheaf.pub'), 'mine');
+  await sheaf.fails(5, 'key', 'generate', '--dry-run');
+});
+
+test('signers and patterns that name nobody are refused with what to do', async (t) => {
+  const { folder, sheaf, name } = await scene(t);
+  const empty = await sheaf.fails(2, 'sign', '--sign-by', '', name);
+  assert.match(empty.stderr, /--sign-by has an empty value\nhint: .*variable/);
+  await writeFile(join(folder, 'root.json'), '{}');
+  const who = ['--certificate-identity-regexp', '(', '--certificate-oidc-issuer', 'x', '--trusted-root', 'root.json'];
+  assert.match((await sheaf.fails(2, 'verify', ...who, name)).stderr, /--certificate-identity-regexp: "\(" is no/);
+});
+
 test('the passphrase may come from the variable of cosign, and be empty', async (t) => {
   const { folder } = await scene(t);
   const sheaf = sheafIn(folder, { COSIGN_PASSWORD: '' });

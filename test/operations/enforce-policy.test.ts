@@ -74,7 +74,10 @@ describe('enforcePolicy', () => {
     await enforcePolicy(env, daemons, { ...daemon, location: locate('docker-daemon:quay.io/you/app:1') });
     const stored = { ...source, location: locate('containers-storage:localhost/app:1') };
     await enforcePolicy(env, guard({ default: reject, transports: { 'containers-storage': { '': allow } } }), stored);
-    const scoped = guard({ default: allow, transports: { 'containers-storage': { 'localhost/app': reject } } });
+    const scoped = guard({
+      default: allow,
+      transports: { 'containers-storage': { '[overlay@/storage]localhost/app': reject } },
+    });
     await assert.rejects(enforcePolicy(env, scoped, stored), rejected);
   });
 
@@ -103,6 +106,8 @@ describe('signatures in a folder', () => {
     assert.equal((await verify(env, `dir:${folder}`, { ...trusted, identity: 'a.org/b:2' })).verified, false);
     await assert.rejects(sign(env, `dir:${folder}`, [key.signer('bundle')], { identity }), {
       code: 'NO_SIGNATURE_STORE',
+      message: /^dir:.* keeps GPG signatures and attachments only, and the sigstore key .* is to make bundles$/,
+      hint: /--signature-store attachment/,
     });
     await assert.rejects(sign(env, `oci:${folder}`, signers, { identity }));
   });

@@ -31,8 +31,21 @@ describe('generateKey', () => {
       await assert.rejects(generateKey({ ...request, prefix: join(folder, 'k') }), { code: 'KEY_EXISTS' });
       assert.deepEqual(await readdir(folder), [name]);
       assert.equal(await readFile(join(folder, name), 'utf8'), 'mine');
-      await assert.rejects(generateKey({ ...request, prefix: join(folder, 'no', 'k') }), { kind: 'storage' });
+      await assert.rejects(generateKey({ ...request, prefix: join(folder, 'no', 'k') }), {
+        kind: 'storage',
+        message: /there is no folder .*\/no$/,
+        hint: /mkdir/,
+      });
     }
+  });
+
+  it('writes no files without a name', async (t) => {
+    const folder = await testFolder(t);
+    for (const prefix of ['', `${folder}/`, `${folder}/.`, '..']) {
+      const request = { type: 'sigstore', algorithm: 'p256', passphrase: passphrase(), prefix } as const;
+      await assert.rejects(generateKey(request), { code: 'BAD_KEY_PREFIX' }, prefix);
+    }
+    assert.deepEqual(await readdir(folder), []);
   });
 
   it('writes GPG keys, locked with the passphrase', async (t) => {

@@ -1,8 +1,9 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { dryRunFlag } from '../../cli/flags.ts';
 import { terminalOf } from '../../cli/prompt.ts';
 import { UsageError } from '../../foundation/errors.ts';
-import type { GeneratedKey, KindOfKey } from '../../operations/generate-key.ts';
+import type { GeneratedKey, KeyFiles, KindOfKey } from '../../operations/generate-key.ts';
 
 const sigstoreAlgorithms = ['p256', 'p384', 'p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 const gpgAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
@@ -37,12 +38,18 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     'passphrase-file': Flags.string({ summary: 'File whose first line is the passphrase.', helpValue: 'FILE' }),
     name: Flags.string({ summary: 'Whose GPG key it is.', helpValue: 'NAME' }),
     email: Flags.string({ summary: 'Mail address of a GPG key; it must have one.', helpValue: 'ADDRESS' }),
+    ...dryRunFlag,
   };
 
-  async run(): Promise<GeneratedKey & { type: string }> {
+  async run(): Promise<(KeyFiles | GeneratedKey) & { type: string }> {
     const kind = this.#kind();
+    const { generateKey, planKey } = await import('../../operations/generate-key.ts');
+    const planned = await planKey({ ...kind, prefix: this.flags['output-key-prefix'] });
+    if (this.flags['dry-run']) {
+      for (const file of Object.values(planned)) this.output.print(`write ${file}`);
+      return { type: kind.type, ...planned };
+    }
     const { newPassphrase } = await import('../../cli/new-passphrase.ts');
-    const { generateKey } = await import('../../operations/generate-key.ts');
     const terminal = terminalOf(this.env.session.signal);
     const passphrase = await newPassphrase(this.flags['passphrase-file'], process.env, terminal);
     try {
