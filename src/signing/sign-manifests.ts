@@ -110,7 +110,7 @@ export async function planSignatures(session: Session, request: SignRequest): Pr
 }
 
 function withoutContent(place: Place): Place {
-  return { ...place, content: { ...place.content, signatures: [] } };
+  return { ...place, content: { ...place.content, signatures: [] }, along: [] };
 }
 
 function report(manifests: SignReport['manifests']): SignReport {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { planSignatures } from '../../src/signing/sign-manifests.ts';
+import type { ImageSignature } from '../../src/signing/signature.ts';
+import type { SignatureStore } from '../../src/signing/signature-store.ts';
+import type { ImageSigner } from '../../src/signing/signer.ts';
+import { session } from './support.ts';
+
+it('a plan asks nobody who a signer is, whatever is there or is brought along', async () => {
+  const digest = `sha256:${'ab'.repeat(32)}` as const;
+  const signature: ImageSignature = { kind: 'attachment', mediaType: '', payload: new Uint8Array(), annotations: {} };
+  const never = async (): Promise<never> => assert.fail('asked');
+  const signer: ImageSigner = {
+    makes: ['attachment'],
+    isAskedFor: true,
+    describe: () => 'identity',
+    sign: never,
+    isMine: never,
+  };
+  const store: SignatureStore = {
+    name: 'attachment',
+    keeps: new Set(['attachment']),
+    open: async () => ({ signatures: [signature], problems: [], add: never }),
+  };
+  const manifests = [{ digest, mediaType: '', size: 0 }];
+  const carried = new Map([[digest, [signature]]]);
+  const request = { manifests, identity: 'a.org/b:1', signers: [signer], stores: [store], carried };
+  assert.deepEqual(await planSignatures(session, request), {
+    added: 1,
+    kept: 0,
+    manifests: [{ digest, added: 1, kept: 0 }],
+  });
+});
