@@ -44,7 +44,6 @@ export interface SignImageResult {
 export async function signImage(env: Env, request: SignImageRequest): Promise<SignImageResult> {
   const { location, signers } = request;
   expectSignable(location);
-  expectKept(location, signers);
   const identity = signIdentity(location, request.identity);
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
@@ -54,6 +53,7 @@ export async function signImage(env: Env, request: SignImageRequest): Promise<Si
     registriesD: request.registriesD,
     reading: false,
   });
+  expectKept(location, signers);
   const result = {
     image: location.format(),
     digest: root.digest,
