@@ -21,7 +21,6 @@ const external = ['keytar'];
  */
 const parts = {
   openpgp: 'openpgp',
-  undici: 'undici',
   bundle: 'src/signing/sigstore/packages/bundle.ts',
   'protobuf-specs': 'src/signing/sigstore/packages/protobuf-specs.ts',
   sign: 'src/signing/sigstore/packages/sign.ts',

@@ -1,6 +1,8 @@
 /** What a failed exchange means, and what to do about it. */
 import { asError, RegistryError, SheafError, systemCode } from '../foundation/errors.ts';
 import { ExchangeFailure, type ExchangePhase } from './exchange.ts';
+import { certificateTexts, connectTexts } from './failure-texts.ts';
+import { ProxyFailure } from './proxy-failure.ts';
 import { printable } from './registry-error.ts';
 import { TryFailure } from './try-failure.ts';
 
@@ -56,6 +58,10 @@ function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: Fa
   const host = url.host;
   const code = systemCode(cause) ?? '';
   const text = printable(cause instanceof Error ? cause.message : String(cause), 300);
+  if (cause instanceof ProxyFailure) {
+    // the other scheme may go another way: proxies that tunnel to port 443 alone forward plain requests to any
+    return { code: 'PROXY_FAILED', text, hint: cause.hint, transient: cause.transient, wrongScheme: true };
+  }
   if (code in connectTexts && phase === 'connect') {
     return {
       code: 'CANNOT_CONNECT',
@@ -131,14 +137,6 @@ function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: Fa
       transient: true,
     };
   }
-  if (code === 'UND_ERR_PRX_CONN' || code === 'UND_ERR_PRX_TLS' || /Proxy response \(/.test(text)) {
-    return {
-      code: 'PROXY_FAILED',
-      text: `the proxy on the way to ${host} failed (${text})`,
-      hint: checkName,
-      transient: true,
-    };
-  }
   if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') {
     return { code: 'CLOSED', text: `the connections to ${host} have been closed`, hint: tryAgain };
   }
@@ -164,36 +162,4 @@ const phaseTexts: Readonly<Record<ExchangePhase, string>> = {
   send: 'while the request was being sent',
   wait: 'before it answered',
   body: 'in the middle of the answer',
-};
-
-const connectTexts: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'refuses connections',
-  EHOSTUNREACH: 'cannot be reached',
-  ENETUNREACH: 'cannot be reached',
-  EADDRNOTAVAIL: 'cannot be reached',
-  ETIMEDOUT: 'does not answer',
-  UND_ERR_CONNECT_TIMEOUT: 'does not answer',
-};
-
-const ownAuthority =
-  'If you trust it, put its authority as a .crt file into a folder given with --cert-dir, or use --tls-verify=false.';
-
-const certificateTexts: Readonly<Record<string, readonly [string, string]>> = {
-  SELF_SIGNED_CERT_IN_CHAIN: ['is signed by an authority that is not trusted here', ownAuthority],
-  DEPTH_ZERO_SELF_SIGNED_CERT: ['is signed by itself', ownAuthority],
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ['is signed by an authority that is not trusted here', ownAuthority],
-  UNABLE_TO_GET_ISSUER_CERT: ['is signed by an authority that is not trusted here', ownAuthority],
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ['is signed by an authority that is not trusted here', ownAuthority],
-  CERT_UNTRUSTED: ['is not trusted here', ownAuthority],
-  CERT_HAS_EXPIRED: ['has expired', 'The registry needs a new certificate; check the clock of this machine too.'],
-  CERT_NOT_YET_VALID: ['is not valid yet', 'Check the clock of this machine.'],
-  CERT_REVOKED: ['has been revoked', 'Ask the people who run the registry.'],
-  ERR_TLS_CERT_ALTNAME_INVALID: [
-    'is for another host',
-    'Use the name that the certificate has, or ask the people who run the registry.',
-  ],
-  CERT_SIGNATURE_FAILURE: ['has a bad signature', 'Ask the people who run the registry.'],
-  INVALID_CA: ['is signed by something that is no authority', ownAuthority],
-  INVALID_PURPOSE: ['is not meant for servers', 'Ask the people who run the registry.'],
-  HOSTNAME_MISMATCH: ['is for another host', 'Use the name that the certificate has.'],
 };

@@ -3,8 +3,8 @@
  * over it is faster than over HTTP/2, and a connection that is cut takes one request with it, not all of them.
  */
 import type { SecureContext } from 'node:tls';
-import type { Agent, buildConnector, Dispatcher } from 'undici';
-import { isLoopback } from './hosts.ts';
+import type { buildConnector, Dispatcher } from 'undici';
+import { createProxies, type ProxyServer } from './proxies.ts';
 import { ReadyConnections } from './ready-connections.ts';
 import type { RegistrySettings } from './registry-pool.ts';
 import { type Certificates, certificatesOf, isUnknownIssuer, readCertificates } from './tls.ts';
@@ -22,11 +22,11 @@ export interface Connections {
 }
 
 type ConnectOptions = buildConnector.BuildOptions & { secureContext?: SecureContext };
+type Build = (options: ConnectOptions) => buildConnector.connector;
 
 export function createConnections(settings: RegistrySettings): Connections {
   const agents = new Map<string, Promise<Dispatcher>>();
-  const env = settings.env ?? process.env;
-  const proxies = proxySettings(env);
+  const proxyFor = createProxies(settings.env ?? process.env);
   const { certDir, tlsVerify } = settings;
   const authorities = tlsVerify === false ? undefined : settings.authorities;
   const read = (trusted: readonly string[] | undefined): Certificates | undefined => {
@@ -43,50 +43,56 @@ export function createConnections(settings: RegistrySettings): Connections {
     wider ??= (async () => (authorities === undefined ? certificates() : read(await authorities.read())))();
     return wider;
   };
+  /** What a proxy with TLS is verified with, whatever is asked of the registry. */
+  const proxyCertificates = async ({ protocol }: ProxyServer): Promise<Certificates | undefined> =>
+    protocol === 'https:' ? read(await settings.authorities?.read()) : undefined;
   const contextFor = (found: Certificates | undefined, own: boolean): { secureContext?: SecureContext } =>
     found === undefined ? {} : { secureContext: own ? found.own : found.other };
 
   const prepared: ReadyConnections[] = [];
-  const open = async (own: boolean, proxied: boolean): Promise<Dispatcher> => {
-    const found = await (proxied ? widerCertificates() : certificates());
-    const connect: ConnectOptions = {
-      timeout: settings.timeouts?.connectMs ?? 30_000,
-      ...contextFor(found, own),
+  const narrows = authorities !== undefined && !authorities.always;
+  /** For agents: connections that `build` makes, some of them made ahead. */
+  const connector = async (build: Build, own: boolean): Promise<buildConnector.connector> => {
+    const narrow: ConnectOptions = {
+      ...contextFor(await certificates(), own),
       ...(tlsVerify === false && { rejectUnauthorized: false }),
     };
-    const options: Agent.Options = {
-      allowH2: false,
-      connect,
-      keepAliveTimeout: 30_000,
-      keepAliveMaxTimeout: 60_000,
-      maxHeaderSize: 64 * 1024,
-      headersTimeout: settings.timeouts?.headersMs ?? 300_000,
-      bodyTimeout: settings.timeouts?.bodyMs ?? 60_000,
-    };
-    if (proxied) {
-      // needs more of undici than its own file names; the default is what a bundle has of a CommonJS module too
-      const { default: undici } = await import('undici');
-      return new undici.EnvHttpProxyAgent({ ...options, requestTls: connect, ...proxies });
-    }
-    const { default: PlainAgent } = await import('undici/lib/dispatcher/agent.js');
-    const { default: build } = await import('undici/lib/core/connect.js');
-    const wide = async (): Promise<ConnectOptions> => ({ ...connect, ...contextFor(await widerCertificates(), own) });
-    const narrows = authorities !== undefined && !authorities.always;
-    const ready = new ReadyConnections(
-      narrows ? widening(build, connect, wide) : build({ allowH2: false, ...connect }),
-    );
+    const wide = async (): Promise<ConnectOptions> => ({ ...narrow, ...contextFor(await widerCertificates(), own) });
+    const ready = new ReadyConnections(narrows ? widening(build, narrow, wide) : build(narrow));
     if (own) prepared.push(ready);
-    return new PlainAgent({ ...options, connect: ready.connect });
+    return ready.connect;
+  };
+  const open = async (url: URL, own: boolean, proxy: ProxyServer | undefined): Promise<Dispatcher> => {
+    const { default: PlainAgent } = await import('undici/lib/dispatcher/agent.js');
+    const { default: buildOf } = await import('undici/lib/core/connect.js');
+    const timeout = settings.timeouts?.connectMs ?? 30_000;
+    const build: Build = (more) => buildOf({ allowH2: false, timeout, ...more });
+    const agent = (connect: buildConnector.connector): Dispatcher =>
+      new PlainAgent({
+        allowH2: false,
+        connect,
+        keepAliveTimeout: 30_000,
+        keepAliveMaxTimeout: 60_000,
+        maxHeaderSize: 64 * 1024,
+        headersTimeout: settings.timeouts?.headersMs ?? 300_000,
+        bodyTimeout: settings.timeouts?.bodyMs ?? 60_000,
+      });
+    if (proxy === undefined) return agent(await connector(build, own));
+    const { forwarding, isForwarded, toProxy, tunnelling } = await import('./proxied.ts');
+    const connect = toProxy(proxy, build(contextFor(await proxyCertificates(proxy), false)));
+    if (isForwarded(proxy, url)) return forwarding(proxy, agent(connect));
+    const tunnel: Build = (more) => tunnelling(proxy, { connect, secure: build(more), timeoutMs: timeout });
+    return agent(await connector(tunnel, own));
   };
   return {
     async dispatcherFor(url, own) {
-      // as in other clients, this machine itself is never reached through a proxy
-      const proxied = proxies !== undefined && !isLoopback(url.hostname);
+      const proxy = proxyFor(url);
       const apart = !own && (await certificates())?.hasClientCertificate === true;
-      const key = `${proxied ? 'proxied' : 'direct'} ${apart ? 'other' : 'own'}`;
+      // there is one proxy for each scheme
+      const key = `${proxy === undefined ? 'direct' : url.protocol} ${apart ? 'other' : 'own'}`;
       let agent = agents.get(key);
       if (agent === undefined) {
-        agent = open(!apart, proxied);
+        agent = open(url, !apart, proxy);
         agents.set(key, agent);
       }
       return agent;
@@ -124,15 +130,15 @@ function closed(): Error {
  * not know, and connects again. Nothing of a request has been sent by then.
  */
 function widening(
-  build: typeof buildConnector,
+  build: Build,
   options: ConnectOptions,
   wide: () => Promise<ConnectOptions>,
 ): buildConnector.connector {
-  const narrow = build({ allowH2: false, ...options });
+  const narrow = build(options);
   let widened: Promise<buildConnector.connector> | undefined;
   return (target, callback) => {
     const withWider = (): void => {
-      widened ??= wide().then((more) => build({ allowH2: false, ...more }));
+      widened ??= wide().then((more) => build(more));
       widened.then(
         (connect) => connect(target, callback),
         (thrown: Error) => callback(thrown, null),
@@ -145,13 +151,4 @@ function widening(
       else callback(null, socket);
     });
   };
-}
-
-function proxySettings(
-  env: Readonly<Record<string, string | undefined>>,
-): { httpProxy: string; httpsProxy: string; noProxy: string } | undefined {
-  const get = (name: string): string => env[name.toLowerCase()] || env[name] || '';
-  const httpProxy = get('HTTP_PROXY');
-  const httpsProxy = get('HTTPS_PROXY');
-  return httpProxy || httpsProxy ? { httpProxy, httpsProxy, noProxy: get('NO_PROXY') } : undefined;
 }

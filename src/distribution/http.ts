@@ -167,7 +167,11 @@ export function createHttp(host: string, env: HttpEnv): Http {
         answered();
         return answer;
       } catch (thrown) {
-        if (!(thrown instanceof TryFailure) || thrown.options.wrongScheme !== true) throw thrown;
+        if (!(thrown instanceof TryFailure)) throw thrown;
+        const { wrongScheme, status } = thrown.options;
+        // where nobody answered, why the likelier scheme failed says more
+        if (wrongScheme !== true)
+          throw settled === undefined && status === undefined ? (firstFailure ?? thrown) : thrown;
         firstFailure ??= thrown;
         // whatever does not understand TLS speaks plain HTTP
         if (scheme === 'https' && thrown.options.notTls === true && schemes.length > 1) settled ??= 'http';

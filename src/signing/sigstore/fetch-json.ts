@@ -1,6 +1,7 @@
 /** Small conversations, most of them in JSON, with the services of sigstore and identity providers. */
 import { type Connections, createConnections } from '../../distribution/connections.ts';
 import { exchange } from '../../distribution/exchange.ts';
+import { ProxyFailure } from '../../distribution/proxy-failure.ts';
 import { asError, CancelledError, RegistryError, SheafError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
@@ -99,7 +100,10 @@ async function ask(
     const words = reason.cause === undefined ? reason.message : asError(reason.cause).message;
     throw new RegistryError(`${what} at ${redact(address.origin)} cannot be reached: ${redact(words)}`, {
       code: 'SIGSTORE_SERVICE',
-      hint: 'See whether the service can be reached and run it again.',
+      hint:
+        reason.cause instanceof ProxyFailure
+          ? reason.cause.hint
+          : 'See whether the service can be reached and run it again.',
       cause: thrown,
     });
   }
