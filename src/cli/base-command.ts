@@ -9,13 +9,13 @@ import { Command } from '@oclif/core/command';
 import type { InferredArgs, InferredFlags, Input } from '@oclif/core/interfaces';
 import { BugError } from '../foundation/errors.ts';
 import { type FlagShape, normalizeArgv } from './argv.ts';
+import { signalExitCodes } from './end-process.ts';
 import { createEnvironment, type Environment } from './environment.ts';
 import { asSheafError } from './error-view.ts';
 import { baseFlags } from './flags.ts';
 import { createOutput, type Output } from './output.ts';
 import { asUsageError } from './parse-errors.ts';
 import { type RunSettings, settingsOf } from './settings.ts';
-import { signalExitCodes } from './signals.ts';
 
 /** The values of a command's flags, its own and the common ones. */
 export type FlagsOf<T extends typeof Command> = InferredFlags<typeof baseFlags & T['flags']>;

@@ -11,10 +11,11 @@ import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 import type { PlaceSettings } from '../transports/transport.ts';
+import type { StopSignal } from './end-process.ts';
 import { takeStandardOutput } from './output.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RegistrySideSettings, RunSettings } from './settings.ts';
-import { type StopSignal, watchSignals } from './signals.ts';
+import { watchSignals } from './signals.ts';
 
 /** What a command has to work with. Disposing of it closes connections and the store. */
 export interface Environment extends AsyncDisposable {

@@ -3,6 +3,7 @@
  * all commands; help goes the full way through oclif.
  */
 import { exitCodes, UsageError } from '../foundation/errors.ts';
+import { endProcess } from './end-process.ts';
 import { asSheafError, failureDocument, formatError } from './error-view.ts';
 import { type CommandRunner, findCommand } from './find-command.ts';
 import { leanRun } from './lean-run.ts';
@@ -15,7 +16,7 @@ export { commandModules } from './command-modules.ts';
 export async function main(argv: readonly string[], place: Place, runner: CommandRunner = leanRun): Promise<never> {
   const failAndEnd = (thrown: unknown): void => {
     showError(thrown, argv);
-    process.exit();
+    endProcess();
   };
   process.on('uncaughtException', failAndEnd);
   process.on('unhandledRejection', failAndEnd);
@@ -28,7 +29,7 @@ export async function main(argv: readonly string[], place: Place, runner: Comman
     showError(thrown, argv);
   }
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-  process.exit();
+  return endProcess();
 }
 
 async function dispatch(argv: readonly string[], place: Place, runner: CommandRunner): Promise<void> {

@@ -1,10 +1,9 @@
-/** SIGINT and SIGTERM: the first stops the run in an orderly way, a second SIGINT ends the process at once. */
+/**
+ * SIGINT and SIGTERM: the first stops the run in an orderly way, a second SIGINT ends the process at once, and so does a run
+ * that has not stopped some seconds later.
+ */
 import { CancelledError } from '../foundation/errors.ts';
-
-/** What a process that ends because of a signal reports: 128 and the number of the signal. */
-export const signalExitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-
-export type StopSignal = keyof typeof signalExitCodes;
+import { endProcess, type StopSignal, signalExitCodes } from './end-process.ts';
 
 export interface SignalWatch extends Disposable {
   readonly signal: AbortSignal;
@@ -17,13 +16,20 @@ export interface SignalWatchOptions {
   onStop?: (signal: StopSignal) => void;
   /** Ends the process; replaced by tests. */
   exit?: (code: number) => void;
+  /** Ends a run that has not stopped in time as one that failed; replaced by tests. */
+  giveUp?: (code: number, error: CancelledError) => void;
   source?: NodeJS.EventEmitter;
 }
 
+/** Milliseconds that a run has to stop in an orderly way: a file or a helper that it waits for may never come. */
+const graceMs = 3000;
+
 export function watchSignals(options: SignalWatchOptions = {}): SignalWatch {
   const source = options.source ?? process;
-  const exit = options.exit ?? ((code) => process.exit(code));
+  const exit = options.exit ?? endProcess;
+  const giveUp = options.giveUp ?? showAndEnd;
   const controller = new AbortController();
+  let overdue: NodeJS.Timeout | undefined;
   let received: StopSignal | undefined;
   const stop = (signal: StopSignal): void => {
     if (received !== undefined) {
@@ -32,7 +38,9 @@ export function watchSignals(options: SignalWatchOptions = {}): SignalWatch {
     }
     received = signal;
     options.onStop?.(signal);
-    controller.abort(new CancelledError());
+    const error = new CancelledError();
+    overdue = setTimeout(() => giveUp(signalExitCodes[signal], error), graceMs).unref();
+    controller.abort(error);
   };
   const listeners = (Object.keys(signalExitCodes) as StopSignal[]).map((name) => [name, () => stop(name)] as const);
   for (const [name, listener] of listeners) source.on(name, listener);
@@ -42,7 +50,14 @@ export function watchSignals(options: SignalWatchOptions = {}): SignalWatch {
       return received;
     },
     [Symbol.dispose]() {
+      clearTimeout(overdue);
       for (const [name, listener] of listeners) source.off(name, listener);
     },
   };
+}
+
+/** By way of what the process does with an error that nobody has caught: it is shown like any other. */
+function showAndEnd(code: number, error: CancelledError): never {
+  process.exitCode = code;
+  throw error;
 }

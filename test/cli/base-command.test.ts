@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { testFolder } from '../support/folders.ts';
 import { type Ended, runProbe, type StartOptions } from './support/program.ts';
 
 interface Echoed {
@@ -219,6 +221,17 @@ describe('a signal', () => {
       onStderr: on({ waiting: 'SIGINT', 'not yet': 'SIGINT' }),
     });
     assert.deepEqual([code, signal], [130, null]);
+  });
+
+  it('ends a run that waits for a file that nobody writes to, which Node.js itself would wait for', {
+    skip: process.platform === 'win32' && 'needs mkfifo',
+  }, async (t) => {
+    const fifo = join(await testFolder(t), 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { code, signal } = await probe(['wait', '--stubborn', '--file', fifo], {
+      onStderr: on({ waiting: 'SIGINT', 'not yet': 'SIGINT' }),
+    });
+    assert.deepEqual([code, signal], [null, 'SIGINT']);
   });
 
   it('does not fail a run that was done all the same', async () => {

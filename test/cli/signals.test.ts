@@ -8,8 +8,14 @@ function watched() {
   const source = new EventEmitter();
   const exits: number[] = [];
   const stops: string[] = [];
-  const watch = watchSignals({ source, exit: (code) => exits.push(code), onStop: (signal) => stops.push(signal) });
-  return { source, exits, stops, watch };
+  const givenUp: unknown[] = [];
+  const watch = watchSignals({
+    source,
+    exit: (code) => exits.push(code),
+    onStop: (signal) => stops.push(signal),
+    giveUp: (code, error) => givenUp.push(code, error),
+  });
+  return { source, exits, stops, givenUp, watch };
 }
 
 describe('watchSignals', () => {
@@ -40,6 +46,21 @@ describe('watchSignals', () => {
     source.emit('SIGINT');
     source.emit('SIGTERM');
     assert.deepEqual(exits, []);
+  });
+
+  it('gives up on a run that has not stopped in time, and on no other', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const late = watched();
+    late.source.emit('SIGTERM');
+    t.mock.timers.tick(2999);
+    assert.deepEqual(late.givenUp, []);
+    t.mock.timers.tick(1);
+    assert.deepEqual(late.givenUp, [143, late.watch.signal.reason]);
+    const intime = watched();
+    intime.source.emit('SIGINT');
+    intime.watch[Symbol.dispose]();
+    t.mock.timers.tick(10_000);
+    assert.deepEqual(intime.givenUp, []);
   });
 
   it('leaves no listener behind', () => {
