@@ -12,6 +12,7 @@ if (!((major === 24 && minor >= 15) || major >= 26)) {
   require('./hand-over.js').handOver(root);
 } else if (argv[0] === '--version' || argv[0] === '-v') {
   const { version } = JSON.parse(fs.readFileSync(new URL('package.json', root), 'utf8'));
+  process.stdout.on('error', cannotWrite);
   process.stdout.write(`sheaf version ${version} (${process.platform}-${process.arch}, node ${process.version})\n`);
 } else {
   void start();
@@ -29,4 +30,15 @@ async function start() {
     const { main } = await import('../src/cli/main.ts');
     await main(argv, { root, tree: 'src' });
   }
+}
+
+/**
+ * A reader that has gone does not matter.
+ * @param {NodeJS.ErrnoException} error
+ */
+function cannotWrite({ code, message }) {
+  if (code === 'EPIPE') return;
+  process.stderr.write(`Error: cannot write to stdout: ${message}\n`);
+  // as all that the local disk is to blame for
+  process.exitCode = 9;
 }

@@ -59,8 +59,10 @@ export function guardStream(stream: NodeJS.WriteStream, name: string, fail: (err
 /** Resolves once everything written to `stream` so far has left the process, or has been found not to be able to. */
 export function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
+    const afterErrors = (): void => void setImmediate(resolve);
     if (stream.destroyed) resolve();
-    // a failed write is told by an event after its callback
-    else stream.write('', () => setImmediate(resolve));
+    // a failed write is told by an event after its callback, and even an empty one can fail
+    else if (stream.writableLength === 0) afterErrors();
+    else stream.write('', afterErrors);
   });
 }

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createOutput } from '../../src/cli/output.ts';
+import { sheaf } from './support/program.ts';
 
 const probe = fileURLToPath(new URL('support/probe/bin.ts', import.meta.url));
 
@@ -34,6 +35,27 @@ describe('stdout that fails', () => {
     const code = new Promise((resolve) => child.on('close', resolve));
     assert.match(await text(child.stderr ?? new PassThrough()), /^Error: cannot write to stdout: ENOSPC/);
     assert.equal(await code, 9);
+  });
+
+  it('fails --version too, without a stack trace', {
+    skip: process.platform !== 'linux' && 'needs /dev/full',
+  }, async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [sheaf, '--version'], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    const code = new Promise((resolve) => child.on('close', resolve));
+    assert.match(await text(child.stderr ?? new PassThrough()), /^Error: cannot write to stdout: ENOSPC[^\n]*\n$/);
+    assert.equal(await code, 9);
+  });
+
+  it('does not matter where nothing is written', {
+    skip: process.platform !== 'linux' && 'needs /dev/full',
+  }, async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [probe, 'lean', 'probe', 'tell', '-q'], { stdio: ['ignore', 'pipe', full] });
+    closeSync(full);
+    child.stdout?.resume();
+    assert.equal(await new Promise((resolve) => child.on('close', resolve)), 0);
   });
 
   it('does not matter when it is a reader that went away', async () => {
