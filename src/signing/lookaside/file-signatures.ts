@@ -1,5 +1,6 @@
 /** Numbered files `signature-1`, `signature-2`, ...: the form of a lookaside in a folder and of signatures in `dir:` images. */
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IntegrityError, systemCode } from '../../foundation/errors.ts';
@@ -30,9 +31,17 @@ export async function appendNumbered(path: Numbered, blobs: readonly Uint8Array[
 
 async function readSmall(path: string): Promise<Uint8Array | undefined> {
   try {
-    const file = await open(path, 'r');
+    // a pipe would be waited for, for ever
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      if ((await file.stat()).size > maxSignatureBytes) {
+      const found = await file.stat();
+      if (!found.isFile()) {
+        throw new IntegrityError(`the signature ${path} is no plain file`, {
+          code: 'SIGNATURE_NOT_A_FILE',
+          hint: 'Remove it; signatures are files called signature-1, signature-2 and so on.',
+        });
+      }
+      if (found.size > maxSignatureBytes) {
         throw new IntegrityError(`the signature ${path} is larger than 4 MiB`, { code: 'SIGNATURE_TOO_LARGE' });
       }
       return await file.readFile();
