@@ -1,6 +1,6 @@
 /** One run: what may stop it, whom it tells, how much it does at once, what time it is. */
 import { type Clock, systemClock } from './clock.ts';
-import { CancelledError } from './errors.ts';
+import { CancelledError, UsageError } from './errors.ts';
 import type { ProgressEvent } from './events.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 
@@ -28,7 +28,15 @@ export function throwIfCancelled({ signal }: Pick<Session, 'signal'>): void {
 const defaultParallel = 24;
 const mostParallel = 64;
 
+/** Throws UsageError PARALLEL: with no requests at once nothing would ever happen. */
 export function createSession(options: SessionOptions = {}): Session {
+  const { parallel } = options;
+  if (parallel !== undefined && !(Number.isSafeInteger(parallel) && parallel > 0)) {
+    throw new UsageError(`${parallel} requests cannot be under way at once`, {
+      code: 'PARALLEL',
+      hint: 'Let "parallel" be a whole number from 1 on, or leave it away.',
+    });
+  }
   const clock = options.clock ?? systemClock;
   const listener = options.onEvent;
   return {
@@ -36,7 +44,7 @@ export function createSession(options: SessionOptions = {}): Session {
     clock,
     limiter: createLimiter(
       clock,
-      options.parallel === undefined ? { slots: defaultParallel, ceiling: mostParallel } : { slots: options.parallel },
+      parallel === undefined ? { slots: defaultParallel, ceiling: mostParallel } : { slots: parallel },
     ),
     emit: (event) => listener?.(event),
   };
