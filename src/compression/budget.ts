@@ -6,7 +6,7 @@
  * from the beginning, and always gets two blocks.
  */
 import { availableParallelism } from 'node:os';
-import { CancelledError } from '../foundation/errors.ts';
+import { CancelledError, cancelledBy } from '../foundation/errors.ts';
 
 /** Data is compressed in blocks of this size; they are lent out again and again. */
 export const blockBytes = 512 << 10;
@@ -93,7 +93,7 @@ class SharedBudget implements Budget {
   }
 
   async enter(bytes: number, signal?: AbortSignal): Promise<Turn> {
-    if (signal?.aborted) throw new CancelledError();
+    if (signal?.aborted) throw cancelledBy(signal);
     if (this.#entering.length > 0 || !this.#fits(bytes)) await this.#wait(bytes, signal);
     else this.#use(bytes);
     return new SharedTurn(this, bytes);
@@ -111,7 +111,7 @@ class SharedBudget implements Budget {
       const stop = (): void => {
         this.#entering.splice(this.#entering.indexOf(waiting), 1);
         this.#admit();
-        reject(new CancelledError());
+        reject(cancelledBy(signal));
       };
       signal?.addEventListener('abort', stop, { once: true });
       this.#entering.push(waiting);

@@ -1,7 +1,7 @@
 /** The executor's hands: reads blobs from where they are, compresses layers, and hands both to the destination. */
 import type { Readable } from 'node:stream';
 import type { LayerEncryption } from '../encryption/layer-encryption.ts';
-import { BugError, CancelledError, ConflictError, NotFoundError } from '../foundation/errors.ts';
+import { BugError, CancelledError, ConflictError, cancelledBy, NotFoundError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
@@ -225,7 +225,7 @@ export class BlobMover implements AsyncDisposable {
   }
 
   #checkGoing(): void {
-    if (this.#session.signal.aborted) throw new CancelledError();
+    if (this.#session.signal.aborted) throw cancelledBy(this.#session.signal);
     if (this.#stopping.signal.aborted) throw stopped();
   }
 

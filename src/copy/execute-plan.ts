@@ -3,7 +3,7 @@
  * stops everything that is under way, so that nothing after it (the tag above all) is reached.
  */
 import type { LayerEncryption } from '../encryption/layer-encryption.ts';
-import { BugError, CancelledError } from '../foundation/errors.ts';
+import { BugError, CancelledError, cancelledBy } from '../foundation/errors.ts';
 import type { StepOutcome } from '../foundation/events.ts';
 import { createSemaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
@@ -102,7 +102,7 @@ async function execute(
     mover.stop();
   };
   const checkGoing = (): void => {
-    if (session.signal.aborted) throw new CancelledError();
+    if (session.signal.aborted) throw cancelledBy(session.signal);
     if (failure !== undefined) throw new CancelledError('stopped because another part of the copy failed');
   };
   const results: StepResults = {

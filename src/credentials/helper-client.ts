@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process';
 import {
   AuthError,
-  CancelledError,
+  cancelledBy,
   NotFoundError,
   type SheafError,
   systemCode,
@@ -107,7 +107,7 @@ function runHelper(name: string, action: HelperAction, input: string, options: H
   const { signal, env, timeoutMs = defaultTimeoutMs } = options;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
-      reject(new CancelledError());
+      reject(cancelledBy(signal));
       return;
     }
     const child = spawn(program, [action], { env, stdio: 'pipe', shell: false, windowsHide: true });
@@ -123,7 +123,7 @@ function runHelper(name: string, action: HelperAction, input: string, options: H
       () => stop(failed(name, action, undefined, `it did not answer within ${timeoutMs / 1000} s`)),
       timeoutMs,
     );
-    const onAbort = (): void => stop(new CancelledError());
+    const onAbort = (): void => stop(cancelledBy(signal));
     const finish = (settle: () => void): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);

@@ -1,7 +1,7 @@
 /** One HTTP exchange on an undici dispatcher: the answer's head as a promise, its body as a stream. */
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { CancelledError } from '../foundation/errors.ts';
+import { type CancelledError, cancelledBy } from '../foundation/errors.ts';
 
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -123,7 +123,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   readonly #cancel = (): void => {
-    this.#cancelled = new CancelledError();
+    this.#cancelled = cancelledBy(this.#signal);
     this.#controller?.abort(this.#cancelled);
     // a connection that is still being made cannot be aborted, but nobody need wait for it
     this.fail(this.#cancelled);

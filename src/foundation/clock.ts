@@ -1,5 +1,5 @@
 /** Time as a value, so that retries and journals can be tested without waiting. */
-import { CancelledError } from './errors.ts';
+import { type CancelledError, cancelledBy } from './errors.ts';
 
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -14,7 +14,7 @@ export const systemClock: Clock = {
     new Promise((resolve, reject) => {
       const stop = (): void => {
         clearTimeout(timer);
-        reject(new CancelledError());
+        reject(cancelledBy(signal));
       };
       const timer = setTimeout(() => {
         signal?.removeEventListener('abort', stop);

@@ -164,6 +164,13 @@ export class CancelledError extends SheafError {
   }
 }
 
+/** What to throw once `signal` is aborted: its reason is the cause, where whoever aborted gave one. */
+export function cancelledBy(signal: AbortSignal | undefined): CancelledError {
+  const reason: unknown = signal?.reason;
+  const says = !(reason instanceof CancelledError || (reason instanceof DOMException && reason.name === 'AbortError'));
+  return new CancelledError(undefined, says ? { cause: reason } : {});
+}
+
 /** Whatever was thrown, as an `Error`. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

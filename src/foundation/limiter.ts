@@ -3,7 +3,7 @@
  * one `Retry-After` is obeyed by all requests to that host.
  */
 import type { Clock } from './clock.ts';
-import { CancelledError } from './errors.ts';
+import { type CancelledError, cancelledBy } from './errors.ts';
 
 export interface Limiter {
   /** Runs `work` as soon as `key` has a free slot and is not paused; rejects with {@link CancelledError} when aborted first. */
@@ -99,7 +99,7 @@ export function createLimiter(clock: Clock, { slots: atFirst, ceiling = atFirst 
       const stop = (): void => {
         const at = lane.waiting.indexOf(start);
         if (at >= 0) lane.waiting.splice(at, 1);
-        reject(new CancelledError());
+        reject(cancelledBy(signal));
       };
       lane.waiting.push(start);
       lane.crowded = true;
@@ -108,7 +108,7 @@ export function createLimiter(clock: Clock, { slots: atFirst, ceiling = atFirst 
   };
   return {
     async run(key, signal, work) {
-      if (signal.aborted) throw new CancelledError();
+      if (signal.aborted) throw cancelledBy(signal);
       const lane = laneOf(key);
       await acquire(lane, signal);
       try {

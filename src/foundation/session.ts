@@ -1,6 +1,6 @@
 /** One run: what may stop it, whom it tells, how much it does at once, what time it is. */
 import { type Clock, systemClock } from './clock.ts';
-import { CancelledError, UsageError } from './errors.ts';
+import { cancelledBy, UsageError } from './errors.ts';
 import type { ProgressEvent } from './events.ts';
 import { createLimiter, type Limiter } from './limiter.ts';
 
@@ -21,7 +21,7 @@ export interface SessionOptions {
 
 /** To be called before something is changed: what waits for nothing does not notice the signal by itself. Throws CancelledError. */
 export function throwIfCancelled({ signal }: Pick<Session, 'signal'>): void {
-  if (signal.aborted) throw new CancelledError();
+  if (signal.aborted) throw cancelledBy(signal);
 }
 
 /** Requests under way at once to one host at first, and at most, when nothing else is asked for. */

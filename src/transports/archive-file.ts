@@ -14,7 +14,7 @@ import { decompress } from '../compression/decompress.ts';
 import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
 import {
   asError,
-  CancelledError,
+  cancelledBy,
   IntegrityError,
   NotFoundError,
   SheafError,
@@ -90,7 +90,7 @@ export async function spoolArchive(
     await givenUp(file);
     // what went wrong first is what is told
     await remove().catch(() => {});
-    if (env.session.signal.aborted) throw new CancelledError();
+    if (env.session.signal.aborted) throw cancelledBy(env.session.signal);
     throw unread && !(thrown instanceof SheafError) ? readError(thrown, where) : explained(thrown, where, compression);
   }
 }

@@ -2,7 +2,7 @@
 import { type Connections, createConnections } from '../../distribution/connections.ts';
 import { exchange } from '../../distribution/exchange.ts';
 import { ProxyFailure } from '../../distribution/proxy-failure.ts';
-import { asError, CancelledError, RegistryError, SheafError } from '../../foundation/errors.ts';
+import { asError, CancelledError, cancelledBy, RegistryError, SheafError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
 import { type JsonValue, parseJson } from '../../oci/json.ts';
@@ -94,7 +94,7 @@ async function ask(
     const { location } = answer.headers;
     return { status, body: await smallBody(answer.body), ...(typeof location === 'string' ? { location } : {}) };
   } catch (thrown) {
-    if (session.signal.aborted) throw new CancelledError();
+    if (session.signal.aborted) throw cancelledBy(session.signal);
     if (thrown instanceof SheafError && !(thrown instanceof CancelledError)) throw thrown;
     const reason = asError(thrown);
     const words = reason.cause === undefined ? reason.message : asError(reason.cause).message;

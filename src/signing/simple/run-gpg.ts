@@ -1,6 +1,6 @@
 /** Runs the `gpg` program. */
 import { spawn } from 'node:child_process';
-import { CancelledError, NotFoundError, systemCode } from '../../foundation/errors.ts';
+import { cancelledBy, NotFoundError, systemCode } from '../../foundation/errors.ts';
 
 export interface GpgProgram {
   /** `gpg` of the PATH unless told. */
@@ -65,7 +65,7 @@ export function runGpg(
 }
 
 function startFailure(thrown: Error, program: string, { signal, without }: Pick<GpgRun, 'signal' | 'without'>): Error {
-  if (signal.aborted) return new CancelledError();
+  if (signal.aborted) return cancelledBy(signal);
   if (systemCode(thrown) !== 'ENOENT') return thrown;
   return new NotFoundError(`the program ${program}, which holds the GPG key, is not installed`, {
     code: 'GPG_NOT_FOUND',

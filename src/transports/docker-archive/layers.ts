@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import type { TarFile } from '../../archive/tar-file.ts';
 import { decompress } from '../../compression/decompress.ts';
 import { detectCompression, magicBytes } from '../../compression/detect.ts';
-import { CancelledError, IntegrityError } from '../../foundation/errors.ts';
+import { cancelledBy, IntegrityError } from '../../foundation/errors.ts';
 import { countYoungBytes } from '../../foundation/young-garbage.ts';
 import type { Descriptor } from '../../oci/descriptor.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
@@ -44,7 +44,7 @@ export async function readLayer(
   let unpackedSize = 0;
   try {
     for await (const chunk of decompress(watched(archive.open(name), (bytes) => packed.update(bytes)))) {
-      if (signal?.aborted) throw new CancelledError();
+      if (signal?.aborted) throw cancelledBy(signal);
       unpacked.update(chunk);
       countYoungBytes(chunk.byteLength);
       unpackedSize += chunk.byteLength;

@@ -9,7 +9,7 @@ import { Readable, Writable } from 'node:stream';
 import {
   AuthError,
   asError,
-  CancelledError,
+  cancelledBy,
   IntegrityError,
   NotFoundError,
   RegistryError,
@@ -154,7 +154,7 @@ export class EngineClient {
 
   #failure(thrown: unknown, what: string): Error {
     if (thrown instanceof SheafError) return thrown;
-    if (this.#signal.aborted) return new CancelledError();
+    if (this.#signal.aborted) return cancelledBy(this.#signal);
     const { message } = asError(thrown);
     const text = `cannot ${what}: ${this.#name}`;
     switch (systemCode(thrown)) {
