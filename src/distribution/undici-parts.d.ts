@@ -1,5 +1,5 @@
 /**
- * The parts of undici that are loaded where there is no proxy. Its main module loads fetch, WebSocket, caches and
+ * The parts of undici that are loaded. Its main module loads fetch, WebSocket, caches and
  * mocks as well and takes more than twice as long; the package has no `exports` map, so that its files can be named.
  */
 declare module 'undici/lib/dispatcher/agent.js' {
