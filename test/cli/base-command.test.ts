@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { testFolder } from '../support/folders.ts';
+import { run } from '../support/peers.ts';
 import { type Ended, runProbe, type StartOptions } from './support/program.ts';
 
 interface Echoed {
@@ -227,7 +228,7 @@ describe('a signal', () => {
     skip: process.platform === 'win32' && 'needs mkfifo',
   }, async (t) => {
     const fifo = join(await testFolder(t), 'fifo');
-    execFileSync('mkfifo', [fifo]);
+    assert.equal((await run('mkfifo', [fifo])).code, 0);
     const { code, signal } = await probe(['wait', '--stubborn', '--file', fifo], {
       onStderr: on({ waiting: 'SIGINT', 'not yet': 'SIGINT' }),
     });
