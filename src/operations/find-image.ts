@@ -16,12 +16,17 @@ import type { Env } from './environment.ts';
  * @throws UsageError, also SHORT_NAME_AMBIGUOUS; NotFoundError SHORT_NAME_UNKNOWN when none of several registries has it
  */
 export async function findImage(env: Env, text: string): Promise<ImageLocation> {
-  const explicit = parseLocation(text);
+  const explicit = isNameOfDocker(env, text) ? undefined : parseLocation(text);
   if (explicit !== undefined) return explicit;
   const local = env.store().lists.find(text);
   const location = local === undefined ? await remoteLocation(env, text) : listLocation(local.id);
   env.session.emit({ type: 'log', level: 'info', message: `"${text}" is taken as ${location.format()}` });
   return location;
+}
+
+/** Without the slashes of the transport it may be a list of the image called "docker" (`docker:27`), as with the peers. */
+function isNameOfDocker(env: Env, text: string): boolean {
+  return /^docker:(?!\/\/)/.test(text) && env.store().lists.find(text) !== undefined;
 }
 
 async function remoteLocation(env: Env, text: string): Promise<ImageLocation> {

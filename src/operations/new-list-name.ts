@@ -8,8 +8,8 @@ import { transportOf } from '../transports/image-names.ts';
 /** Throws UsageError INVALID_REFERENCE for what names an image in another place, or the ID of a list. */
 export function checkNewListName(name: string): void {
   const transport = transportOf(name);
-  // what has "://" is no name in any place, and is refused as such
-  if (transport !== undefined && !name.startsWith(`${transport}://`)) {
+  // what has "://" is no name in any place, and is refused as such; `docker:27` is a name wherever it is used
+  if (transport !== undefined && transport !== 'docker' && !name.startsWith(`${transport}://`)) {
     const local = `localhost/${name}`;
     throw refused(
       `${redactName(name)}": that names an image of the transport ${transport}:`,

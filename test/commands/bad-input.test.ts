@@ -97,8 +97,8 @@ describe('what a person types', () => {
     [
       'an image in another place for one more name',
       exitCodes.usage,
-      ['"docker:1"', 'localhost/docker:1'],
-      ['manifest', 'tag', 'l', 'm', 'docker:1'],
+      ['"dir:1"', 'localhost/dir:1'],
+      ['manifest', 'tag', 'l', 'm', 'dir:1'],
     ],
     [
       'a word for a number',

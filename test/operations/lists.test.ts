@@ -12,6 +12,7 @@ import { addInstances } from '../../src/operations/add-instances.ts';
 import { annotateList } from '../../src/operations/annotate-list.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { describeTree } from '../../src/operations/describe-tree.ts';
+import { findImage } from '../../src/operations/find-image.ts';
 import { findInstance } from '../../src/operations/find-instance.ts';
 import { pushList, requirePlatforms } from '../../src/operations/push-list.ts';
 import type { Taking } from '../../src/operations/read-image.ts';
@@ -120,6 +121,18 @@ describe('createList', () => {
     assert.notEqual(replaced.id, first.id);
     assert.equal(replaced.index.manifests.length, 0);
     assert.deepEqual(env.store().lists.read(first.id).names, []);
+  });
+});
+
+describe('the names of lists', () => {
+  it('may be that of the image called docker, which is no transport then', async (t) => {
+    const env = await testEnv(t);
+    const common = { images: [], taking: 'all', annotations: {}, ifExists: 'fail' } as const;
+    const { id } = await createList(env, { name: 'docker:27', ...common });
+    assert.equal((await findImage(env, 'docker:27')).format(), `store:${id}`);
+    await assert.rejects(findImage(env, 'docker:28'), UsageError);
+    assert.equal((await findImage(env, 'docker://127.0.0.1:1/docker:27')).transport, 'docker');
+    await assert.rejects(createList(env, { name: 'oci:27', ...common }), UsageError);
   });
 });
 
