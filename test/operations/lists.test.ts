@@ -21,6 +21,9 @@ import { locate } from '../../src/transports/image-names.ts';
 import { testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
 
+/** A push of all that the list has. */
+const whole = { list: 'l', select: 'all', unselected: 'keep', tags: [], require: [], dryRun: false } as const;
+
 const platforms = [
   { os: 'linux', architecture: 'amd64' },
   { os: 'linux', architecture: 'arm64', variant: 'v8' },
@@ -364,15 +367,7 @@ describe('pushList', () => {
     const { env, registry, create } = await scene(t);
     await create('l', ['amd64']);
     const destination = locate(`docker://${registry.host}/dst/app:1`);
-    const base = {
-      list: 'l',
-      destination,
-      select: 'all',
-      unselected: 'keep',
-      tags: [],
-      require: [],
-      dryRun: false,
-    } as const;
+    const base = { ...whole, destination } as const;
     // as a program without types has it
     const recipe = JSON.parse('{"format":"brotli"}');
     for (const changes of [{ compression: recipe }, { addCompression: [recipe] }]) {
@@ -384,15 +379,7 @@ describe('pushList', () => {
     const { env, registry, create } = await scene(t);
     await create('l', ['amd64', 'arm64', 's390x']);
     const destination = locate(`docker://${registry.host}/dst/app:1`);
-    await pushList(env, {
-      list: 'l',
-      destination,
-      select: 'all',
-      unselected: 'keep',
-      tags: [],
-      require: [],
-      dryRun: false,
-    });
+    await pushList(env, { ...whole, destination });
     const log = registry.faults.log();
     assert.deepEqual(log, [...new Set(log)]);
     assert.equal(
@@ -434,15 +421,7 @@ describe('pushList', () => {
     await pushFixtureManifest(registry.url, 'src/app', pretty, 'pretty');
     await create('l', ['pretty'], 'all');
     const destination = locate(`docker://${registry.host}/dst/app:1`);
-    const request = {
-      list: 'l',
-      destination,
-      select: 'all',
-      unselected: 'keep',
-      tags: [],
-      require: [],
-      dryRun: false,
-    } as const;
+    const request = { ...whole, destination } as const;
     assert.equal((await pushList(env, request)).result?.root.digest, pretty.digest);
     await annotateList(env, {
       list: 'l',
@@ -469,15 +448,7 @@ describe('pushList', () => {
     });
     await writeFile(file, 'something else');
     const destination = locate(`docker://${registry.host}/dst/art:1`);
-    await pushList(env, {
-      list: 'l',
-      destination,
-      select: 'all',
-      unselected: 'keep',
-      tags: [],
-      require: [],
-      dryRun: false,
-    });
+    await pushList(env, { ...whole, destination });
     const manifest = (await (await fetch(`${registry.url}/v2/dst/art/manifests/${added[0]?.digest}`)).json()) as {
       layers: Array<{ digest: string }>;
     };
