@@ -20,7 +20,7 @@ export interface PlannedCompanion {
 /** Referrers of referrers (the signature of an attestation) this deep. */
 const maxDepth = 4;
 
-/** Throws what the two sides throw. */
+/** `manifests`: those of the copy, the root last. Throws what the two sides throw. */
 export async function planCompanions(
   request: CopyRequest,
   planner: ReturnType<typeof createManifestPlanner>,
@@ -28,8 +28,9 @@ export async function planCompanions(
   { notes }: PlanRemarks,
 ): Promise<PlannedCompanion[]> {
   const { source, destination } = request;
+  const root = manifests.at(-1);
+  const inList = new Set<Digest>(manifests.map(({ from }) => from));
   const planned = new Map<Digest, Promise<PlannedManifest>>();
-  for (const manifest of manifests) planned.set(manifest.from, Promise.resolve(manifest));
   const done = new Set<string>();
   const found: PlannedCompanion[] = [];
 
@@ -40,7 +41,7 @@ export async function planCompanions(
   const take = async ({ descriptor, tag }: Companion, of: string, depth: number): Promise<void> => {
     const { digest } = descriptor;
     const known = planned.get(digest);
-    if (done.has(`${tag} ${digest}`) || (known !== undefined && tag === undefined)) return;
+    if (inList.has(digest) || done.has(`${tag} ${digest}`) || (known !== undefined && tag === undefined)) return;
     done.add(`${tag} ${digest}`);
     const label = `${nameOf(descriptor, tag)} of ${of}`;
     if (destination.traits.keepsCompanions !== true || !takes(descriptor.mediaType)) {
@@ -52,6 +53,11 @@ export async function planCompanions(
     const planning = planned.get(digest) ?? planOne(descriptor, label);
     planned.set(digest, planning);
     const manifest = await planning;
+    // it is to be there before the list has its name, and the list before it
+    if (contains(manifest, root)) {
+      notes.push(`${label}: it names what it speaks for, so it stays behind`);
+      return;
+    }
     found.push(tag === undefined ? { planned: manifest } : { planned: manifest, tag });
     if (known === undefined) await takeAll(digest, label, depth + 1);
   };
@@ -87,6 +93,10 @@ export async function planCompanions(
     }),
   );
   return found;
+}
+
+function contains({ children }: PlannedManifest, wanted: PlannedManifest | undefined): boolean {
+  return children.some((child) => child.id === wanted?.id || contains(child, wanted));
 }
 
 function nameOf({ digest, artifactType, mediaType }: Descriptor, tag: string | undefined): string {

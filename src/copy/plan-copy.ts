@@ -91,9 +91,7 @@ async function planAll(
   const changed = ofRoot.filter(({ document, from }) => isDraft(document) || document.digest !== from);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);
-  const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)].filter(
-    (id) => id !== root.id,
-  );
+  const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
   const tags = await tagSteps(request, root.document, current, [...new Set([...root.needs, ...besides])]);
   return finish({
     request,

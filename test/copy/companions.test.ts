@@ -140,6 +140,26 @@ describe('a copy with referrers', () => {
     assert.equal(plan.steps.filter((step) => step.id === `manifest ${signature.manifest.digest}`).length, 1);
   });
 
+  it('leaves an index behind that names the list itself', async (t) => {
+    const setup = await setUp(t);
+    const { from, index, image } = setup;
+    const manifests = [pick(index)];
+    const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests, subject: pick(image.manifest) };
+    await pushFixtureManifest(from.url, 'src/app', blobOf(mediaTypes.ociIndex, Buffer.from(JSON.stringify(document))));
+    const { plan, result } = await copy(setup);
+    assert.equal(result.root.digest, index.digest);
+    assert.match(plan.notes.join(), /names what it speaks for, so it stays behind/);
+  });
+
+  it('minds no tag that says that the list speaks of its own image', async (t) => {
+    const setup = await setUp(t);
+    const { from, to, index, image } = setup;
+    await pushFixtureManifest(from.url, 'src/app', index, digestTag(image.manifest, '.sig'));
+    const { result } = await copy(setup);
+    assert.equal(result.root.digest, index.digest);
+    assert.equal((await fetch(`${to.url}/v2/dst/app/manifests/1`)).status, 200);
+  });
+
   it('is done once: the second time writes nothing', async (t) => {
     const setup = await setUp(t);
     await copy(setup);
