@@ -136,7 +136,7 @@ function expectedRoot(
 function requestKey(request: CopyRequest, recipes: readonly string[]): string {
   const { select, unselected, format, addCompression = [], attestations, destination } = request;
   return JSON.stringify([
-    2,
+    3,
     select,
     unselected,
     format,
