@@ -56,10 +56,16 @@ export interface CompressionRequest {
   attestations?: AttestationPolicy;
 }
 
+/** The names given with `--add-compression`, each once; several may stand in one, with commas. */
+export function addedNames(flags: { readonly 'add-compression'?: readonly string[] | undefined }): string[] {
+  const names = (flags['add-compression'] ?? []).flatMap((text) => text.split(','));
+  return [...new Set(names.filter((name) => name !== ''))];
+}
+
 /** Throws UsageError UNKNOWN_COMPRESSION, INVALID_COMPRESSION_LEVEL, CONFLICTING_FLAGS. */
 export async function compressionRequest(flags: CompressionFlagValues): Promise<CompressionRequest> {
   const format = flags['compression-format'];
-  const added = (flags['add-compression'] ?? []).flatMap((text) => text.split(',')).filter((text) => text !== '');
+  const added = addedNames(flags);
   const { attestations } = flags;
   const base = attestations === undefined ? {} : { attestations };
   if (format === undefined && flags['force-compression'] === true) {
@@ -89,6 +95,6 @@ export async function compressionRequest(flags: CompressionFlagValues): Promise<
   return {
     ...base,
     ...(format === undefined ? {} : { compression: recipe(format) }),
-    ...(added.length === 0 ? {} : { addCompression: [...new Set(added)].map((text) => recipe(text, variantFormats)) }),
+    ...(added.length === 0 ? {} : { addCompression: added.map((text) => recipe(text, variantFormats)) }),
   };
 }

@@ -4,6 +4,7 @@ import type { CompressionRecipe } from '../copy/recipe.ts';
 import { UsageError } from '../foundation/errors.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
 import type { CopyTaking } from '../operations/copy-image.ts';
+import { addedNames } from './compression-flags.ts';
 
 /** Which one of the images of an index is meant; skopeo has these before its command. */
 export const onePlatformFlags = {
@@ -124,13 +125,13 @@ export async function compressionOf(flags: CompressionValues): Promise<Compressi
 
 /** Which compression variants are added; `undefined` for none. Throws UsageError. */
 export async function addedCompressionOf(flags: CompressionValues): Promise<readonly CompressionRecipe[] | undefined> {
-  const names = (flags['add-compression'] ?? []).flatMap((text) => text.split(',')).filter((text) => text !== '');
+  const names = addedNames(flags);
   if (names.length === 0) return undefined;
   const { parseCompressionFormat, parseCompressionLevel, variantFormats } = await import(
     '../compression/compression.ts'
   );
   const level = flags['dest-compress-level'];
-  return [...new Set(names)].map((name) => {
+  return names.map((name) => {
     const format = parseCompressionFormat(name, variantFormats);
     return { format, ...(level === undefined ? {} : { level: parseCompressionLevel(level, format) }) };
   });

@@ -1,10 +1,10 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
-import { mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StorageError, UsageError } from './errors.ts';
 import { writeError } from './file-errors.ts';
 import { temporaryName } from './temporary-names.ts';
-import { writeTarget } from './write-target.ts';
+import { type WriteTarget, writeTarget } from './write-target.ts';
 
 /**
  * A file that a person named: what is open already (`/dev/stdout`) or no regular file (a pipe) is written to directly, a symbolic
@@ -25,7 +25,7 @@ export async function writeNamedFile(path: string, bytes: Uint8Array): Promise<v
  * What is no regular file (`/dev/null`, a pipe) is written to directly. Throws StorageError.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  if ((await kindOf(path)) === 'special') return writeFile(path, bytes);
+  if ((await kindOf(path)) === 'stream') return writeFile(path, bytes);
   const temporary = temporaryName(path, 'tmp');
   try {
     await mkdir(dirname(path), { recursive: true });
@@ -52,17 +52,12 @@ export async function expectFilePath(path: string): Promise<void> {
   if ((await kindOf(path)) === 'folder') throw refuse('EISDIR', 'it is a folder');
   for (let above = dirname(path); ; above = dirname(above)) {
     const kind = await kindOf(above);
-    if (kind === 'file' || kind === 'special') throw refuse('ENOTDIR', `${above} is a file`);
+    if (kind === 'file' || kind === 'stream') throw refuse('ENOTDIR', `${above} is a file`);
     if (kind === 'folder' || above === dirname(above)) return;
   }
 }
 
-async function kindOf(path: string): Promise<'folder' | 'file' | 'special' | undefined> {
-  try {
-    const found = await stat(path);
-    if (found.isDirectory()) return 'folder';
-    return found.isFile() ? 'file' : 'special';
-  } catch {
-    return undefined;
-  }
+/** `undefined` where that cannot be seen: whoever writes there meets the reason. */
+async function kindOf(path: string): Promise<WriteTarget['kind'] | undefined> {
+  return (await writeTarget(path).catch(() => undefined))?.kind;
 }

@@ -34,6 +34,13 @@ export function writeError(thrown: unknown, cannot: string): StorageError {
   return fileError(thrown, cannot, hintsOfWriting, undefined);
 }
 
+/** Whether `thrown` is what Node.js's recursive mkdir says of a read-only disk: that something is not there. */
+export function isRefusedFolder(thrown: unknown): boolean {
+  return (
+    thrown instanceof Error && 'syscall' in thrown && thrown.syscall === 'mkdir' && systemCode(thrown) === 'ENOENT'
+  );
+}
+
 function fileError(
   thrown: unknown,
   cannot: string,
@@ -41,8 +48,7 @@ function fileError(
   code: string | undefined,
 ): StorageError {
   const error = asError(thrown);
-  // what Node.js's recursive mkdir says of a read-only disk
-  const isMkdir = 'syscall' in error && error.syscall === 'mkdir' && systemCode(thrown) === 'ENOENT';
+  const isMkdir = isRefusedFolder(thrown);
   const hint = isMkdir
     ? 'The disk is read-only, or a link on the way leads nowhere: choose another folder.'
     : hints[systemCode(thrown) ?? ''];

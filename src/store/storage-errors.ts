@@ -1,5 +1,6 @@
 /** Turns what the file system and SQLite throw into StorageErrors that say what happened and what to do. */
 import { asError, SheafError, StorageError, systemCode } from '../foundation/errors.ts';
+import { isRefusedFolder } from '../foundation/file-errors.ts';
 
 interface Reason {
   readonly code: string;
@@ -95,7 +96,5 @@ export function toStorageError(thrown: unknown, dir: string): unknown {
 }
 
 function systemReason(thrown: unknown, code: string | undefined): Reason | undefined {
-  // what Node's recursive mkdir says of a read-only disk
-  const isMkdir = thrown instanceof Error && 'syscall' in thrown && thrown.syscall === 'mkdir';
-  return isMkdir && code === 'ENOENT' ? readOnly : systemReasons[code ?? ''];
+  return isRefusedFolder(thrown) ? readOnly : systemReasons[code ?? ''];
 }
