@@ -2,7 +2,7 @@
  * Plans a copy: reads the source's manifests, asks the destination what it has, and decides for every blob and manifest of
  * the whole list at once. Only reads.
  */
-import { parseCompressionFormat } from '../compression/compression.ts';
+import { parseCompressionFormat, variantFormats } from '../compression/compression.ts';
 import { BugError, ConflictError, UnsupportedError, UsageError } from '../foundation/errors.ts';
 import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
@@ -24,7 +24,10 @@ import { targetFormat } from './target-format.ts';
 
 export type { CopyRequest, ManifestFormat } from './copy-request.ts';
 
-/** Throws UsageError UNKNOWN_COMPRESSION, NotFoundError, UnsupportedError, IntegrityError, ConflictError and whatever the two sides throw. */
+/**
+ * Throws UsageError UNKNOWN_COMPRESSION, NOTHING_TO_ADD_TO; NotFoundError, UnsupportedError, IntegrityError, ConflictError and
+ * whatever the two sides throw.
+ */
 export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const makesLayers = request.compression !== undefined || request.encryption !== undefined;
   if ((makesLayers || request.addCompression?.length) && request.store === undefined) {
@@ -51,8 +54,8 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
 
 /** Programs without types may ask for any format. */
 function requireFormats({ compression, addCompression = [] }: CopyRequest): void {
-  for (const recipe of [compression, ...addCompression])
-    if (recipe !== undefined) parseCompressionFormat(recipe.format);
+  if (compression !== undefined) parseCompressionFormat(compression.format);
+  for (const { format } of addCompression) parseCompressionFormat(format, variantFormats);
 }
 
 /** `current` is what the destination names now, `recipe` that of {@link requestKey}. */

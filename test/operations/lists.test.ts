@@ -370,7 +370,8 @@ describe('pushList', () => {
     const base = { ...whole, destination } as const;
     // as a program without types has it
     const recipe = JSON.parse('{"format":"brotli"}');
-    for (const changes of [{ compression: recipe }, { addCompression: [recipe] }]) {
+    const plain = { addCompression: [{ format: 'none' }] } as const;
+    for (const changes of [{ compression: recipe }, { addCompression: [recipe] }, plain]) {
       await assert.rejects(pushList(env, { ...base, ...changes }), { name: 'UsageError', code: 'UNKNOWN_COMPRESSION' });
     }
   });
