@@ -54,6 +54,7 @@ try {
   else if (fs.existsSync('dist/types')) fs.cpSync('dist/types', `${aside}/types`, { recursive: true });
   putInPlace();
   writeStamp(root, stamp);
+  keepCode();
 } catch (error) {
   // esbuild has said what is wrong with the sources
   if (!(error instanceof Error && 'errors' in error)) console.error(error);
@@ -178,6 +179,15 @@ function putInPlace() {
   }
   fs.renameSync(aside, 'dist');
   fs.rmSync(old, { recursive: true, force: true });
+}
+
+/** Runs are only slower without it. */
+function keepCode() {
+  // an old Node.js, which does not run sheaf either
+  if (!process.features.typescript) return;
+  const { status } = spawnSync(process.execPath, ['.ci/keep-code.ts'], { stdio: 'inherit' });
+  if (status !== 0)
+    console.error('sheaf: the build works, and its first runs are slow: no code of theirs could be kept');
 }
 
 /**

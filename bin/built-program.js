@@ -31,15 +31,20 @@ function loadBuiltProgram(root, argv, cacheFolder) {
   if (loaded !== undefined) return loaded;
   const file = fileURLToPath(new URL('dist/cli/main.cjs', root));
   const source = fs.readFileSync(file, 'latin1'); // .ci/build.js sees to it that it is ASCII
-  const cache = cacheFolder === undefined ? undefined : path.join(cacheFolder, `${commandOf(root, argv)}.code`);
+  const name = `${commandOf(root, argv)}.code`;
   const made = `${process.version} ${process.arch} ${fs.statSync(file).mtimeMs} ${source.length}`;
-  const kept = cache === undefined ? undefined : readCode(cache, made);
-  const script = new vm.Script(source, {
-    filename: file,
-    ...(kept && { cachedData: kept.code }),
-  });
-  const known = kept !== undefined && !script.cachedDataRejected;
-  if (cache !== undefined) gatherAtExit(cache, made, script, known ? kept : undefined, kindOf(argv));
+  const compile = (/** @type {Kept | undefined} */ kept) =>
+    new vm.Script(source, { filename: file, ...(kept && { cachedData: kept.code }) });
+  // of the commands that need most, .ci/keep-code.ts gathers it right after the build
+  let kept = readCode(fileURLToPath(new URL(`dist/code/${name}`, root)), made);
+  let script = kept && compile(kept);
+  if (script === undefined || script.cachedDataRejected) {
+    const cache = cacheFolder === undefined ? undefined : path.join(cacheFolder, name);
+    kept = cache === undefined ? undefined : readCode(cache, made);
+    script = compile(kept);
+    const known = kept !== undefined && !script.cachedDataRejected;
+    if (cache !== undefined) gatherAtExit(cache, made, script, known ? kept : undefined, kindOf(argv));
+  }
   const near = createRequire(file);
   const url = pathToFileURL(file).href;
   const resolve = (/** @type {string} */ name) => pathToFileURL(near.resolve(name)).href;

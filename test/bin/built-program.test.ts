@@ -11,11 +11,11 @@ const root = new URL('../../', import.meta.url);
 const skip = !isFresh(root) && 'dist/ is not built from the sources';
 
 /** A home of one's own, and runs in it. */
-function user(t: TestContext): { cache: string; sheaf(...args: string[]): Promise<Ended> } {
+function user(t: TestContext): { cache: string; env: NodeJS.ProcessEnv; sheaf(...args: string[]): Promise<Ended> } {
   const folder = mkdtempSync(join(tmpdir(), 'sheaf-code-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const env = { SHEAF_HOME: join(folder, 'home'), XDG_CACHE_HOME: folder };
-  return { cache: join(folder, 'sheaf/compile-cache'), sheaf: (...args) => run(sheaf, args, { env }) };
+  return { cache: join(folder, 'sheaf/compile-cache'), env, sheaf: (...args) => run(sheaf, args, { env }) };
 }
 
 interface Head {
@@ -141,6 +141,23 @@ describe('what was compiled in a run', { skip }, () => {
     mkdirSync(cache);
     chmodSync(cache, 0o500);
     assert.partialDeepStrictEqual(await sheaf('manifest', 'ls'), success);
+  });
+
+  it('comes with the build for the commands that need most', async (t) => {
+    const { cache, sheaf } = user(t);
+    assert.match((await sheaf('image', 'copy', 'oci:none', 'oci:other')).stderr, /none/);
+    assert.ok(!existsSync(cache), 'gathered in vain');
+    assert.ok(statSync(new URL('dist/code/image-copy.code', root)).size > 1_000_000);
+  });
+
+  it('is gathered all the same where V8 refuses that of the build', async (t) => {
+    const { cache, env } = user(t);
+    // code that was compiled with other flags
+    const copy = () => run(sheaf, ['image', 'copy', 'oci:none', 'oci:other'], { env, nodeFlags: ['--max-lazy'] });
+    await copy();
+    const { ino } = statSync(join(cache, 'image-copy.code'));
+    await copy();
+    assert.equal(statSync(join(cache, 'image-copy.code')).ino, ino, 'not taken, for it was made anew');
   });
 
   it('is of a program that oclif finds, too', async () => {

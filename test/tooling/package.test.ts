@@ -15,7 +15,7 @@ interface PackageJson {
 const pjson = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as PackageJson;
 
 /** Parts of bin/ and dist/ that are of use in a checkout only. */
-const forCheckouts = ['bin/dev.js', 'bin/freshness.js', 'dist/sources.stamp'];
+const forCheckouts = ['bin/dev.js', 'bin/freshness.js', 'dist/code/image-copy.code', 'dist/sources.stamp'];
 
 describe('the package', () => {
   it('holds the build, the start and what a reader needs, to which its README leads, but no sources', () => {
