@@ -68,7 +68,7 @@ export default class Login extends BaseCommand<typeof Login> {
     const found = await getLogin(key, environment);
     if (found === undefined) throw notLoggedIn(key);
     this.output.print(found.username);
-    return { registry: key, ...found };
+    return { registry: key, username: found.username, keptIn: found.source };
   }
 
   /** Credentials that are there and that the registry takes, where no others were given. */

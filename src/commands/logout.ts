@@ -4,6 +4,7 @@ import { BaseCommand } from '../cli/base-command.ts';
 import { defaultRegistry, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { parseLoginStore } from '../credentials/login-store.ts';
 import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
+import { parseLoginKey } from '../credentials/registry-key.ts';
 import { UsageError } from '../foundation/errors.ts';
 
 export default class Logout extends BaseCommand<typeof Logout> {
@@ -38,6 +39,6 @@ export default class Logout extends BaseCommand<typeof Logout> {
     for (const message of notes) session.emit({ type: 'warning', code: 'LOGOUT_NOTE', message });
     if (all) this.output.print('Removed login credentials for all registries');
     else if (removedFrom.length > 0) this.output.print(`Removed login credentials for ${registry}`);
-    return { registry: all ? null : registry, removedFrom };
+    return { registry: all ? null : parseLoginKey(registry), removedFrom };
   }
 }

@@ -36,7 +36,8 @@ export default class Sign extends BaseCommand<typeof Sign> {
       });
     }
     const { signImage } = await import('../operations/sign-image.ts');
-    const dryRun = flags['dry-run'];
+    // oclif leaves flags that are not given undefined
+    const dryRun = flags['dry-run'] === true;
     const { manifests, report, ...result } = await signImage(await this.env.operations(), {
       location,
       signers,
@@ -53,6 +54,6 @@ export default class Sign extends BaseCommand<typeof Sign> {
         this.output.print(added > 0 ? `sign ${what} as ${result.identity}` : `keep ${what}: signed already`);
       }
     } else this.output.print(result.digest);
-    return { ...result, added, kept, manifests: each };
+    return { ...result, dryRun, added, kept, manifests: each };
   }
 }

@@ -127,6 +127,22 @@ test('registries.conf says what is insecure and which registry is meant', async 
   });
 });
 
+test('--json names the registry and where the login is kept in one way', async (t) => {
+  const { host } = await countingRegistry(t);
+  const { sheaf, file } = await program(t);
+  const url = `http://${host}/v2/`;
+  for (const how of [['-u', username, '-p', password, '--store', 'file'], [], ['--get-login']]) {
+    const done = await sheaf(['login', '--json', '--tls-verify=false', ...how, url]);
+    const { keptIn, ...login } = JSON.parse(done.stdout);
+    assert.deepEqual(login, { registry: host, username });
+    assert.ok(keptIn.startsWith(file), keptIn);
+  }
+  assert.deepEqual(JSON.parse((await sheaf(['logout', '--json', url])).stdout), {
+    registry: host,
+    removedFrom: [file],
+  });
+});
+
 test('--compat-auth-file, --authfile and --store say where the login goes', async (t) => {
   const { host } = await countingRegistry(t);
   const { sheaf, home } = await program(t);

@@ -1,5 +1,6 @@
-/** A plan as text and as JSON, for `--dry-run`. */
+/** A plan as text and as JSON, for `--dry-run`, and as JSON what came of one. */
 import { isDraft, type ManifestDraft } from '../../copy/draft.ts';
+import type { CopyResult } from '../../copy/execute-plan.ts';
 import { type CopyPlan, type CopyStep, isCryptStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
@@ -72,8 +73,7 @@ export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number):
     mediaType: plan.root.mediaType,
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
-    ...(signed === undefined ? {} : { signed }),
-    ...(carried === undefined ? {} : { signaturesCarried: carried }),
+    ...signingMembers(signed, carried),
     notes: plan.notes,
     changes: plan.changes,
     steps: plan.steps.map((step) => {
@@ -88,4 +88,21 @@ export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number):
       return { id, kind, needs, digest, mediaType: manifest.mediaType, label, present };
     }),
   };
+}
+
+/** What was copied or pushed, as data. */
+export function transferDocument(plan: CopyPlan, result: CopyResult, signed?: Signed, carried?: number): unknown {
+  const { root, ...counts } = result;
+  return {
+    digest: root.digest,
+    mediaType: root.mediaType,
+    source: plan.source,
+    destination: plan.destination,
+    ...counts,
+    ...signingMembers(signed, carried),
+  };
+}
+
+function signingMembers(signed: Signed | undefined, carried: number | undefined) {
+  return { ...signed, ...(carried === undefined ? {} : { signaturesCarried: carried }) };
 }

@@ -146,23 +146,15 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       },
       await this.env.destination(),
     );
+    const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
     if (result === undefined) {
-      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
       for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
       return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
-    const { root, ...counts } = result;
-    await writeDigestFile(flags, root.digest);
-    this.output.print(root.digest);
-    return {
-      digest: root.digest,
-      mediaType: root.mediaType,
-      source: plan.source,
-      destination: plan.destination,
-      ...counts,
-      ...signed,
-      ...(carried === undefined ? {} : { signaturesCarried: carried }),
-    };
+    const { digest } = result.root;
+    await writeDigestFile(flags, digest);
+    this.output.print(digest);
+    return transferDocument(plan, result, signed, carried);
   }
 }

@@ -41,13 +41,13 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     ...dryRunFlag,
   };
 
-  async run(): Promise<(KeyFiles | GeneratedKey) & { type: string }> {
+  async run(): Promise<(KeyFiles | GeneratedKey) & { type: string; dryRun: boolean }> {
     const kind = this.#kind();
     const { generateKey, planKey } = await import('../../operations/generate-key.ts');
     const planned = await planKey({ ...kind, prefix: this.flags['output-key-prefix'] });
     if (this.flags['dry-run']) {
       for (const file of Object.values(planned)) this.output.print(`write ${file}`);
-      return { type: kind.type, ...planned };
+      return { type: kind.type, dryRun: true, ...planned };
     }
     const { newPassphrase } = await import('../../cli/new-passphrase.ts');
     const terminal = terminalOf(this.env.session.signal);
@@ -57,7 +57,7 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
       this.output.print(`Private key: ${made.privateKeyFile}`);
       this.output.print(`Public key: ${made.publicKeyFile}`);
       this.output.print(`Fingerprint: ${made.fingerprint}`);
-      return { type: kind.type, ...made };
+      return { type: kind.type, dryRun: false, ...made };
     } finally {
       passphrase.fill(0);
     }

@@ -107,19 +107,17 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
             },
           }),
     });
+    const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
     if (result === undefined) {
-      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
       for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
       return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
-    const { root, ...counts } = result;
-    await writeDigestFile(flags, root.digest);
+    const { digest } = result.root;
+    await writeDigestFile(flags, digest);
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
-    this.output.print(root.digest);
-    const along = carried === undefined ? {} : { signaturesCarried: carried };
-    const { destination } = plan;
-    return { digest: root.digest, mediaType: root.mediaType, destination, ...counts, ...signed, ...along };
+    this.output.print(digest);
+    return transferDocument(plan, result, signed, carried);
   }
 }
 
