@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { LogoutDocument } from '../cli/documents/registries.ts';
 import { defaultRegistry, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { parseLoginStore } from '../credentials/login-store.ts';
 import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
@@ -25,7 +26,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
     ...loginStoreFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<LogoutDocument> {
     const { session } = this.env;
     const environment = loginEnvironment(session, this.flags);
     const { all, store } = this.flags;

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { SignedImage } from '../cli/documents/signatures.ts';
 import { dryRunFlag, registryFlags } from '../cli/flags.ts';
 import { signatureStoreFlags, signFlags } from '../cli/sign-flags.ts';
 import { UsageError } from '../foundation/errors.ts';
@@ -21,7 +22,7 @@ export default class Sign extends BaseCommand<typeof Sign> {
   };
   static override flags = { ...dryRunFlag, ...signFlags, ...signatureStoreFlags, ...registryFlags };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<SignedImage> {
     const { flags } = this;
     const { chooseSigners, lazyRegistriesD } = await import('../cli/signing-wiring.ts');
     const { parseDestination } = await import('../transports/image-names.ts');

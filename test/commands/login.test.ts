@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { basicAuth, bearerAuth } from '../support/auth.ts';
 import { testFolder } from '../support/folders.ts';
+import { checkDocument } from '../support/json-documents.ts';
 import { type RunResult, run, skipWithout } from '../support/peers.ts';
 import { realRegistry, realRegistryUser, withRegistry } from '../support/registry.ts';
 
@@ -32,8 +33,12 @@ async function program(t: TestContext, more: NodeJS.ProcessEnv = {}): Promise<Pr
   return {
     home,
     file: join(home, 'config/containers/auth.json'),
-    sheaf: (args, input) =>
-      run(process.execPath, [join(bin, 'run.js'), ...args], { env, cwd: home, ...(input !== undefined && { input }) }),
+    async sheaf(args, input) {
+      const command = [join(bin, 'run.js'), ...args];
+      const ran = await run(process.execPath, command, { env, cwd: home, ...(input !== undefined && { input }) });
+      checkDocument(args, ran.stdout);
+      return ran;
+    },
   };
 }
 

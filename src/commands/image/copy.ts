@@ -4,6 +4,7 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
 import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
+import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
 import { encryptionFlags, encryptionOf } from '../../cli/encryption-flags.ts';
 import {
   dryRunFlag,
@@ -103,7 +104,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...twoPlacesFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<Plan | Transfer> {
     const { flags } = this;
     await expectDigestFile(flags);
     for (const name of Object.keys(waiting)) {

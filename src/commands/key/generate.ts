@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { GeneratedKeys } from '../../cli/documents/signatures.ts';
 import { dryRunFlag } from '../../cli/flags.ts';
 import { terminalOf } from '../../cli/prompt.ts';
 import { UsageError } from '../../foundation/errors.ts';
-import type { GeneratedKey, KeyFiles, KindOfKey } from '../../operations/generate-key.ts';
+import type { KindOfKey } from '../../operations/generate-key.ts';
 
 const sigstoreAlgorithms = ['p256', 'p384', 'p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 const gpgAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
@@ -41,7 +42,7 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     ...dryRunFlag,
   };
 
-  async run(): Promise<(KeyFiles | GeneratedKey) & { type: string; dryRun: boolean }> {
+  async run(): Promise<GeneratedKeys> {
     const kind = this.#kind();
     const { generateKey, planKey } = await import('../../operations/generate-key.ts');
     const planned = await planKey({ ...kind, prefix: this.flags['output-key-prefix'] });

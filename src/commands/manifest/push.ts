@@ -9,6 +9,7 @@ import {
   referrersFlag,
 } from '../../cli/compression-flags.ts';
 import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
+import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
 import { dryRunFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
@@ -64,7 +65,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     ...registryFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<Plan | Transfer> {
     const { flags } = this;
     if (flags['sign-by-sq-fingerprint'] !== undefined) throw notYet('sign-by-sq-fingerprint');
     await expectDigestFile(flags);
