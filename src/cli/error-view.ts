@@ -1,29 +1,7 @@
 /** How a failed run ends: the message for people on stderr, or a JSON document on stdout, and the exit code. */
-import {
-  asError,
-  BugError,
-  CancelledError,
-  type ErrorKind,
-  exitCodes,
-  RegistryError,
-  SheafError,
-} from '../foundation/errors.ts';
+import { asError, BugError, CancelledError, exitCodes, RegistryError, SheafError } from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
-
-/** The `error` member of what --json prints for a failed run. */
-export interface ErrorDocument {
-  kind: ErrorKind;
-  code: string;
-  message: string;
-  hint: string | undefined;
-  exitCode: number;
-  /** What led to it, outermost first. */
-  causes: string[];
-  side: 'source' | 'destination' | undefined;
-  /** HTTP status and the registry's own error list, where a registry answered. */
-  status: number | undefined;
-  errors: readonly { code: string; message: string }[] | undefined;
-}
+import type { ErrorDocument } from './documents/failure.ts';
 
 const reportHint = 'This is a defect of sheaf: please report it with the command and the output of --log-level debug.';
 
@@ -43,6 +21,7 @@ export function failureDocument(error: SheafError, exitCode?: number): { error: 
   return { ...error.done, error: errorDocument(error, exitCode) };
 }
 
+/** The `error` member of what --json prints for a failed run. */
 export function errorDocument(error: SheafError, exitCode = exitCodes[error.kind]): ErrorDocument {
   const registry = error instanceof RegistryError ? error : undefined;
   return {

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { LoginDocument } from '../cli/documents/registries.ts';
 import { registryFlags } from '../cli/flags.ts';
 import { defaultRegistry, loginCheck, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { askLine, askSecret, terminalOf } from '../cli/prompt.ts';
@@ -44,7 +45,7 @@ export default class Login extends BaseCommand<typeof Login> {
     insecure: registryFlags.insecure,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<LoginDocument> {
     const { session } = this.env;
     const environment = loginEnvironment(session, this.flags);
     const config = await environment.config();
@@ -64,15 +65,15 @@ export default class Login extends BaseCommand<typeof Login> {
     return { registry: key, username: login.username, keptIn: where };
   }
 
-  async #getLogin(key: string, environment: LoginEnvironment): Promise<unknown> {
+  async #getLogin(key: string, environment: LoginEnvironment): Promise<LoginDocument> {
     const found = await getLogin(key, environment);
     if (found === undefined) throw notLoggedIn(key);
     this.output.print(found.username);
-    return { registry: key, ...found };
+    return { registry: key, username: found.username, keptIn: found.source };
   }
 
   /** Credentials that are there and that the registry takes, where no others were given. */
-  async #known(key: string, environment: LoginEnvironment, check: LoginCheck): Promise<unknown> {
+  async #known(key: string, environment: LoginEnvironment, check: LoginCheck): Promise<LoginDocument | undefined> {
     const { username, password, 'password-stdin': fromStdin, store } = this.flags;
     if (username !== undefined || password !== undefined || fromStdin || store !== undefined) return undefined;
     const found = await findLogin(key, environment);

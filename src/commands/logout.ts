@@ -1,9 +1,11 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { LogoutDocument } from '../cli/documents/registries.ts';
 import { defaultRegistry, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { parseLoginStore } from '../credentials/login-store.ts';
 import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
+import { parseLoginKey } from '../credentials/registry-key.ts';
 import { UsageError } from '../foundation/errors.ts';
 
 export default class Logout extends BaseCommand<typeof Logout> {
@@ -24,7 +26,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
     ...loginStoreFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<LogoutDocument> {
     const { session } = this.env;
     const environment = loginEnvironment(session, this.flags);
     const { all, store } = this.flags;
@@ -38,6 +40,6 @@ export default class Logout extends BaseCommand<typeof Logout> {
     for (const message of notes) session.emit({ type: 'warning', code: 'LOGOUT_NOTE', message });
     if (all) this.output.print('Removed login credentials for all registries');
     else if (removedFrom.length > 0) this.output.print(`Removed login credentials for ${registry}`);
-    return { registry: all ? null : registry, removedFrom };
+    return { registry: all ? null : parseLoginKey(registry), removedFrom };
   }
 }

@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { SignedImage } from '../cli/documents/signatures.ts';
 import { dryRunFlag, registryFlags } from '../cli/flags.ts';
 import { signatureStoreFlags, signFlags } from '../cli/sign-flags.ts';
 import { UsageError } from '../foundation/errors.ts';
@@ -21,7 +22,7 @@ export default class Sign extends BaseCommand<typeof Sign> {
   };
   static override flags = { ...dryRunFlag, ...signFlags, ...signatureStoreFlags, ...registryFlags };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<SignedImage> {
     const { flags } = this;
     const { chooseSigners, lazyRegistriesD } = await import('../cli/signing-wiring.ts');
     const { parseDestination } = await import('../transports/image-names.ts');
@@ -36,7 +37,8 @@ export default class Sign extends BaseCommand<typeof Sign> {
       });
     }
     const { signImage } = await import('../operations/sign-image.ts');
-    const dryRun = flags['dry-run'];
+    // oclif leaves flags that are not given undefined
+    const dryRun = flags['dry-run'] === true;
     const { manifests, report, ...result } = await signImage(await this.env.operations(), {
       location,
       signers,
@@ -53,6 +55,6 @@ export default class Sign extends BaseCommand<typeof Sign> {
         this.output.print(added > 0 ? `sign ${what} as ${result.identity}` : `keep ${what}: signed already`);
       }
     } else this.output.print(result.digest);
-    return { ...result, added, kept, manifests: each };
+    return { ...result, dryRun, added, kept, manifests: each };
   }
 }

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
+import type { VerifiedImage } from '../cli/documents/signatures.ts';
 import { registryFlags } from '../cli/flags.ts';
 import { signatureSearchFlags } from '../cli/sign-flags.ts';
 import { exitCodes } from '../foundation/errors.ts';
@@ -74,7 +75,7 @@ export default class Verify extends BaseCommand<typeof Verify> {
     ...registryFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<VerifiedImage> {
     const { flags } = this;
     const [{ lazyRegistriesD }, { chooseTrust }, { parseDestination }] = await Promise.all([
       import('../cli/signing-wiring.ts'),
@@ -94,9 +95,9 @@ export default class Verify extends BaseCommand<typeof Verify> {
       stores: stores === undefined ? undefined : new Set(stores as SignatureStoreName[]),
       registriesD: lazyRegistriesD(flags['registries-d'], process.env),
     });
-    const { renderVerification } = await import('../cli/render/verification.ts');
+    const { renderVerification, verificationDocument } = await import('../cli/render/verification.ts');
     for (const line of renderVerification(result)) this.output.print(line);
     if (!result.verified) this.endWith(exitCodes.integrity);
-    return result;
+    return verificationDocument(result);
   }
 }

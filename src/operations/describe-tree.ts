@@ -32,7 +32,6 @@ export interface TreeNode {
   readonly platform?: string;
   readonly artifactType?: string;
   readonly annotations?: Annotations;
-  readonly locations?: readonly string[];
   /** Why it could not be read, for `missing`. */
   readonly problem?: string;
   readonly children: readonly TreeNode[];

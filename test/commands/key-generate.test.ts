@@ -61,6 +61,7 @@ test('a dry run tells the files, refuses what the run would refuse, and asks for
   assert.equal(await sheaf.ok('key', 'generate', '--dry-run'), 'write sheaf.key\nwrite sheaf.pub');
   assert.deepEqual(JSON.parse(await sheaf.ok('key', 'generate', '--dry-run', '--json')), {
     type: 'sigstore',
+    dryRun: true,
     privateKeyFile: 'sheaf.key',
     publicKeyFile: 'sheaf.pub',
   });
@@ -86,7 +87,13 @@ test('the passphrase may come from the variable of cosign, and be empty', async 
   const sheaf = sheafIn(folder, { COSIGN_PASSWORD: '' });
   const made: unknown = JSON.parse(await sheaf.ok('key', 'generate', '--json'));
   const { fingerprint } = made as { fingerprint: string };
-  assert.deepEqual(made, { type: 'sigstore', privateKeyFile: 'sheaf.key', publicKeyFile: 'sheaf.pub', fingerprint });
+  assert.deepEqual(made, {
+    type: 'sigstore',
+    dryRun: false,
+    privateKeyFile: 'sheaf.key',
+    publicKeyFile: 'sheaf.pub',
+    fingerprint,
+  });
 });
 
 test('an identity signs as a parameter file says, and is verified under the trusted root', async (t) => {

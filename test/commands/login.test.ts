@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { basicAuth, bearerAuth } from '../support/auth.ts';
 import { testFolder } from '../support/folders.ts';
+import { checkDocument } from '../support/json-documents.ts';
 import { type RunResult, run, skipWithout } from '../support/peers.ts';
 import { realRegistry, realRegistryUser, withRegistry } from '../support/registry.ts';
 
@@ -32,8 +33,12 @@ async function program(t: TestContext, more: NodeJS.ProcessEnv = {}): Promise<Pr
   return {
     home,
     file: join(home, 'config/containers/auth.json'),
-    sheaf: (args, input) =>
-      run(process.execPath, [join(bin, 'run.js'), ...args], { env, cwd: home, ...(input !== undefined && { input }) }),
+    async sheaf(args, input) {
+      const command = [join(bin, 'run.js'), ...args];
+      const ran = await run(process.execPath, command, { env, cwd: home, ...(input !== undefined && { input }) });
+      checkDocument(args, ran.stdout);
+      return ran;
+    },
   };
 }
 
@@ -124,6 +129,22 @@ test('registries.conf says what is insecure and which registry is meant', async 
     registry: host,
     username,
     keptIn: join(home, 'config/containers/auth.json'),
+  });
+});
+
+test('--json names the registry and where the login is kept in one way', async (t) => {
+  const { host } = await countingRegistry(t);
+  const { sheaf, file } = await program(t);
+  const url = `http://${host}/v2/`;
+  for (const how of [['-u', username, '-p', password, '--store', 'file'], [], ['--get-login']]) {
+    const done = await sheaf(['login', '--json', '--tls-verify=false', ...how, url]);
+    const { keptIn, ...login } = JSON.parse(done.stdout);
+    assert.deepEqual(login, { registry: host, username });
+    assert.ok(keptIn.startsWith(file), keptIn);
+  }
+  assert.deepEqual(JSON.parse((await sheaf(['logout', '--json', url])).stdout), {
+    registry: host,
+    removedFrom: [file],
   });
 });
 

@@ -51,8 +51,8 @@ describe('sheaf sign and sheaf verify', () => {
     const signed = await command(...signing, file('pw'), app.name);
     assert.deepEqual([signed.code, signed.stdout, signed.stderr], [0, `${app.index.digest}\n`, '']);
     const again = await command(...signing, file('pw'), '--json', app.name);
-    const { added, kept, identity } = JSON.parse(again.stdout) as Record<string, unknown>;
-    assert.deepEqual([added, kept, identity], [0, 3, app.name.slice('docker://'.length)]);
+    const { added, kept, identity, dryRun } = JSON.parse(again.stdout) as Record<string, unknown>;
+    assert.deepEqual([added, kept, identity, dryRun], [0, 3, app.name.slice('docker://'.length), false]);
     const kept3 = await command(...signing, file('pw'), '--dry-run', app.name);
     assert.match(kept3.stdout, /^(keep .*: signed already\n){3}$/);
 
@@ -63,6 +63,21 @@ describe('sheaf sign and sheaf verify', () => {
     assert.match(JSON.stringify(result.manifests[0]?.signatures), new RegExp(alice.fingerprint));
     assert.equal((await command('verify', '--key', file('other.pub'), app.name)).code, 6);
     for (const { stdout, stderr } of ran) assert.doesNotMatch(stdout + stderr, /passphrase of the test|not the pass/);
+  });
+
+  it('stand in the plan of a copy as in what comes of it', async (t) => {
+    const { app, file, command } = await arranged(t);
+    const signing = ['--sign-key-file', file('key.asc'), '--sign-passphrase-file', file('pw')];
+    const copy = ['image', 'copy', '--json', '--all', ...signing, app.name, app.name.replace(/v1$/, 'v2')];
+    const [planned, done] = [await command(...copy, '--dry-run'), await command(...copy)];
+    const signed = ({ stdout }: Ended) => {
+      const { signers, identity } = JSON.parse(stdout);
+      return { signers, identity };
+    };
+    assert.equal(signed(done).identity, copy.at(-1)?.slice('docker://'.length));
+    assert.deepEqual(signed(planned), signed(done));
+    const sign = await command('sign', '--json', '--dry-run', ...signing, app.name);
+    assert.equal(JSON.parse(sign.stdout).dryRun, true);
   });
 
   it('say what is missing or contradicts itself', async (t) => {

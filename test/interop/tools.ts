@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkDocument } from '../support/json-documents.ts';
 import { type RunResult, run as runProgram } from '../support/peers.ts';
 
 /** Sheaf's command line with a store and a home of its own. */
 export interface Sheaf {
   readonly folder: string;
+  /** Runs to the end, whatever that is; what it prints with --json must be as published. */
   run(...args: string[]): Promise<RunResult>;
   /** Runs and expects success; gives standard output without the last line end. */
   ok(...args: string[]): Promise<string>;
@@ -34,8 +36,11 @@ export function sheafIn(folder: string, more: Readonly<Record<string, string>> =
     ...more,
   };
   mkdirSync(folder, { recursive: true });
-  const run = (...args: string[]): Promise<RunResult> =>
-    runProgram(process.execPath, [program, ...args], { cwd: folder, env });
+  const run = async (...args: string[]): Promise<RunResult> => {
+    const ran = await runProgram(process.execPath, [program, ...args], { cwd: folder, env });
+    checkDocument(args, ran.stdout);
+    return ran;
+  };
   return {
     folder,
     run,

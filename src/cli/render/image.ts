@@ -4,6 +4,7 @@ import { attestationSubject, isAttestation } from '../../oci/matcher.ts';
 import { zstdAnnotation } from '../../oci/media-types.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import type { DescribedImage, DescribedIndex } from '../../operations/describe-image.ts';
+import type { DescribedImageOrIndex } from '../documents/images.ts';
 import { renderTable } from './table.ts';
 import { formatBytes } from './texts.ts';
 
@@ -105,7 +106,7 @@ function indexLines({ manifest, index }: DescribedIndex): string[] {
 }
 
 /** The JSON form. Members that skopeo has carry its names and forms; the others are ours. */
-export function imageDocument(described: DescribedImage | DescribedIndex, naming: ImageNaming): object {
+export function imageDocument(described: DescribedImage | DescribedIndex, naming: ImageNaming): DescribedImageOrIndex {
   const { manifest } = described;
   const named = {
     ...(naming.repository === undefined ? {} : { Name: naming.repository }),

@@ -1,8 +1,10 @@
-/** A plan as text and as JSON, for `--dry-run`. */
+/** A plan as text and as JSON, for `--dry-run`, and as JSON what came of one. */
 import { isDraft, type ManifestDraft } from '../../copy/draft.ts';
+import type { CopyResult } from '../../copy/execute-plan.ts';
 import { type CopyPlan, type CopyStep, isCryptStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
+import type { Plan, Transfer } from '../documents/transfers.ts';
 import { formatBytes } from './texts.ts';
 
 /** Who signs what is pushed, before the tag moves. */
@@ -64,7 +66,7 @@ function nameOf(document: RawManifest | ManifestDraft): string {
 }
 
 /** The plan as data, without the bytes of documents. */
-export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number): unknown {
+export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number): Plan {
   return {
     source: plan.source,
     destination: plan.destination,
@@ -72,20 +74,51 @@ export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number):
     mediaType: plan.root.mediaType,
     nothingToDo: isNothingToDo(plan),
     bytes: plan.bytes,
-    ...(signed === undefined ? {} : { signed }),
-    ...(carried === undefined ? {} : { signaturesCarried: carried }),
+    ...signingMembers(signed, carried),
     notes: plan.notes,
     changes: plan.changes,
-    steps: plan.steps.map((step) => {
-      const { id, kind, needs } = step;
-      if (step.kind === 'mount') return { id, kind, needs, blob: step.blob, from: formatReference(step.from) };
-      if (step.kind === 'reuse') return { id, kind, needs, blob: step.blob };
-      if (step.kind === 'copy') return { id, kind, needs, blob: step.blob, from: step.from };
-      if (step.kind === 'recompress') return { id, kind, needs, blob: step.blob, recipe: step.recipe };
-      if (isCryptStep(step)) return { id, kind, needs, blob: step.layer, recipe: step.recipe };
-      const { manifest, label, present } = step;
+    steps: plan.steps.map(stepDocument),
+  };
+}
+
+function stepDocument(step: CopyStep): Plan['steps'][number] {
+  const { id, needs } = step;
+  switch (step.kind) {
+    case 'reuse':
+      return { id, kind: step.kind, needs, blob: step.blob };
+    case 'mount':
+      return { id, kind: step.kind, needs, blob: step.blob, from: formatReference(step.from) };
+    case 'copy':
+      return { id, kind: step.kind, needs, blob: step.blob, from: step.from };
+    case 'recompress':
+      return { id, kind: step.kind, needs, blob: step.blob, recipe: step.recipe };
+    case 'encrypt':
+    case 'decrypt':
+    case 'add-recipients':
+      return { id, kind: step.kind, needs, blob: step.layer, recipe: step.recipe };
+    case 'put-manifest':
+    case 'put-index':
+    case 'tag': {
+      const { kind, manifest, label, present } = step;
       const digest = isDraft(manifest) ? null : manifest.digest;
       return { id, kind, needs, digest, mediaType: manifest.mediaType, label, present };
-    }),
+    }
+  }
+}
+
+/** What was copied or pushed, as data. */
+export function transferDocument(plan: CopyPlan, result: CopyResult, signed?: Signed, carried?: number): Transfer {
+  const { root, ...counts } = result;
+  return {
+    digest: root.digest,
+    mediaType: root.mediaType,
+    source: plan.source,
+    destination: plan.destination,
+    ...counts,
+    ...signingMembers(signed, carried),
   };
+}
+
+function signingMembers(signed: Signed | undefined, carried: number | undefined) {
+  return { ...signed, ...(carried === undefined ? {} : { signaturesCarried: carried }) };
 }

@@ -4,6 +4,7 @@
  */
 import { styleText } from 'node:util';
 import type { ProgressEvent } from '../../foundation/events.ts';
+import type { ProgressLine } from '../documents/progress.ts';
 import type { LogLevel, ProgressMode } from '../flags.ts';
 import { createJsonPainter } from './json-painter.ts';
 import type { StepPainter } from './painter.ts';
@@ -40,7 +41,7 @@ export function createProgressView(options: ProgressViewOptions): ProgressView {
       switch (event.type) {
         case 'warning':
           if (quiet || !shows('warn')) return;
-          if (mode === 'json') line(JSON.stringify(event));
+          if (mode === 'json') line(JSON.stringify(event satisfies ProgressLine));
           else line(`${styleText('yellow', 'Warning:', { stream })} ${event.message}`);
           return;
         case 'log':

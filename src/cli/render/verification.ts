@@ -1,5 +1,6 @@
-/** The result of `verify` as a table: a row for each signature, and for each manifest that has none. */
+/** The result of `verify` as a table (a row for each signature, and for each manifest that has none), and as JSON. */
 import type { ManifestVerdict, SignatureVerdict, VerifyImageResult } from '../../operations/verify-image.ts';
+import type { VerifiedImage } from '../documents/signatures.ts';
 import { renderTable } from './table.ts';
 
 export function renderVerification(result: VerifyImageResult): string[] {
@@ -32,4 +33,13 @@ function cells({ format, signer = '-', identity = '-', log = '-', time }: Signat
 
 function short(digest: string): string {
   return digest.slice(0, digest.indexOf(':') + 13);
+}
+
+/** The result as data. */
+export function verificationDocument(result: VerifyImageResult): VerifiedImage {
+  const manifests = result.manifests.map((manifest) => ({
+    ...manifest,
+    signatures: manifest.signatures.map(({ time, ...signature }) => ({ ...signature, time: time?.toISOString() })),
+  }));
+  return { ...result, manifests };
 }

@@ -4,6 +4,7 @@ import { BaseCommand } from '../../cli/base-command.ts';
 import { attestationsFlag, digestPairsFlag, referrersFlag } from '../../cli/compression-flags.ts';
 import { addedCompressionOf, compressionOf, copyTakingOf, onePlatformFlags } from '../../cli/copy-flags.ts';
 import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
+import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
 import { encryptionFlags, encryptionOf } from '../../cli/encryption-flags.ts';
 import {
   dryRunFlag,
@@ -103,7 +104,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     ...twoPlacesFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<Plan | Transfer> {
     const { flags } = this;
     await expectDigestFile(flags);
     for (const name of Object.keys(waiting)) {
@@ -146,23 +147,15 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       },
       await this.env.destination(),
     );
+    const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
     if (result === undefined) {
-      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
       for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
       return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
-    const { root, ...counts } = result;
-    await writeDigestFile(flags, root.digest);
-    this.output.print(root.digest);
-    return {
-      digest: root.digest,
-      mediaType: root.mediaType,
-      source: plan.source,
-      destination: plan.destination,
-      ...counts,
-      ...signed,
-      ...(carried === undefined ? {} : { signaturesCarried: carried }),
-    };
+    const { digest } = result.root;
+    await writeDigestFile(flags, digest);
+    this.output.print(digest);
+    return transferDocument(plan, result, signed, carried);
   }
 }

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { PrunedLayout } from '../../cli/documents/images.ts';
 import { parseDuration } from '../../cli/duration.ts';
 import { dryRunFlag } from '../../cli/flags.ts';
 
@@ -27,7 +28,7 @@ export default class ImagePrune extends BaseCommand<typeof ImagePrune> {
     ...dryRunFlag,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<PrunedLayout> {
     const { pruneLayoutAt } = await import('../../operations/prune-layout.ts');
     // oclif leaves flags that are not given undefined
     const [unnamed, dryRun] = [this.flags.unnamed === true, this.flags['dry-run'] === true];

@@ -1,9 +1,10 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { GeneratedKeys } from '../../cli/documents/signatures.ts';
 import { dryRunFlag } from '../../cli/flags.ts';
 import { terminalOf } from '../../cli/prompt.ts';
 import { UsageError } from '../../foundation/errors.ts';
-import type { GeneratedKey, KeyFiles, KindOfKey } from '../../operations/generate-key.ts';
+import type { KindOfKey } from '../../operations/generate-key.ts';
 
 const sigstoreAlgorithms = ['p256', 'p384', 'p521', 'ed25519', 'rsa-2048', 'rsa-3072', 'rsa-4096'] as const;
 const gpgAlgorithms = ['rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'] as const;
@@ -41,13 +42,13 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     ...dryRunFlag,
   };
 
-  async run(): Promise<(KeyFiles | GeneratedKey) & { type: string }> {
+  async run(): Promise<GeneratedKeys> {
     const kind = this.#kind();
     const { generateKey, planKey } = await import('../../operations/generate-key.ts');
     const planned = await planKey({ ...kind, prefix: this.flags['output-key-prefix'] });
     if (this.flags['dry-run']) {
       for (const file of Object.values(planned)) this.output.print(`write ${file}`);
-      return { type: kind.type, ...planned };
+      return { type: kind.type, dryRun: true, ...planned };
     }
     const { newPassphrase } = await import('../../cli/new-passphrase.ts');
     const terminal = terminalOf(this.env.session.signal);
@@ -57,7 +58,7 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
       this.output.print(`Private key: ${made.privateKeyFile}`);
       this.output.print(`Public key: ${made.publicKeyFile}`);
       this.output.print(`Fingerprint: ${made.fingerprint}`);
-      return { type: kind.type, ...made };
+      return { type: kind.type, dryRun: false, ...made };
     } finally {
       passphrase.fill(0);
     }

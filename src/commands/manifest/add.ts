@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { AddedToList } from '../../cli/documents/lists.ts';
 import { placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf, entryChanges, entryFlags } from '../../cli/manifest-flags.ts';
 import { policyFlag } from '../../cli/sign-flags.ts';
@@ -70,7 +71,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     ...registryFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<AddedToList> {
     const [list = '', ...rest] = this.positionals;
     const { record, added } = this.flags.artifact
       ? await this.#addFiles(list, rest)

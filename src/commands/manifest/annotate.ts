@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { AnnotatedList } from '../../cli/documents/lists.ts';
 import { registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationEditsOf, entryChanges, entryFlags, firstEntryFlag } from '../../cli/manifest-flags.ts';
 import { UsageError } from '../../foundation/errors.ts';
@@ -33,7 +34,7 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
     ...registryFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<AnnotatedList> {
     const { flags } = this;
     const { list, instance } = this.args;
     const wholeIndex = flags.index || flags.subject !== undefined;

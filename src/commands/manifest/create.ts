@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { CreatedList } from '../../cli/documents/lists.ts';
 import { placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf } from '../../cli/manifest-flags.ts';
 import { policyFlag } from '../../cli/sign-flags.ts';
@@ -44,7 +45,7 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
     ...registryFlags,
   };
 
-  async run(): Promise<{ id: string; names: readonly string[]; instances: number }> {
+  async run(): Promise<CreatedList> {
     const { createList, existingMode } = await import('../../operations/create-list.ts');
     const { findImage } = await import('../../operations/find-image.ts');
     const { flags } = this;

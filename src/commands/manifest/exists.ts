@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { ListExists } from '../../cli/documents/lists.ts';
 
 export default class ManifestExists extends BaseCommand<typeof ManifestExists> {
   static override summary = 'Tell by the exit status whether there is a list of that name.';
@@ -11,7 +12,7 @@ export default class ManifestExists extends BaseCommand<typeof ManifestExists> {
     list: Args.string({ required: true, description: 'Name or ID of the list.' }),
   };
 
-  async run(): Promise<{ exists: boolean }> {
+  async run(): Promise<ListExists> {
     const exists = (await this.env.store()).lists.exists(this.args.list);
     if (!exists) this.endWith(1);
     return { exists };

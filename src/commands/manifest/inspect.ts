@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { Tree } from '../../cli/documents/images.ts';
 import { placeFlags, registryFlags } from '../../cli/flags.ts';
 
 export default class ManifestInspect extends BaseCommand<typeof ManifestInspect> {
@@ -32,7 +33,7 @@ export default class ManifestInspect extends BaseCommand<typeof ManifestInspect>
       const { renderTree } = await import('../../cli/render/tree.ts');
       const tree = await describeTree(env, location);
       for (const line of renderTree(this.args.list, tree)) this.output.print(line);
-      return tree;
+      return tree satisfies Tree;
     }
     const { inspectImage } = await import('../../operations/inspect-list.ts');
     const { isIndexType } = await import('../../oci/media-types.ts');

@@ -1,15 +1,6 @@
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { ListSummary } from '../../cli/documents/lists.ts';
 import { renderTable } from '../../cli/render/table.ts';
-
-interface ListSummary {
-  id: string;
-  names: readonly string[];
-  instances: number;
-  platforms: readonly string[];
-  /** ISO 8601. */
-  created: string;
-  updated: string;
-}
 
 export default class ManifestLs extends BaseCommand<typeof ManifestLs> {
   static override summary = 'Show the local lists.';

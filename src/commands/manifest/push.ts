@@ -9,6 +9,7 @@ import {
   referrersFlag,
 } from '../../cli/compression-flags.ts';
 import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
+import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
 import { dryRunFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
@@ -64,7 +65,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     ...registryFlags,
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<Plan | Transfer> {
     const { flags } = this;
     if (flags['sign-by-sq-fingerprint'] !== undefined) throw notYet('sign-by-sq-fingerprint');
     await expectDigestFile(flags);
@@ -107,19 +108,17 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
             },
           }),
     });
+    const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
     if (result === undefined) {
-      const { planDocument, renderPlan } = await import('../../cli/render/plan.ts');
       for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
       return planDocument(plan, signed, carried);
     }
     for (const note of plan.notes) this.warn(note);
-    const { root, ...counts } = result;
-    await writeDigestFile(flags, root.digest);
+    const { digest } = result.root;
+    await writeDigestFile(flags, digest);
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
-    this.output.print(root.digest);
-    const along = carried === undefined ? {} : { signaturesCarried: carried };
-    const { destination } = plan;
-    return { digest: root.digest, mediaType: root.mediaType, destination, ...counts, ...signed, ...along };
+    this.output.print(digest);
+    return transferDocument(plan, result, signed, carried);
   }
 }
 

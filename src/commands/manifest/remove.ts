@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { RemovedInstances } from '../../cli/documents/lists.ts';
 import { registryFlags } from '../../cli/flags.ts';
 
 export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
@@ -17,7 +18,7 @@ export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
   };
   static override flags = { ...registryFlags };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<RemovedInstances> {
     const { removeInstances } = await import('../../operations/remove-instances.ts');
     const [list = '', ...instances] = this.positionals;
     const { record, removed } = await removeInstances(await this.env.operations(), list, instances);

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { RemovedLists } from '../../cli/documents/lists.ts';
 import { NotFoundError, SheafError } from '../../foundation/errors.ts';
 
 export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
@@ -19,7 +20,7 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
     ignore: Flags.boolean({ char: 'i', summary: 'Do not mind lists that are not there.' }),
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<RemovedLists> {
     const { lists } = await this.env.store();
     const untagged: string[] = [];
     const deleted: string[] = [];
@@ -44,7 +45,7 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
 }
 
 /** The lists that were removed before are gone: whoever reads the JSON form must learn of them. */
-function withDone(thrown: unknown, done: { untagged: string[]; deleted: string[] }): unknown {
+function withDone(thrown: unknown, done: RemovedLists): unknown {
   if (thrown instanceof SheafError) thrown.done = done;
   return thrown;
 }

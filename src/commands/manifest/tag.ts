@@ -1,5 +1,6 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { TaggedList } from '../../cli/documents/lists.ts';
 
 export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
   static override summary = 'Give a list more names.';
@@ -11,7 +12,7 @@ export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
     name: Args.string({ required: true, description: 'New names.' }),
   };
 
-  async run(): Promise<unknown> {
+  async run(): Promise<TaggedList> {
     const { checkNewListName } = await import('../../operations/new-list-name.ts');
     const { lists } = await this.env.store();
     const [list = '', ...names] = this.positionals;

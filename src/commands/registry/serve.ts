@@ -1,16 +1,8 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import type { ServedRegistry } from '../../cli/documents/registries.ts';
 import { NotFoundError } from '../../foundation/errors.ts';
 import type { RequestRecord } from '../../registry-server/index.ts';
-
-interface ServedRegistry {
-  url: string;
-  /** As it stands in references: `127.0.0.1:5000`. */
-  host: string;
-  port: number;
-  /** `null`: in memory. */
-  directory: string | null;
-}
 
 export default class RegistryServe extends BaseCommand<typeof RegistryServe> {
   static override summary = 'Run a small registry until it is stopped.';

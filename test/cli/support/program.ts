@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { checkDocument } from '../../support/json-documents.ts';
 
 export interface Ended {
   code: number | null;
@@ -29,8 +30,8 @@ export const sheaf = fileURLToPath(new URL('../../../bin/run.js', import.meta.ur
 /** Variables that change what a run does. */
 const own = /^(SHEAF_|XDG_|NODE_|FORCE_COLOR|NO_COLOR|DEBUG|CI$|REGISTRY_AUTH_FILE|DOCKER_CONFIG)/;
 
-/** Runs `script` to its end. */
-export function run(script: string, args: readonly string[], options: StartOptions = {}): Promise<Ended> {
+/** Runs `script` to its end. What sheaf prints with --json must be as published. */
+export async function run(script: string, args: readonly string[], options: StartOptions = {}): Promise<Ended> {
   const { env = {}, input, nodeFlags = [], onStderr } = options;
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)));
   const child = spawn(process.execPath, [...nodeFlags, script, ...args], {
@@ -47,10 +48,12 @@ export function run(script: string, args: readonly string[], options: StartOptio
   });
   child.stdin.on('error', () => {});
   child.stdin.end(input);
-  return new Promise((resolve, reject) => {
+  const ended = await new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
+  if (script === sheaf && ended.signal === null) checkDocument(args, stdout);
+  return ended;
 }
 
 /** Runs a command of the program made for tests. */

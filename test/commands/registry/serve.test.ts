@@ -8,6 +8,7 @@ import { run, sheaf } from '../../cli/support/program.ts';
 import { selfSignedCertificate } from '../../support/certificate.ts';
 import { testFolder } from '../../support/folders.ts';
 import { http } from '../../support/http.ts';
+import { checkDocument } from '../../support/json-documents.ts';
 import { withRegistry } from '../../support/registry.ts';
 import { seedImage } from '../../support/seed.ts';
 
@@ -62,6 +63,7 @@ test('prints its address, serves until it is stopped, and serves the same folder
 
 test('--json prints one document when it is ready', async (t) => {
   const served = await serve(t, '--json');
+  assert.equal(checkDocument(['registry', 'serve', '--json'], served.printed), 'registry-serve');
   const { url, host, port, directory } = JSON.parse(served.printed);
   assert.deepEqual([url, host, directory], [`http://127.0.0.1:${port}`, `127.0.0.1:${port}`, null]);
   assert.equal((await http(`${url}/v2/`)).status, 200);

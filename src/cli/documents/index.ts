@@ -1,0 +1,75 @@
+/** Which documents there are, and which command prints which. */
+import type * as z from 'zod';
+import { failure } from './failure.ts';
+import { contentDocument, describedImageOrIndex, prunedLayout, tree } from './images.ts';
+import {
+  addedToList,
+  annotatedList,
+  createdList,
+  listExists,
+  localLists,
+  removedInstances,
+  removedLists,
+  taggedList,
+} from './lists.ts';
+import { progressLine } from './progress.ts';
+import { login, logout, servedRegistry } from './registries.ts';
+import { generatedKey, signedImage, verifiedImage } from './signatures.ts';
+import { plan, transfer } from './transfers.ts';
+
+/** Every document by the name of its file in docs/schemas, without the end. */
+export const documents = {
+  failure,
+  progress: progressLine,
+  transfer,
+  plan,
+  image: describedImageOrIndex,
+  content: contentDocument,
+  tree,
+  prune: prunedLayout,
+  'key-generate': generatedKey,
+  login,
+  logout,
+  'manifest-add': addedToList,
+  'manifest-annotate': annotatedList,
+  'manifest-create': createdList,
+  'manifest-exists': listExists,
+  'manifest-ls': localLists,
+  'manifest-remove': removedInstances,
+  'manifest-rm': removedLists,
+  'manifest-tag': taggedList,
+  'registry-serve': servedRegistry,
+  sign: signedImage,
+  verify: verifiedImage,
+} as const satisfies Record<string, z.ZodType>;
+
+export type DocumentName = keyof typeof documents;
+
+export interface Printed {
+  readonly document: DocumentName;
+  /** Flags of which one has been given; without them, where none of the others fits. */
+  readonly flags?: readonly string[];
+}
+
+/** What each command prints with --json where it succeeds, by its ID; the first that fits. */
+export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
+  'image:copy': [{ document: 'plan', flags: ['--dry-run'] }, { document: 'transfer' }],
+  'image:inspect': [{ document: 'content', flags: ['--raw', '--config'] }, { document: 'image' }],
+  'image:prune': [{ document: 'prune' }],
+  'key:generate': [{ document: 'key-generate' }],
+  login: [{ document: 'login' }],
+  logout: [{ document: 'logout' }],
+  'manifest:add': [{ document: 'manifest-add' }],
+  'manifest:annotate': [{ document: 'manifest-annotate' }],
+  'manifest:create': [{ document: 'manifest-create' }],
+  'manifest:exists': [{ document: 'manifest-exists' }],
+  'manifest:inspect': [{ document: 'tree', flags: ['--tree'] }, { document: 'content' }],
+  'manifest:ls': [{ document: 'manifest-ls' }],
+  'manifest:push': [{ document: 'plan', flags: ['--dry-run'] }, { document: 'transfer' }],
+  'manifest:remove': [{ document: 'manifest-remove' }],
+  'manifest:rm': [{ document: 'manifest-rm' }],
+  'manifest:tag': [{ document: 'manifest-tag' }],
+  'registry:serve': [{ document: 'registry-serve' }],
+  sign: [{ document: 'sign' }],
+  verify: [{ document: 'verify' }],
+};
