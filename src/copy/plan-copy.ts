@@ -37,7 +37,9 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const original = await request.source.getManifest();
   refuseIndex(request, original);
   refuseVariants(request, original);
-  const current = await request.destination.currentRoot();
+  const asked = request.destination.currentRoot();
+  if (request.select !== 'none') request.destination.expect?.(likelyBlobs(original));
+  const current = await asked;
   const recipes = recipeKeys(request, original);
   const recipe = requestKey(request, recipes);
   // one question first: a destination that names the very root already, and keeps only whole manifests, has it all
@@ -106,6 +108,11 @@ async function planAll(
     companions: new Set(companions.map(({ planned }) => planned.id)).size,
     changed: changed.map(({ from }) => from),
   });
+}
+
+/** By the length alone, for it is but a guess: a descriptor takes some 150 bytes; the entry of an instance, which stands for three or four blobs, some 200. */
+function likelyBlobs({ mediaType, bytes }: RawManifest): number {
+  return Math.ceil(bytes.byteLength / (isIndexType(mediaType) ? 60 : 150));
 }
 
 /** Some hundred instances. */

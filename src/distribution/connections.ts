@@ -14,7 +14,7 @@ export interface Connections {
   dispatcherFor(url: URL, own: boolean): Promise<Dispatcher>;
   /**
    * Many requests to a registry are about to begin: makes up to `count` connections for them, like those that it has had
-   * requests on. `origin` as `URL.origin` has it.
+   * requests on, or with the first. `origin` as `URL.origin` has it.
    */
   prepare(origin: string, count: number): void;
   /** Ends every connection at once. */
@@ -50,6 +50,8 @@ export function createConnections(settings: RegistrySettings): Connections {
     found === undefined ? {} : { secureContext: own ? found.own : found.other };
 
   const prepared: ReadyConnections[] = [];
+  /** By origin: connections to prepare with the first one. */
+  const wanted = new Map<string, number>();
   const narrows = authorities !== undefined && !authorities.always;
   /** For agents: connections that `build` makes, some of them made ahead. */
   const connector = async (build: Build, own: boolean): Promise<buildConnector.connector> => {
@@ -58,7 +60,7 @@ export function createConnections(settings: RegistrySettings): Connections {
       ...(tlsVerify === false && { rejectUnauthorized: false }),
     };
     const wide = async (): Promise<ConnectOptions> => ({ ...narrow, ...contextFor(await widerCertificates(), own) });
-    const ready = new ReadyConnections(narrows ? widening(build, narrow, wide) : build(narrow));
+    const ready = new ReadyConnections(narrows ? widening(build, narrow, wide) : build(narrow), wanted);
     if (own) prepared.push(ready);
     return ready.connect;
   };
@@ -98,6 +100,7 @@ export function createConnections(settings: RegistrySettings): Connections {
       return agent;
     },
     prepare(origin, count) {
+      if (prepared.length === 0) wanted.set(origin, count);
       for (const ready of prepared) ready.prepare(origin, count);
     },
     async close() {

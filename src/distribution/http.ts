@@ -67,6 +67,8 @@ export function createHttp(host: string, env: HttpEnv): Http {
   const originOf = (scheme: UrlScheme): string => new URL(`${scheme}://${apiHost(host)}`).origin;
   const schemes = possibleSchemes(originOf('https'), settings.tlsVerify);
   let settled: UrlScheme | undefined = schemes.length === 1 ? schemes[0] : undefined;
+  const prepare = (origin: string, count: number): void =>
+    env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
   const authorizer: Authorizer = createAuthorizer({
     ...env,
     host,
@@ -219,11 +221,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
     read: (answer, what, maxBytes, tooLarge) =>
       readSmallBody(answer, { what, maxBytes, timeoutMs: smallBodyMs, tooLarge }),
     discard: (answer) => discard(answer, smallBodyMs),
-    prepare(count) {
-      if (settled === undefined) return;
-      const origin = originOf(settled);
-      env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
-    },
+    prepare: (count) => prepare(originOf(settled ?? schemes[0]), count),
   };
 }
 

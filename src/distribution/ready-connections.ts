@@ -19,10 +19,13 @@ export class ReadyConnections {
   /** By origin: how the connections to it were asked for. */
   readonly #targets = new Map<string, Target>();
   readonly #ready = new Map<string, Ready[]>();
+  /** By origin: how many will be wanted as soon as it is known how. Shared with others of the same run. */
+  readonly #wanted: Map<string, number>;
   #closed = false;
 
-  constructor(make: Connect) {
+  constructor(make: Connect, wanted = new Map<string, number>()) {
     this.#make = make;
+    this.#wanted = wanted;
   }
 
   /** For undici: one that is ready, else a new one. */
@@ -30,6 +33,9 @@ export class ReadyConnections {
     const origin = originOf(target);
     this.#targets.set(origin, target);
     const ready = this.#ready.get(origin)?.shift();
+    const wanted = this.#wanted.get(origin);
+    // beside this one
+    if (wanted !== undefined) this.prepare(origin, wanted - 1);
     if (ready === undefined) return this.#make(target, callback);
     void ready.take().then((socket) => {
       if (socket === undefined) this.#make(target, callback);
@@ -37,10 +43,15 @@ export class ReadyConnections {
     });
   };
 
-  /** Begins to make up to `count` connections more like those that were made to `origin` before; none where there were none. */
+  /** Begins to make up to `count` connections more like those that were made to `origin` before; with the first where there were none. */
   prepare(origin: string, count: number): void {
     const target = this.#targets.get(origin);
-    if (target === undefined || this.#closed) return;
+    if (this.#closed) return;
+    if (target === undefined) {
+      this.#wanted.set(origin, count);
+      return;
+    }
+    this.#wanted.delete(origin);
     const ready = this.#ready.get(origin) ?? [];
     this.#ready.set(origin, ready);
     for (let more = count - ready.length; more > 0; more -= 1) ready.push(this.#begin(target));

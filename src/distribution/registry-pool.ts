@@ -178,7 +178,9 @@ function certified(
       return (await found).dispatcherFor(url, own);
     },
     prepare(origin, count) {
-      void found?.then((connections) => connections.prepare(origin, count));
+      found ??= find();
+      // whoever sends a request is told what is wrong
+      found.then((connections) => connections.prepare(origin, count)).catch(() => {});
     },
   };
 }

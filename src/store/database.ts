@@ -54,10 +54,19 @@ export class StoreDatabase {
     };
   }
 
+  /** Whether anything was ever written, which costs a look for a file. Throws StorageError. */
+  exists(): boolean {
+    try {
+      return this.#connection !== undefined || this.#isThere();
+    } catch (error) {
+      throw toStorageError(error, this.dir);
+    }
+  }
+
   /** Runs `work`, which only reads; `undefined` when there is no store yet. Creates nothing. Throws StorageError. */
   read<T>(work: (tables: Tables) => T): T | undefined {
     try {
-      if (this.#connection === undefined && !this.#isThere()) return undefined;
+      if (!this.exists()) return undefined;
       const connection = this.#open();
       if (connection.isTransaction) return work(this.#tables);
       // one snapshot for all statements

@@ -47,6 +47,8 @@ export interface Knowledge {
   repositoriesOf(registry: string, digest: Digest): readonly string[];
   rememberBlobs(registry: string, repository: string, digests: readonly Digest[]): void;
   forgetBlob(registry: string, repository: string, digest: Digest): void;
+  /** Whether no run has ever remembered anything, as on a machine of CI. Costs no more than a look for a file. */
+  isNew(): boolean;
   /**
    * Whether a run has begun to write into the repository when it was new: there may be blobs, although the registry still calls it
    * unknown. Who is not told so sends them again where nothing can be mounted.
@@ -160,6 +162,7 @@ export function createKnowledge(database: StoreDatabase, now: () => number): Kno
         ),
       );
     },
+    isNew: () => quietly(() => !database.exists()) ?? false,
     hasWritten(registry, repository) {
       const row = read((tables) =>
         tables.get('SELECT 1 FROM written_repositories WHERE registry = ? AND repository = ?', registry, repository),

@@ -51,7 +51,6 @@ describe('connections that are ready', () => {
   it('are like the first one, and are handed out before new ones are made', async (t) => {
     const place = await listen(t);
     const ready = makeReady();
-    ready.prepare(place.origin, 2);
     await connect(t, ready, place);
     assert.equal(place.accepted.length, 1);
     ready.prepare(place.origin, 1);
@@ -63,6 +62,18 @@ describe('connections that are ready', () => {
     assert.equal(String((await once(place.accepted[2] ?? assert.fail(), 'data'))[0]), 'asked');
     await connect(t, ready, place);
     await untilAccepted(place, 4);
+  });
+
+  it('are made with the first one where they were wanted before it', async (t) => {
+    const place = await listen(t);
+    const ready = makeReady();
+    ready.prepare(place.origin, 3);
+    assert.equal(place.accepted.length, 0);
+    await Promise.all([connect(t, ready, place), connect(t, ready, place)]);
+    await untilAccepted(place, 3);
+    await Promise.all([connect(t, ready, place), connect(t, ready, place)]);
+    await untilAccepted(place, 4);
+    assert.equal(place.accepted.length, 4);
   });
 
   it('are waited for while they are made', async (t) => {

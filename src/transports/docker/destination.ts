@@ -59,6 +59,7 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     async hasManifest(digest) {
       return !(await newness.lacks(digest)) && (await blaming(repository.headManifest(digest))) !== undefined;
     },
+    expect: (count) => newness.expected(count),
     async currentRoot(tag) {
       const wanted = tag === undefined ? named : tagWithin(reference, tag);
       const root = await blaming(repository.headManifest(wanted));

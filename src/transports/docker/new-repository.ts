@@ -9,6 +9,8 @@ import type { Reference } from '../../oci/reference.ts';
 import type { Knowledge } from '../../store/knowledge.ts';
 
 export interface NewRepository {
+  /** Where we have never brought anything, probably nothing is there: asks at once, with `count` connections for what follows. */
+  expected(count: number): void;
   /** Whether a name that was asked for is there: if none is, it is worth a question whether anything is. */
   named(exists: boolean): void;
   /** Whether the repository was new when that was asked, as far as the registry and our own store know. */
@@ -42,12 +44,20 @@ export function createNewRepository(
     // the answer first: it would take our own note for that of another run
     if (await answer) knowledge().rememberWriting(registry, name);
   };
+  const begin = (): void => {
+    answer ??= ask();
+    // for whoever needs it
+    answer.catch(() => {});
+  };
   return {
+    expected(count) {
+      if (!knowledge().isNew()) return;
+      repository.prepare(count);
+      begin();
+    },
     named(exists) {
       if (exists) answer = Promise.resolve(false);
-      else answer ??= ask();
-      // for whoever needs it
-      answer.catch(() => {});
+      else begin();
     },
     wasNew: async () => answer ?? false,
     async lacks(digest) {

@@ -140,6 +140,42 @@ describe('a repository that its registry does not know', () => {
     assert.equal(sockets.length, 4);
   });
 
+  it('is asked at once, with connections for what follows, where we have never brought anything', async (t) => {
+    const registry = await withRegistry(t);
+    const named = gate();
+    const asked = gate();
+    registry.faults.on({ path: /manifests/ }, named.fault);
+    registry.faults.on({ path: /\/tags\/list/ }, asked.fault);
+    const sockets = connectionsFrom(t);
+    const destination = await locate(`docker://${registry.host}/a/new:1`).openDestination(await testEnv(t));
+    t.after(() => destination[Symbol.asyncDispose]());
+    const current = destination.currentRoot();
+    destination.expect?.(4);
+    await Promise.all([named.arrived, asked.arrived]);
+    assert.equal(sockets.length, 4);
+    named.open();
+    asked.open();
+    assert.equal(await current, undefined);
+    assert.equal(await destination.hasBlob(blob), false);
+    await put(destination);
+    assert.equal(sockets.length, 4);
+  });
+
+  it('is asked at once only until we have brought something somewhere', async (t) => {
+    const registry = await withRegistry(t);
+    const env = await testEnv(t);
+    env.store().knowledge.rememberBlobs(registry.host, 'a/other', [blob.digest]);
+    registry.faults.on(
+      { method: 'HEAD', path: /manifests/ },
+      answer(200, { 'content-type': mediaTypes.ociIndex, 'docker-content-digest': other, 'content-length': '2' }),
+    );
+    const destination = await locate(`docker://${registry.host}/a/new:1`).openDestination(env);
+    t.after(() => destination[Symbol.asyncDispose]());
+    destination.expect?.(4);
+    assert.equal(await destination.currentRoot(), other);
+    assert.equal(registry.faults.requests.length, 1);
+  });
+
   it('is asked about large blobs, of which an upload may have begun', async (t) => {
     const registry = await withRegistry(t);
     const destination = await open(t, registry, await testEnv(t));
