@@ -47,7 +47,7 @@ export const baseFlags = {
 /** For commands that move data. */
 export const progressFlags = {
   progress: Flags.custom<ProgressMode>({
-    summary: 'How to show progress on stderr.',
+    summary: 'How to show progress on stderr; json: a line for each event, and for a failure.',
     helpValue: '<auto|tty|plain|json|none>',
     helpGroup: 'GLOBAL',
     async parse(input) {

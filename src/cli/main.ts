@@ -63,6 +63,17 @@ function showError(thrown: unknown, argv: readonly string[]): void {
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;
   }
+  if (lastValue(own, '--progress') === 'json') {
+    const event = { type: 'error', ...failureDocument(error, Number(process.exitCode)) };
+    process.stderr.write(`${JSON.stringify(event)}\n`);
+    return;
+  }
   const debug = /(^|\n)--log-level[=\n](debug|trace)(\n|$)/.test(own.join('\n')) || Boolean(process.env['DEBUG']);
   process.stderr.write(`${formatError(error, { stack: debug })}\n`);
+}
+
+/** Of a flag that may be given more than once, as `--flag VALUE` or `--flag=VALUE`. */
+function lastValue(argv: readonly string[], flag: string): string | undefined {
+  const at = argv.findLastIndex((word) => word === flag || word.startsWith(`${flag}=`));
+  return argv[at] === flag ? argv[at + 1] : argv[at]?.slice(flag.length + 1);
 }

@@ -87,9 +87,9 @@ export class ChunkedLayout {
     this.#batch = undefined;
   }
 
-  /** Throws {@link NotChunkable} when nothing, or something odd, was there. */
+  /** Throws {@link NotChunkable} when nothing, or not whole blocks, were there. */
   check(): void {
-    if (this.#names.size === 0) throw new NotChunkable('it holds no files');
+    if (this.laidOut === 0) throw new NotChunkable('it is empty');
     if (this.laidOut % 512 !== 0) throw new NotChunkable('it ends in the middle of a block');
   }
 

@@ -2,8 +2,9 @@
 import { IntegrityError } from '../foundation/errors.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { VerifiedSource } from '../transports/verified-source.ts';
 import type { Inventory } from './inventory.ts';
-import type { CopyStep } from './plan.ts';
+import { type CopyStep, isCryptStep } from './plan.ts';
 import type { PlannedManifest } from './planned-manifest.ts';
 
 export async function planBlobs(inventory: Inventory, manifests: readonly PlannedManifest[]): Promise<CopyStep[]> {
@@ -15,6 +16,16 @@ export async function planBlobs(inventory: Inventory, manifests: readonly Planne
   );
   // what is in the source need not be made
   return [...transfers, ...[...made.values()].filter((step) => !('made' in step && plain.has(step.blob.digest)))];
+}
+
+/** What is to be read of `source` and has gone from this machine is told now, and not when the half is sent. */
+export async function checkBlobs(source: VerifiedSource, steps: readonly CopyStep[]): Promise<void> {
+  const read = steps.flatMap((step) => {
+    if (isCryptStep(step)) return step.kind === 'add-recipients' ? [] : step.layer;
+    const isRead = step.kind === 'recompress' || (step.kind === 'copy' && step.from === 'source');
+    return isRead ? step.blob : [];
+  });
+  await Promise.all(read.map((blob) => source.checkBlob(blob)));
 }
 
 function blobsOf(manifests: readonly PlannedManifest[]): Map<Digest, { blob: Descriptor; instances: Set<Digest> }> {

@@ -15,7 +15,7 @@ import { imagesOfList } from './images-of-list.ts';
 import { Inventory } from './inventory.ts';
 import { recipeFor, recipeKeys } from './local-images.ts';
 import { bytesOf, type CopyPlan, type CopyStep, type PutManifestStep, type TagStep } from './plan.ts';
-import { planBlobs } from './plan-blobs.ts';
+import { checkBlobs, planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner } from './plan-manifests.ts';
 import type { PlannedManifest, PlanRemarks } from './planned-manifest.ts';
@@ -93,6 +93,7 @@ async function planAll(
   const companions = request.referrers === true ? await planCompanions(request, planner, ofRoot, remarks) : [];
   const flat = flatten([root, ...companions.map(({ planned }) => planned)]);
   const blobs = await planBlobs(inventory, flat);
+  await checkBlobs(request.source, blobs);
   const changed = ofRoot.filter(({ document, from }) => isDraft(document) || document.digest !== from);
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);

@@ -4,7 +4,7 @@
  */
 import type { SecureContext } from 'node:tls';
 import type { buildConnector, Dispatcher } from 'undici';
-import { createProxies, type ProxyServer } from './proxies.ts';
+import { createProxies, isForwarded, type ProxyServer } from './proxies.ts';
 import { ReadyConnections } from './ready-connections.ts';
 import type { RegistrySettings } from './registry-pool.ts';
 import { type Certificates, certificatesOf, isUnknownIssuer, readCertificates } from './tls.ts';
@@ -12,6 +12,8 @@ import { type Certificates, certificatesOf, isUnknownIssuer, readCertificates } 
 export interface Connections {
   /** What sends requests to `url`. `own`: the registry itself, which may see our client certificates. */
   dispatcherFor(url: URL, own: boolean): Promise<Dispatcher>;
+  /** The proxy that makes requests to `url` for us, and may answer in the place of who was asked. */
+  forwarderOf(url: URL): Promise<ProxyServer | undefined>;
   /**
    * Many requests to a registry are about to begin: makes up to `count` connections for them, like those that it has had
    * requests on, or with the first. `origin` as `URL.origin` has it.
@@ -80,7 +82,7 @@ export function createConnections(settings: RegistrySettings): Connections {
         bodyTimeout: settings.timeouts?.bodyMs ?? 60_000,
       });
     if (proxy === undefined) return agent(await connector(build, own));
-    const { forwarding, isForwarded, toProxy, tunnelling } = await import('./proxied.ts');
+    const { forwarding, toProxy, tunnelling } = await import('./proxied.ts');
     const connect = toProxy(proxy, build(contextFor(await proxyCertificates(proxy), false)));
     if (isForwarded(proxy, url)) return forwarding(proxy, agent(connect));
     const tunnel: Build = (more) => tunnelling(proxy, { connect, secure: build(more), timeoutMs: timeout });
@@ -98,6 +100,10 @@ export function createConnections(settings: RegistrySettings): Connections {
         agents.set(key, agent);
       }
       return agent;
+    },
+    async forwarderOf(url) {
+      const proxy = proxyFor(url);
+      return proxy !== undefined && isForwarded(proxy, url) ? proxy : undefined;
     },
     prepare(origin, count) {
       if (prepared.length === 0) wanted.set(origin, count);

@@ -8,6 +8,7 @@ import { type Authorizer, createAuthorizer, type Grant } from './authorization.t
 import { afterTries } from './connection-failure.ts';
 import { type Answer, headerOf } from './exchange.ts';
 import { apiHost, isLoopback, parseUrl } from './hosts.ts';
+import { proxyName } from './proxies.ts';
 import { parseErrorBody, printable, refusal } from './registry-error.ts';
 import type { CredentialProvider } from './registry-pool.ts';
 import { createRetryBudget, isTransient, type RetryBudget, retryAfter, retrying } from './retry.ts';
@@ -194,6 +195,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
     const { status, url } = answer;
     const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
     const foreign = url.host !== apiHost(host);
+    const forwarder = await env.connections.forwarderOf(url);
     const wait = retryAfter(headerOf(answer, 'retry-after'), session.clock.now());
     return new TryFailure({
       reason: `${url.host} answered ${status}`,
@@ -207,6 +209,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
           host: foreign ? url.host : host,
           status,
           tries: afterTries(tries),
+          ...(forwarder !== undefined && { proxy: proxyName(forwarder) }),
           foreign,
           authenticated: authorizer.identified(call.grant.repository),
         }),

@@ -10,11 +10,6 @@ import { connectBySocks5 } from './socks5.ts';
 type Connect = buildConnector.connector;
 type Target = buildConnector.Options;
 
-/** Whether `proxy` makes requests to `url` for us, whole as they are. */
-export function isForwarded(proxy: ProxyServer, url: URL): boolean {
-  return proxy.protocol !== 'socks5:' && url.protocol === 'http:';
-}
-
 /** Connects with the proxy, whatever the target is. Fails with ProxyFailure. */
 export function toProxy(proxy: ProxyServer, connect: Connect): Connect {
   const target = {

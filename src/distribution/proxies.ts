@@ -17,6 +17,16 @@ export interface ProxyServer {
   readonly variable: string;
 }
 
+/** Whether `proxy` makes requests to `url` for us, whole as they are. */
+export function isForwarded(proxy: ProxyServer, url: URL): boolean {
+  return proxy.protocol !== 'socks5:' && url.protocol === 'http:';
+}
+
+/** As messages call it. */
+export function proxyName({ host, variable }: ProxyServer): string {
+  return `the proxy ${host} (${variable})`;
+}
+
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**

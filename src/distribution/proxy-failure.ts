@@ -1,7 +1,7 @@
 /** What went wrong between us and a proxy: the registry has no part in it. */
 import { asError, systemCode } from '../foundation/errors.ts';
 import { certificateTexts, connectTexts } from './failure-texts.ts';
-import type { ProxyServer } from './proxies.ts';
+import { type ProxyServer, proxyName } from './proxies.ts';
 import { printable } from './registry-error.ts';
 
 export class ProxyFailure extends Error {
@@ -21,7 +21,7 @@ export class ProxyFailure extends Error {
 /** No connection to the proxy, or none that its answer came over. */
 export function proxyUnreachable(proxy: ProxyServer, thrown: unknown): ProxyFailure {
   const code = systemCode(thrown) ?? '';
-  const name = nameOf(proxy);
+  const name = proxyName(proxy);
   const hint = `Check ${proxy.variable}, and the proxy; NO_PROXY names hosts that are reached without it.`;
   const failure = (message: string, transient: boolean, todo = hint): ProxyFailure =>
     new ProxyFailure(message, { hint: todo, transient, cause: thrown });
@@ -48,7 +48,7 @@ export function proxyUnreachable(proxy: ProxyServer, thrown: unknown): ProxyFail
 /** The proxy wants a login, or another one. */
 export function proxyUnauthorized(proxy: ProxyServer): ProxyFailure {
   const message = proxy.login === undefined ? 'wants a user name and a password' : 'refuses the user name or password';
-  return new ProxyFailure(`${nameOf(proxy)} ${message}`, {
+  return new ProxyFailure(`${proxyName(proxy)} ${message}`, {
     hint: `Write them into ${proxy.variable}, before the host: USER:PASSWORD@${proxy.host}.`,
     transient: false,
   });
@@ -56,12 +56,8 @@ export function proxyUnauthorized(proxy: ProxyServer): ProxyFailure {
 
 /** The proxy will not, or cannot, connect us with `target` (`host:port`); `said`: "status 403". */
 export function proxyRefusal(proxy: ProxyServer, target: string, said: string, transient: boolean): ProxyFailure {
-  return new ProxyFailure(`${nameOf(proxy)} makes no connection to ${target} (${said})`, {
+  return new ProxyFailure(`${proxyName(proxy)} makes no connection to ${target} (${said})`, {
     hint: 'Check the name and port of the registry; the proxy may not allow them. NO_PROXY names hosts that are reached without it.',
     transient,
   });
-}
-
-function nameOf({ host, variable }: ProxyServer): string {
-  return `the proxy ${host} (${variable})`;
 }

@@ -89,18 +89,25 @@ export interface RefusalContext {
   tries?: string;
   /** Whether credentials were sent. */
   authenticated?: boolean;
+  /** What it may be that answered in the place of `host`: "the proxy 10.0.0.1:3128 (HTTP_PROXY)". */
+  proxy?: string;
   /** Whether another host than the registry answered, to which it had sent us. */
   foreign?: boolean;
 }
+
+const noRoom = /\bquota\b|storage (?:limit|space)|no space left/i;
 
 /** The error for an answer that says no. */
 export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   const { what, host, status, authenticated, foreign } = context;
   const codes = new Set(body.entries.map((entry) => entry.code));
-  const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
+  // proxies say so when they do not reach a host, and registries mostly say what is wrong in a form of their own
+  const proxy = status >= 502 && status <= 504 && body.entries.length === 0 ? context.proxy : undefined;
+  const who = proxy === undefined ? host : `${host}, or ${proxy} before it,`;
+  const answered = `cannot ${what}: ${who} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
   const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
   const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
-  if (status !== 401 && body.entries.some(({ message }) => /\bquota\b|storage (?:limit|space)/i.test(message))) {
+  if (status === 507 || (status !== 401 && body.entries.some(({ message }) => noRoom.test(message)))) {
     return new RegistryError(answered, {
       ...options,
       hint: 'The registry has no room left for this: make room there, or ask the people who run it for more.',
@@ -149,9 +156,11 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   }
   const hint = /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(answered)
     ? 'The registry speaks TLS, but not with us: name its certificates with --cert-dir, those of a client (X.cert, X.key) too if it asks for them.'
-    : status >= 500
-      ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
-      : 'The registry does not accept this; its own words say why.';
+    : proxy !== undefined
+      ? 'Try again later; if it stays, check the name of the registry, and whether the proxy reaches it. NO_PROXY names hosts that are reached without it.'
+      : status >= 500
+        ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
+        : 'The registry does not accept this; its own words say why.';
   return new RegistryError(answered, { ...options, hint });
 }
 
@@ -192,6 +201,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   502: 'Bad Gateway',
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
+  507: 'Insufficient Storage',
 };
 
 function statusText(status: number): string {

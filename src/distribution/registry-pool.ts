@@ -173,6 +173,9 @@ function certified(
     return connectionsFor(directory === undefined ? settings : { ...settings, certDir: directory });
   };
   return {
+    async forwarderOf(url) {
+      return (await found)?.forwarderOf(url);
+    },
     async dispatcherFor(url, own) {
       found ??= find();
       return (await found).dispatcherFor(url, own);

@@ -18,6 +18,8 @@ const patterns: ReadonlyArray<readonly [RegExp, string, RegExp]> = [
 const beforeName = /^(?:(?:docker|docker-daemon|containers-storage):)?(?:\/\/)?/;
 /** Names of other things, in which "@" is a letter like others. */
 const otherName = /^(?:oci|oci-archive|dir|docker-archive|store|pgp):/;
+/** A secret alone before a host and a path: there is no such name, for what follows a name's "@" has no slash in it. */
+const tokenForm = /^[^/:@[]+(?=@[^/@]+\/)(?=@(?:[^/@.:]*[.:]|localhost\/))/;
 const hostAndPort = /^[^/:]+:[0-9]{1,5}\//;
 
 /** `text` with user info, authorization values and secret-looking query fields replaced by `***`. */
@@ -36,7 +38,7 @@ export function redactName(name: string): string {
   return redact(redactUserInfo(name));
 }
 
-/** Whether `name` begins with `user:password@`; the "@" of a digest is none of that. */
+/** Whether `name` begins with `user:password@`, or with `token@` and a host; the "@" of a digest is none of that. */
 export function hasUserInfo(name: string): boolean {
   return userInfoOf(name) !== undefined;
 }
@@ -49,6 +51,8 @@ function redactUserInfo(name: string): string {
 function userInfoOf(name: string): { start: number; end: number } | undefined {
   if (!name.includes('@') || otherName.test(name)) return undefined;
   const start = beforeName.exec(name)?.[0].length ?? 0;
+  const token = tokenForm.exec(name.slice(start))?.[0];
+  if (token !== undefined) return { start, end: start + token.length };
   const end = lastAt(name);
   const said = name.slice(start, end);
   const user = said.split(':', 1)[0] ?? '';

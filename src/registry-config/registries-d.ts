@@ -27,6 +27,8 @@ export interface SignaturePlaces {
   readonly read: string;
   /** Base URL to which they are written. */
   readonly write: string;
+  /** The files that say so; `undefined` where nobody says and it is what is built in. */
+  readonly saidBy: { readonly read: string | undefined; readonly write: string | undefined };
   /** Whether sigstore attachments are used; `undefined` where nobody says. */
   readonly attachments: boolean | undefined;
 }
@@ -36,6 +38,7 @@ export interface RegistriesD {
 }
 
 interface Section {
+  file: string;
   lookaside?: string;
   staging?: string;
   attachments?: boolean;
@@ -145,6 +148,7 @@ function section(value: unknown, path: string, what: string): Section {
   const lookaside = text('lookaside') ?? text('sigstore');
   const staging = text('lookaside-staging') ?? text('sigstore-staging');
   return {
+    file: path,
     ...(lookaside === undefined ? {} : { lookaside }),
     ...(staging === undefined ? {} : { staging }),
     ...(attachments === undefined ? {} : { attachments }),
@@ -166,19 +170,19 @@ function lookup(sections: ReadonlyMap<string, Section>, userId: number, places: 
     places(reference) {
       const scopes = [...referenceScopes(reference), ''];
       // a section that leaves the wanted value open passes the question on to the next
-      const find = <T>(value: (section: Section) => T | undefined): T | undefined =>
-        scopes
-          .flatMap((scope) => sections.get(scope) ?? [])
-          .map(value)
-          .find((found) => found !== undefined);
+      const saying = (value: (section: Section) => unknown): Section | undefined =>
+        scopes.flatMap((scope) => sections.get(scope) ?? []).find((section) => value(section) !== undefined);
       const builtIn = (): string =>
         userId === 0
           ? 'file:///var/lib/containers/sigstore'
           : pathToFileURL(join(places.homeDir, '.local', 'share', 'containers', 'sigstore')).href;
+      const read = saying((one) => one.lookaside);
+      const write = saying((one) => one.staging ?? one.lookaside);
       return {
-        read: find((one) => one.lookaside) ?? builtIn(),
-        write: find((one) => one.staging ?? one.lookaside) ?? builtIn(),
-        attachments: find((one) => one.attachments),
+        read: read?.lookaside ?? builtIn(),
+        write: write?.staging ?? write?.lookaside ?? builtIn(),
+        saidBy: { read: read?.file, write: write?.file },
+        attachments: saying((one) => one.attachments)?.attachments,
       };
     },
   };

@@ -85,7 +85,7 @@ export async function signManifests(session: Session, request: SignRequest): Pro
  * What {@link signManifests} would add, found by looking only. A signer of whom others must be asked who it is counts as one that
  * has signed nothing: to ask is to be certified.
  *
- * @throws as signManifests, but for what is thrown by signing and writing
+ * @throws as signManifests, but for what is thrown by signing; of writing what can be told before
  */
 export async function planSignatures(session: Session, request: SignRequest): Promise<SignReport> {
   checkStores(request);
@@ -97,9 +97,12 @@ export async function planSignatures(session: Session, request: SignRequest): Pr
       const places = await looking.run(() => lookAt(request, manifest));
       const missing = await all(
         request.signers.flatMap((signer) =>
-          places.map((place) =>
-            missingKinds(session, signer.isAskedFor ? withoutContent(place) : place, signer, claim),
-          ),
+          places.map(async (place) => {
+            const here = signer.isAskedFor ? withoutContent(place) : place;
+            const found = await missingKinds(session, here, signer, claim);
+            if (found.kinds.size > 0) await place.content.expectWritable?.();
+            return found;
+          }),
         ),
       );
       const added = missing.reduce((total, { kinds }) => total + kinds.size, 0);

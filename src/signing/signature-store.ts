@@ -42,6 +42,8 @@ export interface KeptSignatures {
    * @throws as {@link SignatureStore.open}; UnsupportedError where the place can only be read
    */
   add(signatures: readonly ImageSignature[]): Promise<number>;
+  /** Throws what {@link add} would throw, as far as that can be told without writing; for places on this machine. */
+  expectWritable?(): Promise<void>;
 }
 
 /** Signatures of one manifest in one place; more are refused, as nobody could mean it. */

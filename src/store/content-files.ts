@@ -147,10 +147,7 @@ export class ContentFiles implements ContentStore {
       return await open(this.path(digest), 'r');
     } catch (thrown) {
       if (systemCode(thrown) !== 'ENOENT') throw this.#storageError(thrown);
-      throw new NotFoundError(`the blob ${digest} is not in the local store`, {
-        code: 'BLOB_NOT_FOUND',
-        cause: thrown,
-      });
+      throw notKept(digest, thrown);
     }
   }
 
@@ -275,4 +272,8 @@ function checkDigest(digest: Digest, expected: Digest | undefined): void {
     code: 'DIGEST_MISMATCH',
     hint: 'The source is damaged or was changed: try again, or get it from elsewhere.',
   });
+}
+
+export function notKept(digest: Digest, cause?: unknown): NotFoundError {
+  return new NotFoundError(`the blob ${digest} is not in the local store`, { code: 'BLOB_NOT_FOUND', cause });
 }

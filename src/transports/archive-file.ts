@@ -13,12 +13,10 @@ import { blockSize, isZeroBlock, parseHeaderBlock } from '../archive/tar-header.
 import { decompress } from '../compression/decompress.ts';
 import { type DetectedCompression, detectCompression, magicBytes } from '../compression/detect.ts';
 import {
-  asError,
   cancelledBy,
   IntegrityError,
   NotFoundError,
   SheafError,
-  StorageError,
   systemCode,
   UnsupportedError,
 } from '../foundation/errors.ts';
@@ -26,7 +24,7 @@ import { readError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import { type ArchiveLimits, archiveLimits } from './archive-limits.ts';
-import { temporaryArchive } from './archive-output.ts';
+import { temporaryArchive, temporaryError } from './archive-output.ts';
 import { givenUp, openFile } from './local-file.ts';
 import { standardStream } from './place.ts';
 import type { ImageLocation, ImageSource, TransportEnv } from './transport.ts';
@@ -100,7 +98,7 @@ async function openTemporary(path: string, where: string): Promise<FileHandle> {
   try {
     return await open(path, 'wx', 0o600);
   } catch (thrown) {
-    throw temporaryError(thrown, where);
+    throw temporaryError(thrown, `cannot bring ${where} to`);
   }
 }
 
@@ -191,12 +189,5 @@ function explained(thrown: unknown, where: string, compression: DetectedCompress
       hint: 'The archive is damaged; make or fetch it again.',
     });
   }
-  return thrown instanceof SheafError ? thrown : temporaryError(thrown, where);
-}
-
-function temporaryError(thrown: unknown, where: string): StorageError {
-  return new StorageError(`cannot bring ${where} to the temporary folder ${tmpdir()}: ${asError(thrown).message}`, {
-    cause: thrown,
-    hint: 'Set TMPDIR to a folder that exists, that you may write to, and that has room for the archive unpacked.',
-  });
+  return thrown instanceof SheafError ? thrown : temporaryError(thrown, `cannot bring ${where} to`);
 }

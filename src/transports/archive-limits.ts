@@ -3,7 +3,10 @@ import { standardTarLimits, type TarLimits } from '../archive/tar-index.ts';
 import { UsageError } from '../foundation/errors.ts';
 
 export interface ArchiveLimits extends TarLimits {
-  /** Bytes that an archive, or a layer, may have without its compression. */
+  /**
+   * Bytes that an archive, or a layer, may take on the disk without its compression. A plain archive that is there already takes
+   * none, and is not held to it.
+   */
   readonly unpackedBytes: number;
 }
 

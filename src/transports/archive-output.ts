@@ -7,7 +7,14 @@ import { link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
+import {
+  asError,
+  ConflictError,
+  SheafError,
+  StorageError,
+  systemCode,
+  UnsupportedError,
+} from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { type WriteTarget, writeTarget } from '../foundation/write-target.ts';
@@ -22,11 +29,15 @@ export interface ArchiveOutput {
   readonly workFolder: string;
   /** Makes that folder, and clears away what runs that were killed have left in such ones. Throws StorageError. */
   makeWorkFolder(): Promise<void>;
+  /** Where it was made, with all that is in it. */
+  removeWorkFolder(): Promise<void>;
   /** Whether the archive can be written more than once. */
   readonly rewritable: boolean;
   /** Runs `write` with a stream that it ends. What it throws leaves everything as it was, as far as that is possible. */
   write(write: (output: Writable) => Promise<void>): Promise<void>;
 }
+
+type WorkFolder = Pick<ArchiveOutput, 'makeWorkFolder' | 'removeWorkFolder' | 'workFolder'>;
 
 export interface ArchiveOutputOptions {
   /** What to throw where a file has come to be at the path while the archive was made; without it the archive takes its place. */
@@ -78,23 +89,45 @@ export function streamOutput(where: string, openStream: () => Writable): Archive
 }
 
 /** For archives that do not stay on this disk. */
-export function temporaryWorkFolder(): Pick<ArchiveOutput, 'makeWorkFolder' | 'workFolder'> {
-  return workFolder(join(tmpdir(), temporaryArchive));
+export function temporaryWorkFolder(): WorkFolder {
+  return workFolder(join(tmpdir(), temporaryArchive), async (folder) => {
+    try {
+      // not the temporary folder itself: one that is not there is a mistake in TMPDIR
+      await mkdir(folder);
+    } catch (thrown) {
+      throw temporaryError(thrown, 'cannot gather the archive in');
+    }
+  });
+}
+
+/** `cannot`: "cannot bring a.tar to". */
+export function temporaryError(thrown: unknown, cannot: string): StorageError {
+  return new StorageError(`${cannot} the temporary folder ${tmpdir()}: ${asError(thrown).message}`, {
+    cause: thrown,
+    hint: 'Set TMPDIR to a folder that exists, that you may write to, and that has room for the archive unpacked.',
+  });
 }
 
 /** How names of archives begin that are here for a while only. */
 export const temporaryArchive = 'sheaf-archive';
 
-function workFolder(path: string): Pick<ArchiveOutput, 'makeWorkFolder' | 'workFolder'> {
-  const folder = temporaryName(path, 'tmp');
-  let made: Promise<void> | undefined;
-  const make = async (): Promise<void> => {
-    await removeAbandoned(dirname(path), basename(path));
+/** `path`: of the archive, beside which the folder is. */
+function besideArchive(path: string): WorkFolder {
+  return workFolder(path, async (folder) => {
     try {
       await mkdir(folder, { recursive: true });
     } catch (thrown) {
       throw writeError(thrown, `cannot write ${path}`);
     }
+  });
+}
+
+function workFolder(path: string, makeFolder: (folder: string) => Promise<void>): WorkFolder {
+  const folder = temporaryName(path, 'tmp');
+  let made: Promise<void> | undefined;
+  const make = async (): Promise<void> => {
+    await removeAbandoned(dirname(path), basename(path));
+    await makeFolder(folder);
   };
   return {
     workFolder: folder,
@@ -102,6 +135,11 @@ function workFolder(path: string): Pick<ArchiveOutput, 'makeWorkFolder' | 'workF
       made ??= make();
       return made;
     },
+    removeWorkFolder: async () =>
+      made?.then(
+        () => rm(folder, { recursive: true, force: true }),
+        () => {},
+      ),
   };
 }
 
@@ -123,7 +161,7 @@ function fileOutput(path: string, named: string, occupied: (() => ConflictError)
   };
   return {
     where: named,
-    ...workFolder(path),
+    ...besideArchive(path),
     rewritable: true,
     async write(write) {
       try {

@@ -76,6 +76,11 @@ export interface ImageSource extends AsyncDisposable {
   getManifest(instance?: Digest): Promise<RawManifest>;
   /** A stream of the blob's bytes. Throws NotFoundError. */
   openBlob(blob: Descriptor, range?: ByteRange): Promise<Readable>;
+  /**
+   * How many bytes are there for the blob; `undefined` where only reading would tell, or asking over the network. For sources
+   * on this machine, so that a plan need not promise what has gone. Throws NotFoundError.
+   */
+  sizeOfBlob?(blob: Descriptor): Promise<number | undefined>;
   /** What stands beside a manifest and speaks of it; for sources that can tell. */
   companions?(of: Digest): Promise<readonly Companion[]>;
   /** Where the bytes of an instance (and its blobs) really are, best first, for sources that only know the way to others. */

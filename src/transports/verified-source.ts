@@ -25,6 +25,11 @@ export interface VerifiedSource extends AsyncDisposable {
    * digest are wrong; the whole blob is read and checked whatever the offset.
    */
   openBlob(blob: Descriptor, options?: OpenBlobOptions): Promise<Readable>;
+  /**
+   * Throws NotFoundError or IntegrityError where the blob is surely not there, or not whole, as far as that can be told on this
+   * machine and without reading it.
+   */
+  checkBlob(blob: Descriptor): Promise<void>;
   /** Where the bytes of an instance really are, best first. */
   origins(instance: Digest): readonly ImageLocation[];
   /** What stands beside a manifest and speaks of it; nothing where the source cannot tell. */
@@ -74,6 +79,11 @@ export function verifiedSource(location: ImageLocation, source: ImageSource): Ve
       // also where it is destroyed before anybody has read from it: the generators have not begun then
       stream.once('close', () => raw.destroy());
       return stream;
+    },
+    async checkBlob(blob) {
+      if (blob.data !== undefined || source.sizeOfBlob === undefined) return;
+      const size = await blaming(source.sizeOfBlob(blob));
+      if (size !== undefined) checkSize(size, blob, name);
     },
     origins: (instance) => source.origins?.(instance) ?? [location],
     companions: async (of) =>

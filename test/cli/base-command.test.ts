@@ -175,6 +175,31 @@ describe('progress', () => {
     );
   });
 
+  it('is JSON lines and nothing else at a higher log level too, and when the run fails', async () => {
+    const linesOf = async (...argv: string[]) => {
+      const { code, stderr } = await probe([...argv, '--log-level=debug']);
+      return {
+        code,
+        lines: stderr
+          .trim()
+          .split('\n')
+          .map((line): unknown => JSON.parse(line)),
+      };
+    };
+    const told = await linesOf('tell', '--progress=json');
+    assert.equal(told.lines.length, 10);
+    const message = 'no list "app"';
+    const error = { kind: 'not-found', code: 'LIST_NOT_FOUND', message, hint: 'See `sheaf manifest ls`.', exitCode: 3 };
+    for (const json of [
+      ['--progress', 'json'],
+      ['--progress=tty', '--progress=json'],
+    ]) {
+      const failed = await linesOf('fail', 'not-found', ...json);
+      assert.deepEqual(failed, { code: 3, lines: [{ type: 'error', error: { ...error, causes: [] } }] });
+    }
+    assert.match((await probe(['fail', 'not-found', '--progress=json', '--progress', 'plain'])).stderr, /^Error: /);
+  });
+
   it('tells more at a higher log level', async () => {
     const info = await probe(['tell', '--progress=none', '--log-level=info']);
     assert.equal(info.stderr, 'info: an information\nWarning: mind this\n');

@@ -156,4 +156,9 @@ test('the lines of --progress json are as published', async (t) => {
   const types = checkProgress(stderr);
   assert.equal(types[0], 'plan');
   assert.deepEqual([...new Set(types)].sort(), ['plan', 'step-end', 'step-progress', 'step-start']);
+  const debugged = ['--progress', 'json', '--log-level', 'debug', '--retry', '1', '--retry-delay', '1ms'];
+  const failed = await sheaf.run('image', 'copy', ...debugged, 'oci:l:image', 'docker://127.0.0.1:1/a');
+  const told = checkProgress(failed.stderr);
+  assert.equal(told.at(-1), 'error');
+  assert.deepEqual([...new Set(told)].sort(), ['error', 'request', 'retry']);
 });

@@ -143,6 +143,31 @@ describe('through a proxy', () => {
     assert.equal(request.headers['proxy-authorization'], `Basic ${Buffer.from('ann:pw').toString('base64')}`);
   });
 
+  it('is named beside the registry where either may have said that it cannot be reached', async (t) => {
+    const words = '{"errors":[{"code":"UNAVAILABLE","message":"in maintenance"}]}';
+    const proxy = await answering(t, 504);
+    const registry = await answering(t, 503, (_request, response) => response.writeHead(503).end(words));
+    const told = async (host: string): Promise<RegistryError> => {
+      const { pool } = testPool(t, {
+        env: { HTTPS_PROXY: host, HTTP_PROXY: host },
+        tlsVerify: false,
+        retry: { maxRetries: 0 },
+      });
+      const thrown: unknown = await pool
+        .client('registry.test')
+        .repository('a')
+        .getManifest('v1')
+        .catch((error: unknown) => error);
+      assert.ok(thrown instanceof RegistryError, String(thrown));
+      return thrown;
+    };
+    const { message, hint, status } = await told(proxy);
+    assert.match(message, new RegExp(`registry.test, or the proxy ${proxy} \\(HTTP_PROXY\\) before it, answered 504`));
+    assert.match(hint ?? '', /whether the proxy reaches it.*NO_PROXY/);
+    assert.equal(status, 504);
+    assert.match((await told(registry)).message, /: registry.test answered 503 Service Unavailable \(UNAVAILABLE: in/);
+  });
+
   it('goes plain HTTP too where it refuses a tunnel', async (t) => {
     const urls: unknown[] = [];
     const host = await answering(t, 403, ({ url }, response) => {
@@ -249,7 +274,11 @@ describe('a proxy that fails', () => {
         assert.doesNotMatch(message, /tunnel|secret|407/i);
       }
     }
-    const connections = createConnections({ env: { HTTP_PROXY: host }, retry: { maxRetries: 0 } });
+    const connections = createConnections({
+      env: { HTTPS_PROXY: host, HTTP_PROXY: host },
+      tlsVerify: false,
+      retry: { maxRetries: 0 },
+    });
     t.after(() => connections.close());
     await assert.rejects(
       fetchJson(createSession(), 'http://log.test/api', 'the log', { connections }),

@@ -74,6 +74,13 @@ test('too large and no room left are no matters of logging in, nor of what a reg
   });
   assert.ok(quota instanceof RegistryError);
   assert.match(quota.hint ?? '', /no room left/);
+  const full = refusal(body('{"errors":[{"code":"UNKNOWN","message":"write /a: no space left on device"}]}'), {
+    ...context,
+    status: 500,
+  });
+  const webdav = refusal(body(''), { ...context, status: 507 });
+  for (const error of [full, webdav]) assert.match(error.hint ?? '', /no room left/);
+  assert.match(webdav.message, /507 Insufficient Storage$/);
 });
 
 test('a refusal by another host, to which the registry had sent us, is no matter of logging in', () => {

@@ -43,6 +43,9 @@ describe('user info in front of a name', () => {
     ['docker://me:hun/ter2@quay.io/a', 'docker://***@quay.io/a'],
     ['containers-storage:me:hunter2@quay.io/a', 'containers-storage:***@quay.io/a'],
     ['me:hunter2@quay.io/a:1@sha256:0123', '***@quay.io/a:1@sha256:0123'],
+    ['ghp_0123@quay.io/a:1@sha256:0123', '***@quay.io/a:1@sha256:0123'],
+    ['docker://ghp_0123@localhost/a@typo', 'docker://***@localhost/a@typo'],
+    ['ghp_0123@[::1]:5000/a', '***@[::1]:5000/a'],
   ] as const) {
     it(`is taken out: ${safe}`, () => {
       assert.equal(hasUserInfo(name), true);
@@ -58,6 +61,9 @@ describe('user info in front of a name', () => {
     'me@quay.io',
     '@quay.io:1',
     'oci:node@20',
+    'oci:node@20.1/a',
+    'a/b@c.d/e',
+    'busybox@typo/a',
     'quay.io:5000/a:1',
   ]) {
     it(`is not there: ${name}`, () => {

@@ -1,15 +1,23 @@
 /** The operations on lists, with a real store and the embedded registry. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { blobOf, fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
+import {
+  blobOf,
+  fixtureImage,
+  fixtureIndex,
+  pushFixtureImage,
+  pushFixtureManifest,
+  writeFixtureLayout,
+} from '../../fixtures/images.ts';
 import { CancelledError, ConflictError, NotFoundError, UsageError } from '../../src/foundation/errors.ts';
-import type { Digest } from '../../src/oci/digest.ts';
+import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
 import { addArtifact } from '../../src/operations/add-artifact.ts';
 import { addInstances } from '../../src/operations/add-instances.ts';
 import { annotateList } from '../../src/operations/annotate-list.ts';
+import { copyImage } from '../../src/operations/copy-image.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { describeTree } from '../../src/operations/describe-tree.ts';
 import { findImage } from '../../src/operations/find-image.ts';
@@ -411,6 +419,43 @@ describe('pushList', () => {
       registry.faults.requests.filter(({ method }) => method !== 'HEAD' && method !== 'GET'),
       [],
     );
+  });
+
+  it('finds in a dry run already what has gone from a folder or the store, and what was cut short', async (t) => {
+    const { env, registry, images } = await scene(t);
+    const image = images[0] ?? assert.fail();
+    const layer = image.layers[0] ?? assert.fail();
+    const place = (...names: string[]): string => join(env.folder, ...names);
+    const list = (name: string, ...places: string[]) =>
+      createList(env, { name, images: places.map(locate), taking: { one: {} }, annotations: {}, ifExists: 'fail' });
+    for (const name of ['gone', 'cut']) {
+      await writeFixtureLayout(place(name), { app: image });
+      await list(name, `oci:${place(name)}:app`);
+    }
+    const [source, destination] = [locate(`oci:${place('gone')}:app`), locate(`dir:${place('dir')}`)];
+    await copyImage(env, { source, destination, take: { one: {} }, tags: [], dryRun: false });
+    await list('dir', `dir:${place('dir')}`);
+    await list('artifact');
+    await writeFile(place('notes'), 'notes');
+    const artifact = { files: [place('notes')], excludeTitles: false, artifactAnnotations: {}, changes: {} };
+    await addArtifact(env, { list: 'artifact', ...artifact });
+
+    const inLayout = join('blobs', layer.digest.replace(':', '/'));
+    await rm(place('gone', inLayout));
+    await truncate(place('cut', inLayout), layer.size - 1);
+    await rm(place('dir', layer.digest.slice('sha256:'.length)));
+    await rm(env.store().content.path(digestOf(Buffer.from('notes'))));
+    for (const [name, code] of Object.entries({
+      gone: 'INSTANCE_GONE',
+      cut: 'SIZE_MISMATCH',
+      dir: 'INSTANCE_GONE',
+      artifact: 'INSTANCE_GONE',
+    })) {
+      const to = locate(`docker://${registry.host}/dst/${name}:1`);
+      await assert.rejects(pushList(env, { ...whole, list: name, destination: to, dryRun: true }), { code }, name);
+    }
+    const copying = { source, destination: locate(`oci:${place('out')}`), take: { one: {} }, tags: [] };
+    await assert.rejects(copyImage(env, { ...copying, dryRun: true }), { code: 'BLOB_NOT_FOUND', side: 'source' });
   });
 
   it('keeps the bytes of an index that was taken whole, however it is written', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { parseReference } from '../../src/oci/reference.ts';
 import { referenceScopes } from '../../src/registry-config/reference-scopes.ts';
@@ -69,11 +69,9 @@ docker:
     });
     const config = await load({ directory: 'd' });
     const places = (name: string) => config.places(parseReference(name));
-    assert.deepEqual(places('reg.example.com:5000/a/b:1'), {
-      read: 'https://old.example.com',
-      write: 'https://old.example.com',
-      attachments: false,
-    });
+    const old = places('reg.example.com:5000/a/b:1');
+    assert.deepEqual([old.read, old.write], ['https://old.example.com', 'https://old.example.com']);
+    assert.equal(old.attachments, false);
     assert.equal(places('reg.example.com:5000/x:1').read, 'file:///wild');
     assert.equal(places('reg.example.com/x:1').read, 'file:///wrong-host');
     const { write, attachments } = places('other.org/x:1');
@@ -112,11 +110,24 @@ docker:
     assert.equal((await load({ directory: 'empty' })).places(image).attachments, undefined);
   });
 
+  it('tells which file names a place', async (t) => {
+    const staging = 'default-docker:\n  lookaside-staging: file:///staging\n';
+    const load = await machine(t, { 'd/a.yaml': docker('reg.example.com:5000', 'file:///read'), 'd/b.yaml': staging });
+    const { saidBy } = (await load({ directory: 'd' })).places(image);
+    assert.deepEqual(
+      [saidBy.read, saidBy.write].map((file) => file && basename(file)),
+      ['a.yaml', 'a.yaml'],
+    );
+    const other = (await load({ directory: 'd' })).places(parseReference('other.org/x:1')).saidBy;
+    assert.deepEqual([other.read, other.write && basename(other.write)], [undefined, 'b.yaml']);
+  });
+
   it('has a place of its own where nothing is configured, by who runs it', async (t) => {
     const load = await machine(t, {});
     assert.deepEqual((await load({ userId: 0 })).places(image), {
       read: 'file:///var/lib/containers/sigstore',
       write: 'file:///var/lib/containers/sigstore',
+      saidBy: { read: undefined, write: undefined },
       attachments: undefined,
     });
     assert.match((await load()).places(image).read, /^file:\/\/\/.*\/home\/\.local\/share\/containers\/sigstore$/);

@@ -31,3 +31,23 @@ it('a plan asks nobody who a signer is, whatever is there or is brought along', 
     manifests: [{ digest, added: 1, kept: 0 }],
   });
 });
+
+it('a plan fails where a signature that is missing could not be written, and only there', async () => {
+  const digest = `sha256:${'ab'.repeat(32)}` as const;
+  const signature: ImageSignature = { kind: 'simple', message: new Uint8Array() };
+  const signer: ImageSigner = {
+    makes: ['simple'],
+    describe: () => 'key',
+    sign: async () => assert.fail('signed'),
+    isMine: async () => true,
+  };
+  const planWith = async (signatures: readonly ImageSignature[]) => {
+    const expectWritable = async (): Promise<never> => Promise.reject(new Error('read-only'));
+    const content = { signatures, problems: [], add: async () => assert.fail('written'), expectWritable };
+    const store: SignatureStore = { name: 'lookaside', keeps: new Set(['simple']), open: async () => content };
+    const manifests = [{ digest, mediaType: '', size: 0 }];
+    return planSignatures(session, { manifests, identity: 'a.org/b:1', signers: [signer], stores: [store] });
+  };
+  assert.equal((await planWith([signature])).kept, 1);
+  await assert.rejects(planWith([]), /read-only/);
+});

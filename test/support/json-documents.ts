@@ -36,7 +36,7 @@ function check(name: DocumentName, found: unknown): DocumentName {
 export function checkProgress(stderr: string): string[] {
   return stderr
     .split('\n')
-    .filter((line) => line.startsWith('{'))
+    .filter((line) => line !== '')
     .map((line) => {
       const found: unknown = JSON.parse(line);
       check('progress', found);

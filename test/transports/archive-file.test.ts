@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { IntegrityError, StorageError } from '../../src/foundation/errors.ts';
@@ -68,6 +68,9 @@ describe('a temporary folder that is none', () => {
           return true;
         });
       }
+      const taken = new PassThrough().resume();
+      const writing = copy({ ...env, standardOutput: () => taken } as TestEnv, `oci:${layout}:image`, 'oci-archive:-');
+      await assert.rejects(writing, { name: 'StorageError', message: /temporary folder/, hint: /TMPDIR/ });
       assert.equal(existsSync(folder), false);
     });
   }

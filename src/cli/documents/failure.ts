@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { type ErrorKind, exitCodes } from '../../foundation/errors.ts';
 import { count, type DocumentOf } from './parts.ts';
 
-const error = z
+export const error = z
   .object({
     kind: z
       .enum(Object.keys(exitCodes) as ErrorKind[])

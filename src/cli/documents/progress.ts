@@ -1,5 +1,6 @@
 /** The lines of `--progress json`. */
 import * as z from 'zod';
+import { error } from './failure.ts';
 import { count, type DocumentOf } from './parts.ts';
 
 const type = 'What this line tells.';
@@ -56,6 +57,26 @@ export const progressLine = z
         message: z.string().describe('The warning.'),
       })
       .describe('Something that a person should know although the run goes on.'),
+    z
+      .object({
+        type: z.literal('log').describe(type),
+        level: z.enum(['info', 'debug']).describe('The level from which on it is told.'),
+        message: z.string().describe('What happened.'),
+      })
+      .describe('With --log-level info or debug.'),
+    z
+      .object({
+        type: z.literal('request').describe(type),
+        host: z.string().describe('The server.'),
+        method: z.string().describe('Method of the request.'),
+        path: z.string().describe('Path and query, without secrets.'),
+        status: count.describe('Status of the answer; 0 where none came.'),
+        side: z.enum(['source', 'destination']).optional().describe('The side of a transfer that it was for.'),
+      })
+      .describe('With --log-level debug: a request and its answer.'),
+    z
+      .looseObject({ type: z.literal('error').describe(type), error })
+      .describe('The run has failed; the last line. With --json the failure is on stdout instead.'),
   ])
-  .describe('One line on stderr with --progress json. A reader leaves out lines that do not begin with "{".');
+  .describe('One line on stderr with --progress json.');
 export type ProgressLine = DocumentOf<typeof progressLine>;

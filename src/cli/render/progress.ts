@@ -36,19 +36,20 @@ export function createProgressView(options: ProgressViewOptions): ProgressView {
     painter?.clear();
     stream.write(`${text}\n`);
   };
+  /** Whoever reads JSON reads nothing else. */
+  const tell = (event: ProgressEvent & ProgressLine, text: string): void =>
+    line(mode === 'json' ? JSON.stringify(event) : text);
   return {
     handle(event) {
       switch (event.type) {
         case 'warning':
-          if (quiet || !shows('warn')) return;
-          if (mode === 'json') line(JSON.stringify(event satisfies ProgressLine));
-          else line(`${styleText('yellow', 'Warning:', { stream })} ${event.message}`);
+          if (!quiet && shows('warn')) tell(event, `${styleText('yellow', 'Warning:', { stream })} ${event.message}`);
           return;
         case 'log':
-          if (shows(event.level)) line(`${event.level}: ${event.message}`);
+          if (shows(event.level)) tell(event, `${event.level}: ${event.message}`);
           return;
         case 'request':
-          if (shows('debug')) line(`debug: ${event.method} ${event.host}${event.path} -> ${event.status}`);
+          if (shows('debug')) tell(event, `debug: ${event.method} ${event.host}${event.path} -> ${event.status}`);
           return;
         default:
           painter?.handle(event);

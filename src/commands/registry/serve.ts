@@ -10,7 +10,8 @@ export default class RegistryServe extends BaseCommand<typeof RegistryServe> {
     'For first steps, for tests, and for carrying images to where no registry is. It keeps everything in memory, or in a ' +
     'folder from which a later run serves it again; one run a folder at a time. Nobody is asked who they are, so it ' +
     'listens on this machine only unless told otherwise.\n\n' +
-    'Prints its address and goes on until SIGINT or SIGTERM. `--log-level info` tells of every request.';
+    'Prints its address and goes on until SIGINT or SIGTERM, which is its regular end: the status is 0. `--log-level ' +
+    'info` tells of every request.';
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --directory ./registry --port 5000',

@@ -10,7 +10,7 @@ import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
 import type { ImageSignature } from '../signature.ts';
 import { decodeSignatureBlob, encodeSignatureBlob } from '../signature-blob.ts';
 import { maxSignatures, type SignatureStore, withoutKnown } from '../signature-store.ts';
-import { appendNumbered, readNumbered, tooMany } from './file-signatures.ts';
+import { appendNumbered, expectNumbered, readNumbered, tooMany } from './file-signatures.ts';
 
 /** `root`: the digest of the folder's `manifest.json`. */
 export function createDirStore(folder: string, root: Digest): SignatureStore {
@@ -41,6 +41,7 @@ export function createDirStore(folder: string, root: Digest): SignatureStore {
           await appendNumbered(path, fresh.map(encodeSignatureBlob));
           return fresh.length;
         },
+        expectWritable: () => expectNumbered(path),
       };
     },
   };

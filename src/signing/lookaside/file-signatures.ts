@@ -1,7 +1,7 @@
 /** Numbered files `signature-1`, `signature-2`, ...: the form of a lookaside in a folder and of signatures in `dir:` images. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IntegrityError, systemCode } from '../../foundation/errors.ts';
 import { readError, writeError } from '../../foundation/file-errors.ts';
@@ -26,6 +26,20 @@ export async function appendNumbered(path: Numbered, blobs: readonly Uint8Array[
   let n = 1;
   for (const blob of blobs) {
     for (; !(await createFile(path(n), blob)); n += 1) if (n >= maxSignatures) throw tooMany(dirname(path(n)));
+  }
+}
+
+/** Throws StorageError where {@link appendNumbered} would for want of a folder that may be written to. */
+export async function expectNumbered(path: Numbered): Promise<void> {
+  const first = path(1);
+  for (let folder = dirname(first); ; folder = dirname(folder)) {
+    try {
+      // with the slash a file in the place of the folder is none
+      return await access(`${folder}/`, constants.W_OK | constants.X_OK);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'ENOENT' || folder === dirname(folder))
+        throw writeError(thrown, `cannot write ${first}`);
+    }
   }
 }
 

@@ -18,16 +18,17 @@ import {
   type SignatureStore,
   withoutKnown,
 } from '../signature-store.ts';
-import { appendNumbered, type Numbered, readNumbered, tooMany } from './file-signatures.ts';
+import { appendNumbered, expectNumbered, type Numbered, readNumbered, tooMany } from './file-signatures.ts';
 import { openExtension } from './registry-extension.ts';
 
 /** Where the registry keeps simple signatures itself, it is used in place of the lookaside, for reading and for writing. */
 export function createLookasideStore(
   repository: Repository,
   path: string,
-  places: Pick<SignaturePlaces, 'read' | 'write'>,
+  places: Pick<SignaturePlaces, 'read' | 'write' | 'saidBy'>,
 ): SignatureStore {
-  const [read, write] = [parseBase(places.read), parseBase(places.write)];
+  const read = parseBase(places.read, places.saidBy.read);
+  const write = parseBase(places.write, places.saidBy.write);
   return {
     name: 'lookaside',
     keeps: new Set(['simple']),
@@ -37,6 +38,7 @@ export function createLookasideStore(
       return {
         ...found,
         add: (signatures) => append(repository, { read, write, path }, digest, found.signatures, signatures),
+        expectWritable: async () => expectNumbered(writtenFile(write, path, digest)),
       };
     },
   };
@@ -61,12 +63,12 @@ async function append(
 ): Promise<number> {
   const fresh = withoutKnown(signatures, existing);
   if (fresh.length === 0) return 0;
-  if (write.protocol !== 'file:') throw readOnly(write);
+  const file = writtenFile(write, path, digest);
   const staged =
     write.href === read.href ? existing : decodeAll(await readAll(repository, write, path, digest), digest).signatures;
   const missing = [...withoutKnown(existing, staged), ...withoutKnown(fresh, staged)];
   if (staged.length + missing.length > maxSignatures) throw tooMany(write.href);
-  await appendNumbered(numberedFile(write, path, digest), missing.map(encodeSignatureBlob));
+  await appendNumbered(file, missing.map(encodeSignatureBlob));
   return fresh.length;
 }
 
@@ -103,16 +105,22 @@ function numberedUrl(base: URL, path: string, digest: Digest, n: number): URL {
   return url;
 }
 
+/** Throws UnsupportedError LOOKASIDE_READ_ONLY. */
+function writtenFile(write: URL, path: string, digest: Digest): Numbered {
+  if (write.protocol !== 'file:') throw readOnly(write);
+  return numberedFile(write, path, digest);
+}
+
 function numberedFile(base: URL, path: string, digest: Digest): Numbered {
   return (n) => fileURLToPath(numberedUrl(base, path, digest, n));
 }
 
 /** Throws UsageError BAD_LOOKASIDE. */
-function parseBase(text: string): URL {
+function parseBase(text: string, file = 'registries.d'): URL {
   const url = URL.canParse(text) && isWhole(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
   if (url?.protocol === 'file:' && fileForm.test(text) && isPath(url)) return url;
-  throw new UsageError(`registries.d says that signatures are at "${text}", which is no place for them`, {
+  throw new UsageError(`${file} says that signatures are at "${text}", which is no place for them`, {
     code: 'BAD_LOOKASIDE',
     hint: 'Write file:///a/folder, or http:// or https:// with a host, and a percent sign in a name as %25.',
   });

@@ -1,6 +1,7 @@
 /** Reads an image from a `dir:` folder. */
 import { join } from 'node:path';
 import { NotFoundError } from '../../foundation/errors.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { openFile, sizeOfFile } from '../local-file.ts';
@@ -18,6 +19,12 @@ export async function createDirSource(folder: string, wanted: Digest | undefined
       hint: 'Check the path; a copy that was stopped before its end leaves none either, so copy the image again.',
     });
   }
+  const pathOf = ({ digest }: Descriptor): string => join(folder, blobName(digest));
+  const sizeOfBlob = async (blob: Descriptor): Promise<number> => {
+    const size = await sizeOfFile(pathOf(blob));
+    if (size === undefined) throw missing(blob.digest, text);
+    return size;
+  };
   return {
     async getManifest(instance = wanted) {
       if (instance === undefined) return rawManifest(top);
@@ -26,12 +33,8 @@ export async function createDirSource(folder: string, wanted: Digest | undefined
       if (bytes === undefined) throw missing(instance, text);
       return { ...rawManifest(bytes), digest: instance };
     },
-    async openBlob(blob, range) {
-      const path = join(folder, blobName(blob.digest));
-      const size = await sizeOfFile(path);
-      if (size === undefined) throw missing(blob.digest, text);
-      return openFile(path, range, size);
-    },
+    openBlob: async (blob, range) => openFile(pathOf(blob), range, await sizeOfBlob(blob)),
+    sizeOfBlob,
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -152,7 +152,7 @@ class DockerArchiveDestination implements ImageDestination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.#output.workFolder, { recursive: true, force: true });
+    await this.#output.removeWorkFolder();
   }
 
   async #writeNow(): Promise<void> {

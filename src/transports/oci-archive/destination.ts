@@ -3,7 +3,6 @@
  * is to depend on nothing but the image; then the archive is written at once. It takes the place of one that was there, whose
  * blobs need not be sent again.
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TarFile } from '../../archive/tar-file.ts';
 import { TarPacker } from '../../archive/tar-packer.ts';
@@ -105,7 +104,7 @@ class OciArchiveDestination implements ImageDestination {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#reader[Symbol.asyncDispose]();
-    await rm(this.#output.workFolder, { recursive: true, force: true });
+    await this.#output.removeWorkFolder();
   }
 
   #checkTag(tag: string): void {

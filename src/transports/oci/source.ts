@@ -1,6 +1,6 @@
 /** Reads an image from an OCI image layout. */
 import { IntegrityError, NotFoundError } from '../../foundation/errors.ts';
-import type { RawManifest } from '../../oci/descriptor.ts';
+import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { ImageIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
@@ -47,6 +47,11 @@ export function createLayoutSource(
     if (bytes === undefined) throw missing(digest, text);
     return { ...rawManifest(bytes, declaredType), digest };
   };
+  const sizeOfBlob = async ({ digest }: Descriptor): Promise<number> => {
+    const size = await files.size(blobName(digest));
+    if (size === undefined) throw missing(digest, text);
+    return size;
+  };
   let referrers: Promise<Referrers> | undefined;
   return {
     async companions(of) {
@@ -74,12 +79,8 @@ export function createLayoutSource(
       }
       return manifest;
     },
-    async openBlob(blob, range) {
-      const name = blobName(blob.digest);
-      const size = await files.size(name);
-      if (size === undefined) throw missing(blob.digest, text);
-      return files.open(name, range, size);
-    },
+    openBlob: async (blob, range) => files.open(blobName(blob.digest), range, await sizeOfBlob(blob)),
+    sizeOfBlob,
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -2,6 +2,7 @@
 
 import type { Digest } from '../../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
+import { notKept } from '../../store/content-files.ts';
 import type { ImageSource, TransportEnv } from '../transport.ts';
 
 export function createContentSource(digest: Digest, env: TransportEnv): ImageSource {
@@ -12,6 +13,11 @@ export function createContentSource(digest: Digest, env: TransportEnv): ImageSou
       digest: instance,
     }),
     openBlob: (blob, range) => content.open(blob.digest, range),
+    async sizeOfBlob({ digest: wanted }) {
+      const size = await content.size(wanted);
+      if (size === undefined) throw notKept(wanted);
+      return size;
+    },
     [Symbol.asyncDispose]: async () => {},
   };
 }

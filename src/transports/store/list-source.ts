@@ -66,6 +66,12 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
     return firstOf(`the instance ${instance}`, locationsOf(instance), (source) => source.getManifest(instance));
   };
 
+  const firstWith = <T>({ digest }: Descriptor, read: (source: ImageSource) => Promise<T>): Promise<T> => {
+    const instances = [...(users.get(digest) ?? (Object.keys(record.locations) as Digest[]))];
+    const texts = [...new Set(instances.flatMap((instance) => [...locationsOf(instance)]))];
+    return firstOf(`the blob ${digest}`, texts, read);
+  };
+
   return {
     async getManifest(instance) {
       if (instance === undefined) return bytesOf(indexOf(record), record.base);
@@ -84,9 +90,10 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
     },
     async openBlob(blob: Descriptor, range?: ByteRange): Promise<Readable> {
       if (await content.has(blob.digest)) return content.open(blob.digest, range);
-      const instances = [...(users.get(blob.digest) ?? (Object.keys(record.locations) as Digest[]))];
-      const texts = [...new Set(instances.flatMap((instance) => [...locationsOf(instance)]))];
-      return firstOf(`the blob ${blob.digest}`, texts, (source) => source.openBlob(blob, range));
+      return firstWith(blob, (source) => source.openBlob(blob, range));
+    },
+    async sizeOfBlob(blob) {
+      return (await content.size(blob.digest)) ?? firstWith(blob, async (source) => source.sizeOfBlob?.(blob));
     },
     async companions(of) {
       const [text] = locationsOf(of);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Repository } from '../../../src/distribution/registry-client.ts';
@@ -8,7 +8,10 @@ import { testFolder } from '../../support/folders.ts';
 
 const repository = { keepsSignatures: async () => false } as unknown as Repository;
 const digest = `sha256:${'ab'.repeat(32)}` as const;
-const openAt = (base: string) => createLookasideStore(repository, 'ns/app', { read: base, write: base });
+const saidBy = { read: '/etc/read.yaml', write: '/etc/write.yaml' };
+const openAt = (base: string, write = base) =>
+  createLookasideStore(repository, 'ns/app', { read: base, write, saidBy });
+const manifest = { digest, mediaType: '', size: 0 };
 
 describe('a lookaside', () => {
   it('may be named in every form of a file URL that the peers read as this folder', async (t) => {
@@ -17,7 +20,7 @@ describe('a lookaside', () => {
     await mkdir(image, { recursive: true });
     await writeFile(join(image, 'signature-1'), 'x');
     for (const begin of ['file://', 'file:', 'FILE://', 'file://localhost', 'file://LOCALHOST']) {
-      const { signatures, problems } = await openAt(`${begin}${folder}/a%20b`).open({ digest, mediaType: '', size: 0 });
+      const { signatures, problems } = await openAt(`${begin}${folder}/a%20b`).open(manifest);
       assert.equal(signatures.length + problems.length, 1, begin);
     }
   });
@@ -38,7 +41,27 @@ describe('a lookaside', () => {
       '/tmp',
       '',
     ]) {
-      assert.throws(() => openAt(base), { name: 'UsageError', code: 'BAD_LOOKASIDE' }, base);
+      assert.throws(() => openAt(base), { name: 'UsageError', code: 'BAD_LOOKASIDE', message: /^\/etc\/read/ }, base);
+      assert.throws(() => openAt('file:///tmp', base), { code: 'BAD_LOOKASIDE', message: /^\/etc\/write/ }, base);
     }
+  });
+
+  it('tells before anything is written that nothing can be', async (t) => {
+    const folder = await testFolder(t);
+    const told = async (base: string) => (await openAt(base).open(manifest)).expectWritable?.();
+    await told(`file://${folder}/not/there/yet`);
+    assert.deepEqual(await readdir(folder), []);
+    await writeFile(join(folder, 'file'), '');
+    await assert.rejects(told(`file://${folder}/file`), {
+      name: 'StorageError',
+      message: /cannot write .*signature-1/,
+    });
+    await mkdir(join(folder, 'locked'), { mode: 0o555 });
+    // whoever may do everything may do that too
+    if (process.getuid?.() !== 0) await assert.rejects(told(`file://${folder}/locked`), { name: 'StorageError' });
+    const published = { ...repository, getFile: async () => undefined } as unknown as Repository;
+    const places = { read: 'https://a.org/s', write: 'https://a.org/s', saidBy };
+    const content = await createLookasideStore(published, 'ns/app', places).open(manifest);
+    await assert.rejects(async () => content.expectWritable?.(), { code: 'LOOKASIDE_READ_ONLY' });
   });
 });

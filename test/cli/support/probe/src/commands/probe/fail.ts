@@ -1,10 +1,12 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../../../../../../src/cli/base-command.ts';
+import { progressFlags } from '../../../../../../../src/cli/flags.ts';
 import { ConflictError, NotFoundError } from '../../../../../../../src/foundation/errors.ts';
 
 /** Fails in the way asked for. */
 export default class ProbeFail extends BaseCommand<typeof ProbeFail> {
   static override summary = 'Fail.';
+  static override flags = progressFlags;
   static override args = { how: Args.string({ required: true, description: 'In which way.' }) };
 
   async run(): Promise<unknown> {
