@@ -1,8 +1,9 @@
 /**
  * A lock between processes: a file that exists while somebody works on its neighbour. It holds the process id of its
- * owner and where that counts, so that a lock left behind by a killed process is recognised and taken over.
+ * owner, where that counts and since when, so that a lock left behind by a killed process is recognised and taken over.
  */
 import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from './clock.ts';
 import { StorageError, systemCode } from './errors.ts';
 import { currentOwner, hasEnded, type Owner } from './owner.ts';
@@ -28,10 +29,10 @@ export async function withFileLock<T>(path: string, options: FileLockOptions, wo
 async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
   const { clock, signal, timeoutMs = 30_000 } = options;
   const own = temporaryName(path, 'tmp');
-  const { host, process } = currentOwner();
+  const { host, process, start } = currentOwner();
   const deadline = clock.now() + timeoutMs;
   // written whole first and then linked, so that nobody ever reads a lock without its owner
-  await writeFile(own, `${process} ${host}`, { flag: 'wx' });
+  await writeFile(own, `${process} ${host} ${start}`, { flag: 'wx' });
   try {
     for (let delay = 2; ; delay = Math.min(delay * 2, 50)) {
       try {
@@ -66,7 +67,7 @@ async function removeIfAbandoned(path: string): Promise<void> {
     throw thrown;
   }
   const found = await ownerOf(aside);
-  if (found?.process !== owner.process || found.host !== owner.host) await link(aside, path).catch(() => {});
+  if (found === undefined || !isDeepStrictEqual(found, owner)) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
@@ -79,12 +80,12 @@ async function isForgotten(path: string, owner: Owner): Promise<boolean> {
 
 const forgottenMs = 60 * 60 * 1000;
 
-/** Without a place (in locks of earlier versions) the process is one of this machine. */
+/** Without a place and a start (in locks of earlier versions) the process is one of this machine. */
 async function ownerOf(path: string): Promise<Owner | undefined> {
   try {
-    const [text = '', host = currentOwner().host] = (await readFile(path, 'utf8')).trim().split(' ');
+    const [text = '', host = currentOwner().host, start] = (await readFile(path, 'utf8')).trim().split(' ');
     const process = Number.parseInt(text, 10);
-    return Number.isSafeInteger(process) && process > 0 ? { host, process } : undefined;
+    return Number.isSafeInteger(process) && process > 0 ? { host, process, start } : undefined;
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return undefined;
     throw thrown;
