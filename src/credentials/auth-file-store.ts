@@ -7,6 +7,7 @@ import { asError, NotFoundError, StorageError, systemCode } from '../foundation/
 import { readError } from '../foundation/file-errors.ts';
 import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
 import type { AuthFileFormat } from './auth-file.ts';
 
 /** What decides where auth files stand; a value, so that tests need no real home. */
@@ -159,14 +160,7 @@ async function replaceFile(path: string, text: string): Promise<void> {
   } finally {
     await rm(temporary, { force: true });
   }
-  await syncDirectory(dirname(path));
-}
-
-/** Makes the rename itself durable; directories cannot be synced everywhere, and then the rename is as durable as it gets. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
+  await syncFolder(dirname(path));
 }
 
 /** Whether something stands at `path`. */

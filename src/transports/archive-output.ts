@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { type WriteTarget, writeTarget } from '../foundation/write-target.ts';
 import { standardStream } from './place.ts';
@@ -137,6 +138,7 @@ function fileOutput(path: string, named: string, occupied: (() => ConflictError)
           await file.close();
         }
         await place();
+        await syncFolder(dirname(path));
       } catch (thrown) {
         await rm(temporary, { force: true }).catch(() => {});
         throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${named}`);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
+import { syncFolder } from '../../foundation/sync-folder.ts';
 import { isTemporary, removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -20,7 +21,6 @@ import {
   isImageFolder,
   manifestName,
   readManifestFile,
-  syncFolder,
   versionName,
   versionText,
 } from './files.ts';
