@@ -28,6 +28,19 @@ export function currentOwner(): Owner & { readonly start: string } {
   return known;
 }
 
+/** This process, for {@link parseOwner}. */
+export function formatOwner(): string {
+  const { host, process, start } = currentOwner();
+  return `${process} ${host} ${start}`;
+}
+
+/** `undefined` where the text names nobody; without host and start (in those of earlier versions) it is one of this machine. */
+export function parseOwner(text: string): Owner | undefined {
+  const [number = '', host = currentOwner().host, start] = text.trim().split(' ');
+  const process = Number.parseInt(number, 10);
+  return Number.isSafeInteger(process) && process > 0 ? { host, process, start } : undefined;
+}
+
 /** Whether `owner` is known to have ended; `false` where that cannot be told from here. */
 export function hasEnded(owner: Owner): boolean {
   if (owner.host !== currentOwner().host) return false;

@@ -68,6 +68,17 @@ describe('withFileLock', () => {
     );
   });
 
+  it('takes over a lock that has lost its text with the power', async (t) => {
+    const folder = await testFolder(t);
+    const path = join(folder, 'lock');
+    const options = { clock: systemClock, signal, timeoutMs: 200 };
+    for (const text of ['', '\0'.repeat(20)]) {
+      await writeFile(path, text);
+      assert.equal(await withFileLock(path, options, async () => 'in'), 'in');
+    }
+    assert.deepEqual(await readdir(folder), []);
+  });
+
   it('waits for another machine, but not for ever', async (t) => {
     const folder = await testFolder(t);
     const path = join(folder, 'lock');
