@@ -3,10 +3,11 @@
  * moved in the end. Standard output and pipes get the bytes as they come.
  */
 import { createWriteStream } from 'node:fs';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
+import { moveToAbsent } from '../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode, UnsupportedError } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
 import { syncFolder } from '../foundation/sync-folder.ts';
@@ -113,12 +114,9 @@ function fileOutput(path: string, named: string, occupied: (() => ConflictError)
   const place = async (): Promise<void> => {
     if (occupied === undefined || isOurs) return rename(temporary, path);
     try {
-      await link(temporary, path);
-      await rm(temporary);
+      await moveToAbsent(temporary, path);
     } catch (thrown) {
-      if (systemCode(thrown) === 'EEXIST') throw occupied();
-      // some file systems know no second names
-      await rename(temporary, path);
+      throw systemCode(thrown) === 'EEXIST' ? occupied() : thrown;
     }
     isOurs = true;
   };
