@@ -7,6 +7,8 @@ import {
   exitCodes,
   RegistryError,
   SheafError,
+  StorageError,
+  systemCode,
 } from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
 
@@ -35,6 +37,13 @@ export function asSheafError(thrown: unknown, stopped = false): SheafError {
   // whatever breaks while everything is being torn down broke because of that
   if (stopped) return error instanceof CancelledError ? error : new CancelledError(undefined, { cause: error });
   if (error instanceof SheafError) return error;
+  if (systemCode(error) === 'ENOENT' && 'syscall' in error && error.syscall === 'uv_cwd') {
+    return new StorageError('the working directory is not there any more', {
+      code: 'NO_WORKING_DIRECTORY',
+      cause: error,
+      hint: 'Change to a folder that is there, or name absolute paths.',
+    });
+  }
   return new BugError(error.message || error.name, { cause: error, hint: reportHint });
 }
 
