@@ -19,6 +19,8 @@ if (!((major === 24 && minor >= 15) || major >= 26)) {
 }
 
 async function start() {
+  // without one Node.js and what we load fail for a user whom the machine does not know; an empty one is the working directory
+  if (process.platform !== 'win32') process.env.HOME ||= homeOfUser();
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
   // not Node's default below /tmp, where somebody else could put code for us to run
   const cache = home ? `${home}/sheaf/compile-cache` : undefined;
@@ -29,6 +31,15 @@ async function start() {
     if (cache) require('node:module').enableCompileCache(cache);
     const { main } = await import('../src/cli/main.ts');
     await main(argv, { root, tree: 'src' });
+  }
+}
+
+/** Of a user whom the machine does not know it is what container engines say. */
+function homeOfUser() {
+  try {
+    return require('node:os').userInfo().homedir || '/';
+  } catch {
+    return '/';
   }
 }
 

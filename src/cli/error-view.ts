@@ -1,5 +1,14 @@
 /** How a failed run ends: the message for people on stderr, or a JSON document on stdout, and the exit code. */
-import { asError, BugError, CancelledError, exitCodes, RegistryError, SheafError } from '../foundation/errors.ts';
+import {
+  asError,
+  BugError,
+  CancelledError,
+  exitCodes,
+  RegistryError,
+  SheafError,
+  StorageError,
+  systemCode,
+} from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
 import type { ErrorDocument } from './documents/failure.ts';
 
@@ -13,6 +22,13 @@ export function asSheafError(thrown: unknown, stopped = false): SheafError {
   // whatever breaks while everything is being torn down broke because of that
   if (stopped) return error instanceof CancelledError ? error : new CancelledError(undefined, { cause: error });
   if (error instanceof SheafError) return error;
+  if (systemCode(error) === 'ENOENT' && 'syscall' in error && error.syscall === 'uv_cwd') {
+    return new StorageError('the working directory is not there any more', {
+      code: 'NO_WORKING_DIRECTORY',
+      cause: error,
+      hint: 'Change to a folder that is there, or name absolute paths.',
+    });
+  }
   return new BugError(error.message || error.name, { cause: error, hint: reportHint });
 }
 

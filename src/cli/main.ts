@@ -7,7 +7,7 @@ import { endProcess } from './end-process.ts';
 import { asSheafError, failureDocument, formatError } from './error-view.ts';
 import { type CommandRunner, findCommand } from './find-command.ts';
 import { leanRun } from './lean-run.ts';
-import { flushed, guardStream } from './output.ts';
+import { flushed, guardStream, outputFailed } from './output.ts';
 import type { Place } from './place.ts';
 
 export { commandModules } from './command-modules.ts';
@@ -58,7 +58,9 @@ function showError(thrown: unknown, argv: readonly string[]): void {
   const error = asSheafError(thrown);
   process.exitCode ||= error.exitCode;
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  if (own.some((word) => word === '--json' || word === '--json=true')) {
+  // stdout takes no document then
+  const isHeard = error.code !== outputFailed;
+  if (isHeard && own.some((word) => word === '--json' || word === '--json=true')) {
     const document = failureDocument(error, Number(process.exitCode));
     process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
     return;

@@ -39,6 +39,9 @@ export function createOutput(stream: NodeJS.WritableStream, jsonOnly: boolean): 
   };
 }
 
+/** Code of the error that stdout or stderr cannot be written to. */
+export const outputFailed = 'OUTPUT_FAILED';
+
 /**
  * Decides what a failing stdout or stderr means: a reader that went away (`| head`) does not matter, the run goes on and
  * its status tells how it ended; anything else (a full disk behind `> file`) fails the run through `fail`.
@@ -48,7 +51,7 @@ export function guardStream(stream: NodeJS.WriteStream, name: string, fail: (err
     if (systemCode(thrown) === 'EPIPE') return;
     fail(
       new StorageError(`cannot write to ${name}: ${asError(thrown).message}`, {
-        code: 'OUTPUT_FAILED',
+        code: outputFailed,
         cause: thrown,
         hint: `Make sure that what ${name} is redirected to can take it.`,
       }),

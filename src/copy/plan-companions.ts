@@ -9,7 +9,7 @@ import type { Companion } from '../transports/transport.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
 import type { createManifestPlanner } from './plan-manifests.ts';
-import type { PlannedManifest, PlanRemarks } from './planned-manifest.ts';
+import { flatten, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
 
 export interface PlannedCompanion {
   readonly planned: PlannedManifest;
@@ -54,7 +54,7 @@ export async function planCompanions(
     planned.set(digest, planning);
     const manifest = await planning;
     // it is to be there before the list has its name, and the list before it
-    if (contains(manifest, root)) {
+    if (flatten([manifest]).some(({ id }) => id === root?.id)) {
       notes.push(`${label}: it names what it speaks for, so it stays behind`);
       return;
     }
@@ -93,10 +93,6 @@ export async function planCompanions(
     }),
   );
   return found;
-}
-
-function contains({ children }: PlannedManifest, wanted: PlannedManifest | undefined): boolean {
-  return children.some((child) => child.id === wanted?.id || contains(child, wanted));
 }
 
 function nameOf({ digest, artifactType, mediaType }: Descriptor, tag: string | undefined): string {

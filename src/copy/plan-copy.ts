@@ -18,7 +18,7 @@ import { bytesOf, type CopyPlan, type CopyStep, type PutManifestStep, type TagSt
 import { checkBlobs, planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner } from './plan-manifests.ts';
-import type { PlannedManifest, PlanRemarks } from './planned-manifest.ts';
+import { flatten, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 
@@ -188,18 +188,6 @@ function finish({ request, original, root, steps, remarks, recipe, companions = 
     recipe: forgets ? undefined : recipe,
     ...(request.location.reference === undefined ? {} : { repository: request.location.reference }),
   };
-}
-
-/** Every manifest once, what it needs before it. */
-function flatten(roots: readonly PlannedManifest[]): PlannedManifest[] {
-  const seen = new Map<string, PlannedManifest>();
-  const visit = (one: PlannedManifest): void => {
-    if (seen.has(one.id)) return;
-    one.children.forEach(visit);
-    seen.set(one.id, one);
-  };
-  roots.forEach(visit);
-  return [...seen.values()];
 }
 
 function putStep({ id, document, present, label, needs }: PlannedManifest): PutManifestStep {

@@ -50,6 +50,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   const { notes, changes } = remarks;
   const addsVariants = (request.addCompression?.length ?? 0) > 0;
 
+  // a few small indexes that name one another can be walked in more ways than anybody has time for
+  const nested = new Map<Digest, Promise<PlannedManifest>>();
+  const unchanged = new Map<Digest, Promise<PlannedManifest>>();
+
   const planIndex = async (raw: RawManifest, select: InstanceSelection, depth: number): Promise<PlannedManifest> => {
     if (depth > maxDepth) throw tooDeep();
     const index = parsed(source, () => parseIndex(raw));
@@ -65,14 +69,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       notes.push('only images that are copied are encrypted, not those that the index names besides');
     }
     const once = new Map<Digest, Promise<PlannedManifest>>();
-    const plan = (entry: IndexEntry, subject?: PlannedManifest): Promise<PlannedManifest> => {
-      let planned = once.get(entry.digest);
-      if (planned === undefined) {
-        planned = planEntry(entry, depth, subject);
-        once.set(entry.digest, planned);
-      }
-      return planned;
-    };
+    const plan = (entry: IndexEntry, subject?: PlannedManifest): Promise<PlannedManifest> =>
+      onceFor(once, entry.digest, () => planEntry(entry, depth, subject));
     // images first: what an attestation becomes depends on what its image becomes
     await Promise.all(chosen.filter((entry) => !isAttestation(entry)).map((entry) => plan(entry)));
     const byEntry = new Map<IndexEntry, PlannedManifest>();
@@ -129,7 +127,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       }
     }
     const raw = await readEntry(entry);
-    if (isIndexType(raw.mediaType)) return planIndex(raw, 'all', depth + 1);
+    if (isIndexType(raw.mediaType)) return onceFor(nested, raw.digest, () => planIndex(raw, 'all', depth + 1));
     return planImage(raw, { label, compression, subject });
   };
 
@@ -145,14 +143,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   };
 
   const readOnce = new Map<Digest, Promise<RawManifest>>();
-  const readEntry = (entry: IndexEntry): Promise<RawManifest> => {
-    let reading = readOnce.get(entry.digest);
-    if (reading === undefined) {
-      reading = readFirst(entry);
-      readOnce.set(entry.digest, reading);
-    }
-    return reading;
-  };
+  const readEntry = (entry: IndexEntry): Promise<RawManifest> =>
+    onceFor(readOnce, entry.digest, () => readFirst(entry));
 
   const readFirst = async (entry: IndexEntry): Promise<RawManifest> => {
     const raw = await source.getManifest(entry.digest);
@@ -302,7 +294,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   };
 
   /** A manifest that goes along as it is, an index with all that it names. */
-  const planAsIs = async (raw: RawManifest, label: string, depth = 0): Promise<PlannedManifest> => {
+  const planAsIs = (raw: RawManifest, label: string, depth = 0): Promise<PlannedManifest> =>
+    onceFor(unchanged, raw.digest, () => planWhole(raw, label, depth));
+
+  const planWhole = async (raw: RawManifest, label: string, depth: number): Promise<PlannedManifest> => {
     if (!isIndexType(raw.mediaType)) {
       const image = parsed(source, () => parseImageManifest(raw));
       return planUnchanged(raw, image, label, { unasked: true });
@@ -327,4 +322,12 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
 function storeOf(request: CopyRequest) {
   if (request.store === undefined) throw new BugError('layers cannot be made without a store');
   return request.store;
+}
+
+function onceFor<T>(known: Map<Digest, T>, digest: Digest, make: () => T): T {
+  const there = known.get(digest);
+  if (there !== undefined) return there;
+  const made = make();
+  known.set(digest, made);
+  return made;
 }

@@ -136,3 +136,15 @@ const nothingDone: StepResults = {
 export function settled(draft: ImageDraft | IndexDraft): RawManifest | ManifestDraft {
   return stepsOf(draft).length > 0 ? draft : resolveDraft(draft, nothingDone);
 }
+
+/** Every manifest once, what it needs before it. */
+export function flatten(roots: readonly PlannedManifest[]): PlannedManifest[] {
+  const seen = new Map<string, PlannedManifest>();
+  const visit = (one: PlannedManifest): void => {
+    if (seen.has(one.id)) return;
+    one.children.forEach(visit);
+    seen.set(one.id, one);
+  };
+  roots.forEach(visit);
+  return [...seen.values()];
+}

@@ -1,12 +1,14 @@
 /** Where auth files stand, and how they are read and changed on disk. */
-import { randomUUID } from 'node:crypto';
 import { accessSync } from 'node:fs';
-import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { putWhole } from '../foundation/atomic-file.ts';
 import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
+import { removeAbandoned } from '../foundation/temporary-names.ts';
 import type { AuthFileFormat } from './auth-file.ts';
 
 /** What decides where auth files stand; a value, so that tests need no real home. */
@@ -127,13 +129,18 @@ export async function updateAuthFile(
   try {
     const target = await realpath(path).catch(() => path);
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-    await withFileLock(`${target}.sheaf-lock`, session, async () => {
+    const lock = `${target}.sheaf-lock`;
+    await withFileLock(lock, session, async () => {
       const before = await readFile(target, 'utf8').catch((thrown: unknown) => {
         if (systemCode(thrown) === 'ENOENT') return '';
         throw thrown;
       });
       const after = edit(before);
-      if (after !== before) await replaceFile(target, after);
+      // what a killed run has left holds credentials, too
+      for (const name of [target, lock]) await removeAbandoned(dirname(name), basename(name));
+      if (after === before) return;
+      await putWhole(target, Buffer.from(after), { mode: 0o600 });
+      await syncFolder(dirname(target));
     });
   } catch (thrown) {
     if (systemCode(thrown) === undefined || thrown instanceof StorageError) throw thrown;
@@ -143,30 +150,6 @@ export async function updateAuthFile(
       cause: thrown,
     });
   }
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomUUID()}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(text, 'utf8');
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await syncDirectory(dirname(path));
-}
-
-/** Makes the rename itself durable; directories cannot be synced everywhere, and then the rename is as durable as it gets. */
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
 }
 
 /** Whether something stands at `path`. */

@@ -113,6 +113,12 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
       hint: 'The registry has no room left for this: make room there, or ask the people who run it for more.',
     });
   }
+  if (codes.has('MANIFEST_BLOB_UNKNOWN')) {
+    return new RegistryError(answered, {
+      ...options,
+      hint: 'What it is made of has been removed there meanwhile, by a collection of garbage perhaps: run the command again.',
+    });
+  }
   if ((status === 401 || status === 403 || codes.has('UNAUTHORIZED') || codes.has('DENIED')) && foreign !== true) {
     return new AuthError(answered, {
       code: status === 401 || codes.has('UNAUTHORIZED') ? 'UNAUTHORIZED' : 'DENIED',

@@ -1,7 +1,7 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { StorageError, UsageError } from './errors.ts';
+import { StorageError, systemCode, UsageError } from './errors.ts';
 import { writeError } from './file-errors.ts';
 import { temporaryName } from './temporary-names.ts';
 import { type WriteTarget, writeTarget } from './write-target.ts';
@@ -26,22 +26,54 @@ export async function writeNamedFile(path: string, bytes: Uint8Array): Promise<v
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
   if ((await kindOf(path)) === 'stream') return writeFile(path, bytes);
-  const temporary = temporaryName(path, 'tmp');
   try {
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx', 0o644);
+    await putWhole(path, bytes);
+  } catch (thrown) {
+    throw writeError(thrown, `cannot write ${path}`);
+  }
+}
+
+export interface PutWholeOptions {
+  /** Permissions, of which the umask takes its share; default 0o644. */
+  readonly mode?: number;
+  /** Puts the file in its place; default `rename`. */
+  readonly place?: (from: string, to: string) => Promise<void>;
+}
+
+/** Writes a new file beside `path`, makes it durable and puts it there. Throws what the file system throws, and leaves nothing. */
+export async function putWhole(
+  path: string,
+  bytes: Uint8Array,
+  { mode = 0o644, place = rename }: PutWholeOptions = {},
+): Promise<void> {
+  const temporary = temporaryName(path, 'tmp');
+  try {
+    const file = await open(temporary, 'wx', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await place(temporary, path);
   } catch (thrown) {
     // what could not be made cannot be removed either; the first error is the one to tell
     await rm(temporary, { force: true }).catch(() => {});
-    throw writeError(thrown, `cannot write ${path}`);
+    throw thrown;
   }
+}
+
+/** Moves a file to where nothing may be. Throws EEXIST where something is, and what else the file system throws. */
+export async function moveToAbsent(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (thrown) {
+    if (systemCode(thrown) === 'EEXIST') throw thrown;
+    // some file systems know no second names
+    return rename(from, to);
+  }
+  await rm(from);
 }
 
 /** Says early that {@link writeNamedFile} will find a folder at `path`, or a file above it. Throws StorageError, UsageError. */

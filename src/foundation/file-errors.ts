@@ -21,6 +21,8 @@ const hintsOfWriting: Readonly<Record<string, string>> = {
   EDQUOT: 'Your share of the disk is full: make room and run it again.',
   EACCES: 'You may not write there: choose another folder or change its permissions.',
   EPERM: 'You may not write there: choose another folder or change its permissions.',
+  EFBIG:
+    'No file may be that large there (ulimit -f, or the kind of file system): choose another folder or raise the limit.',
   EROFS: 'The disk is read-only: choose another folder.',
 };
 

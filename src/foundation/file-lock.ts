@@ -1,11 +1,11 @@
 /**
  * A lock between processes: a file that exists while somebody works on its neighbour. It holds the process id of its
- * owner and where that counts, so that a lock left behind by a killed process is recognised and taken over.
+ * owner, where that counts and since when, so that a lock left behind by a killed process is recognised and taken over.
  */
 import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Clock } from './clock.ts';
 import { StorageError, systemCode } from './errors.ts';
-import { currentOwner, hasEnded, type Owner } from './owner.ts';
+import { currentOwner, formatOwner, hasEnded, type Owner, parseOwner } from './owner.ts';
 import { temporaryName } from './temporary-names.ts';
 
 export interface FileLockOptions {
@@ -28,10 +28,9 @@ export async function withFileLock<T>(path: string, options: FileLockOptions, wo
 async function acquire(path: string, options: FileLockOptions): Promise<() => Promise<void>> {
   const { clock, signal, timeoutMs = 30_000 } = options;
   const own = temporaryName(path, 'tmp');
-  const { host, process } = currentOwner();
   const deadline = clock.now() + timeoutMs;
   // written whole first and then linked, so that nobody ever reads a lock without its owner
-  await writeFile(own, `${process} ${host}`, { flag: 'wx' });
+  await writeFile(own, formatOwner(), { flag: 'wx' });
   try {
     for (let delay = 2; ; delay = Math.min(delay * 2, 50)) {
       try {
@@ -55,8 +54,10 @@ async function acquire(path: string, options: FileLockOptions): Promise<() => Pr
 }
 
 async function removeIfAbandoned(path: string): Promise<void> {
-  const owner = await ownerOf(path);
-  if (owner === undefined || !(hasEnded(owner) || (await isForgotten(path, owner)))) return;
+  const text = await textOf(path);
+  const owner = parseOwner(text ?? '');
+  // one that names nobody has lost its text with the power
+  if (text === undefined || (owner && !hasEnded(owner) && !(await isForgotten(path, owner)))) return;
   // move it aside first: only one of several waiters can, and a lock taken meanwhile is told by its owner and put back
   const aside = temporaryName(path, 'tmp');
   try {
@@ -65,8 +66,7 @@ async function removeIfAbandoned(path: string): Promise<void> {
     if (systemCode(thrown) === 'ENOENT') return;
     throw thrown;
   }
-  const found = await ownerOf(aside);
-  if (found?.process !== owner.process || found.host !== owner.host) await link(aside, path).catch(() => {});
+  if ((await textOf(aside)) !== text) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
 
@@ -79,12 +79,9 @@ async function isForgotten(path: string, owner: Owner): Promise<boolean> {
 
 const forgottenMs = 60 * 60 * 1000;
 
-/** Without a place (in locks of earlier versions) the process is one of this machine. */
-async function ownerOf(path: string): Promise<Owner | undefined> {
+async function textOf(path: string): Promise<string | undefined> {
   try {
-    const [text = '', host = currentOwner().host] = (await readFile(path, 'utf8')).trim().split(' ');
-    const process = Number.parseInt(text, 10);
-    return Number.isSafeInteger(process) && process > 0 ? { host, process } : undefined;
+    return await readFile(path, 'utf8');
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return undefined;
     throw thrown;

@@ -10,7 +10,8 @@ import { currentOwner, hasEnded } from './owner.ts';
 /** `tmp` for a file or folder on its way, `part` for an archive, `tar` for one that was brought here to be read. */
 type Kind = 'part' | 'tar' | 'tmp';
 
-const ending = /\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(?:part|tar|tmp)$/;
+/** Host, process and start of its owner, and what nobody else has. */
+const ending = /\.([0-9a-f]{8})-(\d+)-([0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.(?:part|tar|tmp)$/;
 
 /** Milliseconds since the last write after which something is given up although nobody can tell whether its process lives. */
 const abandonedMs = 7 * 24 * 60 * 60 * 1000;
@@ -28,10 +29,10 @@ function stemOf(name: string): string {
 
 /** A name beside `path` that nobody has. */
 export function temporaryName(path: string, kind: Kind): string {
-  const { host, process } = currentOwner();
+  const { host, process, start } = currentOwner();
   const name = basename(path);
   const beside = path.endsWith(name) ? path.slice(0, path.length - name.length) + stemOf(name) : path;
-  return `${beside}.${host}-${process}-${randomUUID()}.${kind}`;
+  return `${beside}.${host}-${process}-${start}${randomUUID().slice(start.length)}.${kind}`;
 }
 
 /** Whether `name` is one of {@link temporaryName}, for the place `of` where that is told. */
@@ -58,8 +59,8 @@ export async function removeAbandoned(folder: string, of?: string): Promise<void
 
 /** Whether who made `name`, a temporary name, has ended. */
 export async function isAbandoned(folder: string, name: string): Promise<boolean> {
-  const [, host = '', process] = ending.exec(name) ?? [];
-  if (hasEnded({ host, process: Number(process) })) return true;
+  const [, host = '', process, start] = ending.exec(name) ?? [];
+  if (hasEnded({ host, process: Number(process), start })) return true;
   if (host === currentOwner().host) return false;
   const found = await stat(join(folder, name)).catch(() => undefined);
   return found !== undefined && found.mtimeMs < Date.now() - abandonedMs;

@@ -1,5 +1,5 @@
 /** An image or index with everything below it, as data for a picture: instances, their blobs, attestations, referrers. */
-import { asError } from '../foundation/errors.ts';
+import { asError, IntegrityError } from '../foundation/errors.ts';
 import type { Annotations, Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type IndexEntry, parseIndex } from '../oci/image-index.ts';
@@ -41,39 +41,70 @@ type ReferrerRole = Extract<TreeRole, 'attestation' | 'referrer' | 'signature'>;
 
 const signatureTypes = /sigstore|cosign|notary|pgp/i;
 
-/** Throws what reading the root throws; an instance that cannot be read becomes a node with the role `missing`. */
+/**
+ * Throws what reading the root throws, and IntegrityError TREE_TOO_LARGE; an instance that cannot be read becomes a node with the
+ * role `missing`.
+ */
 export async function describeTree(env: Env, location: ImageLocation): Promise<TreeNode> {
   await using source = await openVerifiedSource(location, env);
   const root = await source.getManifest();
-  return await describe(source, root, {}, new Set());
+  const tree = await describe({ source, known: new Map() }, root, {}, new Set());
+  if (thingsIn(tree) <= maxThings) return tree;
+  throw new IntegrityError(
+    `${location.format()} names more than ${maxThings} things, counted wherever they are named`,
+    {
+      code: 'TREE_TOO_LARGE',
+      hint: 'Its indexes name one another again and again: see it document by document, without --tree.',
+    },
+  );
+}
+
+/** Things in one picture: a few small indexes that name one another can make any number of them. */
+const maxThings = 300_000;
+/** Indexes that are nested deeper than this are not drawn, as they are not copied. */
+const maxDepth = 8;
+
+interface Drawing {
+  readonly source: VerifiedSource;
+  /** What was drawn once is the same wherever else it is named. */
+  readonly known: Map<string, Promise<TreeNode>>;
 }
 
 async function describe(
-  source: VerifiedSource,
+  drawing: Drawing,
   raw: RawManifest,
   entry: Partial<IndexEntry>,
   path: ReadonlySet<Digest>,
 ): Promise<TreeNode> {
-  const facts = { ...factsOf(entry), digest: raw.digest, mediaType: raw.mediaType, size: raw.bytes.byteLength };
+  const key = `${raw.mediaType} ${raw.digest}`;
+  const drawn = drawing.known.get(key) ?? draw(drawing, raw, path);
+  drawing.known.set(key, drawn);
+  const { role, ...node } = await drawn;
+  const isOfImage = role !== 'index' && isAttestation(entry as Descriptor);
+  return { role: isOfImage ? 'attestation' : role, ...factsOf(entry), ...node };
+}
+
+/** A manifest as it is by itself, whoever names it. */
+async function draw(drawing: Drawing, raw: RawManifest, path: ReadonlySet<Digest>): Promise<TreeNode> {
+  const { source } = drawing;
+  const facts = { digest: raw.digest, mediaType: raw.mediaType, size: raw.bytes.byteLength };
   const below = new Set([...path, raw.digest]);
   const referrers = await referrersOf(source, raw.digest);
   if (!isIndexType(raw.mediaType)) {
     const { config, layers, artifactType } = parsed(source, () => parseImageManifest(raw));
-    const role = isAttestation(entry as Descriptor) ? 'attestation' : artifactType === undefined ? 'image' : 'artifact';
     const children = [blobNode('config', config), ...layers.map((layer) => blobNode('layer', layer)), ...referrers];
-    return { role, ...facts, ...(artifactType === undefined ? {} : { artifactType }), children };
+    return artifactType === undefined
+      ? { role: 'image', ...facts, children }
+      : { role: 'artifact', ...facts, artifactType, children };
   }
+  if (path.size > maxDepth) throw new IntegrityError(`it is nested more than ${maxDepth} deep`);
   const index = parsed(source, () => parseIndex(raw));
   const nodes = await Promise.all(
     index.manifests.map(async (child): Promise<TreeNode> => {
       if (below.has(child.digest)) return missingNode(child, 'it contains itself');
       try {
-        return await describe(
-          source,
-          { ...(await source.getManifest(child.digest)), mediaType: child.mediaType },
-          child,
-          below,
-        );
+        const manifest = await source.getManifest(child.digest);
+        return await describe(drawing, { ...manifest, mediaType: child.mediaType }, child, below);
       } catch (thrown) {
         return missingNode(child, asError(thrown).message);
       }
@@ -86,6 +117,16 @@ async function describe(
     ...(index.artifactType === undefined ? {} : { artifactType: index.artifactType }),
     children: [...underTheirSubjects(index.manifests, nodes), ...referrers],
   };
+}
+
+/** `node` and all below it, each as often as it is drawn. */
+function thingsIn(node: TreeNode, counted = new Map<readonly TreeNode[], number>()): number {
+  const { children } = node;
+  const known = counted.get(children);
+  if (known !== undefined) return known;
+  const things = children.reduce((sum, child) => sum + thingsIn(child, counted), 1);
+  counted.set(children, things);
+  return things;
 }
 
 /** Attestations hang below the image that they speak of; one whose image is not there stays where it is. */

@@ -1,8 +1,11 @@
 /** Makes a pair of keys for signing and writes it to two files. */
-import { access, constants, open, rm } from 'node:fs/promises';
+import { access, constants, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
+import { moveToAbsent, putWhole } from '../foundation/atomic-file.ts';
 import { ConflictError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
+import { removeAbandoned } from '../foundation/temporary-names.ts';
 import type { KeyAlgorithm } from '../signing/sigstore/keys.ts';
 import type { GpgAlgorithm } from '../signing/simple/generate-key.ts';
 
@@ -123,14 +126,10 @@ async function requireAbsent(path: string): Promise<void> {
 }
 
 async function writeNew(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  await removeAbandoned(dirname(path), basename(path));
   try {
-    const file = await open(path, 'wx', mode);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await putWhole(path, bytes, { mode, place: moveToAbsent });
+    await syncFolder(dirname(path));
   } catch (thrown) {
     if (systemCode(thrown) === 'EEXIST') throw exists(path);
     throw writeError(thrown, `cannot write ${path}`);

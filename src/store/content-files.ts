@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ConflictError, IntegrityError, NotFoundError, systemCode } from '../foundation/errors.ts';
 import { giveBack } from '../foundation/own-bytes.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
 import { createDigester, type Digest, digestOf } from '../oci/digest.ts';
 import { blobPath, type ContentRange, type ContentStore, type PutOptions, type StoredBlob } from './content-store.ts';
 import type { Leases } from './leases.ts';
@@ -240,13 +241,6 @@ async function* passing(stream: Readable): AsyncGenerator<Uint8Array> {
     yield chunk as Uint8Array;
     giveBack(chunk as Uint8Array);
   }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open folders
-  if (process.platform === 'win32') return;
-  await using handle = await open(path, 'r');
-  await handle.sync();
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {

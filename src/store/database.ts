@@ -128,12 +128,12 @@ export class StoreDatabase {
 
   #open(): DatabaseSync {
     if (this.#connection !== undefined) return this.#connection;
-    this.#connection = this.#connect() ?? this.#connectReadOnly();
+    this.#connection = this.#connect();
     return this.#connection;
   }
 
-  /** `undefined` when SQLite cannot make the files that it needs beside the database. */
-  #connect(): DatabaseSync | undefined {
+  /** For reading only when SQLite cannot make the files that it needs beside the database. */
+  #connect(): DatabaseSync {
     const connection = new DatabaseSync(this.#file, {
       open: false,
       timeout: this.#busyTimeoutMs,
@@ -146,21 +146,24 @@ export class StoreDatabase {
       return connection;
     } catch (thrown) {
       if (connection.isOpen) connection.close();
-      if (sqliteCode(thrown) === SQLITE_CANTOPEN && !this.#isWriterAbout()) return undefined;
-      throw thrown;
+      const readOnly =
+        sqliteCode(thrown) === SQLITE_CANTOPEN && !this.#isWriterAbout() ? this.#connectReadOnly() : undefined;
+      if (readOnly === undefined) throw thrown;
+      return readOnly;
     }
   }
 
   /**
    * For a folder that nobody can write to, such as one on a read-only disk: nothing changes there, so no lock is
-   * needed.
+   * needed. `undefined` where the database is one that was begun only.
    */
-  #connectReadOnly(): DatabaseSync {
+  #connectReadOnly(): DatabaseSync | undefined {
     const url = pathToFileURL(this.#file);
     url.searchParams.set('immutable', '1');
     const connection = new DatabaseSync(url, { readOnly: true });
-    requireVersion(versionOf(connection), this.dir);
-    return connection;
+    const version = versionOf(connection);
+    requireVersion(version, this.dir);
+    return version === 0 ? undefined : connection;
   }
 
   /** Whether there is a write-ahead log: then the database alone is not the whole state. */

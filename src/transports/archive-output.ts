@@ -3,10 +3,11 @@
  * moved in the end. Standard output and pipes get the bytes as they come.
  */
 import { createWriteStream } from 'node:fs';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
+import { moveToAbsent } from '../foundation/atomic-file.ts';
 import {
   asError,
   ConflictError,
@@ -16,6 +17,7 @@ import {
   UnsupportedError,
 } from '../foundation/errors.ts';
 import { writeError } from '../foundation/file-errors.ts';
+import { syncFolder } from '../foundation/sync-folder.ts';
 import { removeAbandoned, temporaryName } from '../foundation/temporary-names.ts';
 import { type WriteTarget, writeTarget } from '../foundation/write-target.ts';
 import { standardStream } from './place.ts';
@@ -150,12 +152,9 @@ function fileOutput(path: string, named: string, occupied: (() => ConflictError)
   const place = async (): Promise<void> => {
     if (occupied === undefined || isOurs) return rename(temporary, path);
     try {
-      await link(temporary, path);
-      await rm(temporary);
+      await moveToAbsent(temporary, path);
     } catch (thrown) {
-      if (systemCode(thrown) === 'EEXIST') throw occupied();
-      // some file systems know no second names
-      await rename(temporary, path);
+      throw systemCode(thrown) === 'EEXIST' ? occupied() : thrown;
     }
     isOurs = true;
   };
@@ -175,6 +174,7 @@ function fileOutput(path: string, named: string, occupied: (() => ConflictError)
           await file.close();
         }
         await place();
+        await syncFolder(dirname(path));
       } catch (thrown) {
         await rm(temporary, { force: true }).catch(() => {});
         throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write ${named}`);

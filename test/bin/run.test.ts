@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -44,6 +56,29 @@ describe('sheaf --version', () => {
     const { stdout, code } = await run(installed(t).script, ['--version']);
     assert.equal(code, 0);
     assert.match(stdout, /^sheaf version 7\.8\.9 /);
+  });
+});
+
+/** A user whom no machine knows. */
+const stranger = 54_321;
+const cannotBecome =
+  process.getuid?.() === 0 && spawnSync('test', ['-r', sheaf], { uid: stranger }).status === 0
+    ? false
+    : 'only root can become another user, and that one must be able to read the sources';
+
+describe('a user without a home', { skip: cannotBecome }, () => {
+  it('runs commands, and gets no store in the working directory', (t) => {
+    const cwd = mkdtempSync(join(tmpdir(), 'sheaf-bin-'));
+    t.after(() => rmSync(cwd, { recursive: true }));
+    chownSync(cwd, stranger, stranger);
+    const sheafAs = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+      spawnSync(process.execPath, [sheaf, ...args], { cwd, uid: stranger, gid: stranger, env, encoding: 'utf8' });
+    const listed = sheafAs({}, 'manifest', 'ls');
+    assert.equal(listed.status, 0, listed.stderr);
+    const created = sheafAs({ HOME: '' }, 'manifest', 'create', 'l');
+    assert.equal(created.status, 9, created.stderr);
+    assert.match(created.stderr, /the local store in \/\.local\/share\/sheaf failed/);
+    assert.deepEqual(readdirSync(cwd), []);
   });
 });
 

@@ -76,6 +76,14 @@ describe('asSheafError', () => {
     assert.equal(asSheafError('text').message, 'text');
   });
 
+  it('does not take a working directory that was removed for a defect', () => {
+    // as Node.js throws it
+    const missing = (syscall: string): Error => Object.assign(new Error('ENOENT: no'), { code: 'ENOENT', syscall });
+    const error = asSheafError(missing('uv_cwd'));
+    assert.deepEqual([error.kind, error.code], ['storage', 'NO_WORKING_DIRECTORY']);
+    assert.equal(asSheafError(missing('open')).kind, 'bug');
+  });
+
   it('tells what failed first where clearing away failed too', () => {
     const first = new UsageError('the name is wrong');
     assert.equal(asSheafError(new SuppressedError(new Error('the folder is gone'), first)), first);

@@ -29,12 +29,16 @@ describe('stdout that fails', () => {
   it('fails the run when it cannot hold the result', {
     skip: process.platform !== 'linux' && 'needs /dev/full',
   }, async () => {
-    const full = openSync('/dev/full', 'w');
-    const child = spawn(process.execPath, [probe, 'lean', 'probe', 'tell', '-q'], { stdio: ['ignore', full, 'pipe'] });
-    closeSync(full);
-    const code = new Promise((resolve) => child.on('close', resolve));
-    assert.match(await text(child.stderr ?? new PassThrough()), /^Error: cannot write to stdout: ENOSPC/);
-    assert.equal(await code, 9);
+    for (const flag of ['-q', '--json']) {
+      const full = openSync('/dev/full', 'w');
+      const child = spawn(process.execPath, [probe, 'lean', 'probe', 'tell', flag], {
+        stdio: ['ignore', full, 'pipe'],
+      });
+      closeSync(full);
+      const code = new Promise((resolve) => child.on('close', resolve));
+      assert.match(await text(child.stderr ?? new PassThrough()), /^Error: cannot write to stdout: ENOSPC/m, flag);
+      assert.equal(await code, 9);
+    }
   });
 
   it('fails --version too, without a stack trace', {

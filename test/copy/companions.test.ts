@@ -126,6 +126,38 @@ describe('a copy with referrers', () => {
     );
   });
 
+  it('plans each of many indexes that name one another once, however many ways lead to it', {
+    timeout: 30_000,
+  }, async (t) => {
+    const setup = await setUp(t);
+    const { from, to, image } = setup;
+    let row = [image.manifest];
+    for (let depth = 0; depth < 8; depth += 1) {
+      const below = row.map(pick);
+      row = await Promise.all(
+        Array.from({ length: 8 }, async (_, at) => {
+          const annotations = { at: String(at) };
+          const one = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: below, annotations };
+          const index = blobOf(mediaTypes.ociIndex, Buffer.from(JSON.stringify(one)));
+          await pushFixtureManifest(from.url, 'src/app', index);
+          return index;
+        }),
+      );
+    }
+    const [top] = row;
+    assert.ok(top);
+    await pushFixtureManifest(from.url, 'src/app', top, 'multi');
+    const refers = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: [pick(top)], subject: pick(top) };
+    const referrer = blobOf(mediaTypes.ociIndex, Buffer.from(JSON.stringify({ ...refers, artifactType: 'a/b' })));
+    await pushFixtureManifest(from.url, 'src/app', referrer);
+    const other = { ...refers, manifests: row.slice(1).map(pick), artifactType: 'a/c' };
+    await pushFixtureManifest(from.url, 'src/app', blobOf(mediaTypes.ociIndex, Buffer.from(JSON.stringify(other))));
+    const { result } = await copy(setup);
+    assert.equal(result.root.digest, top.digest);
+    const puts = to.faults.log().filter((line) => /^PUT .*\/manifests\/sha256:/.test(line));
+    assert.equal(new Set(puts).size, puts.length);
+  });
+
   it('takes every tag along that one manifest has', async (t) => {
     const setup = await setUp(t);
     const { from, to, index, signature } = setup;

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmod, lstat, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { withEntry } from '../../src/credentials/auth-file.ts';
 import { authFilePlaces, updateAuthFile } from '../../src/credentials/auth-file-store.ts';
 import { StorageError } from '../../src/foundation/errors.ts';
+import { temporaryName } from '../../src/foundation/temporary-names.ts';
 import { testFolder } from '../support/folders.ts';
 import { put, recordedSession } from './support.ts';
 
@@ -74,6 +76,18 @@ test('an edit that fails leaves the file and no trace', async (t) => {
   };
   await assert.rejects(updateAuthFile(path, recordedSession().session, edit), /^Error: no$/);
   assert.equal(await readFile(path, 'utf8'), 'before');
+  assert.deepEqual(await readdir(root), ['auth.json']);
+});
+
+test('what a killed run left goes with the next change', async (t) => {
+  const root = await testFolder(t);
+  const path = await put(root, 'auth.json', '{}');
+  const { pid } = spawnSync(process.execPath, ['-e', '0']);
+  const own = `-${process.pid}-`;
+  for (const place of [path, `${path}.sheaf-lock`]) {
+    await writeFile(temporaryName(place, 'tmp').replace(own, `-${pid}-`), 'a password');
+  }
+  await updateAuthFile(path, recordedSession().session, () => '{"a":1}');
   assert.deepEqual(await readdir(root), ['auth.json']);
 });
 

@@ -93,3 +93,12 @@ test('plain HTTP that a registry with TLS refuses: the hint speaks of certificat
   const { hint } = refusal(answered, { ...context, status: 400 });
   assert.match(hint ?? '', /speaks TLS.*--cert-dir/);
 });
+
+test('a blob that has gone before its manifest came: the next run sends it', () => {
+  const answered = body('{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}');
+  for (const status of [400, 404]) {
+    const error = refusal(answered, { ...context, what: 'write the manifest r.test/a:1', status });
+    assert.ok(error instanceof RegistryError);
+    assert.match(error.hint ?? '', /run the command again/);
+  }
+});

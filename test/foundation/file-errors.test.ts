@@ -11,6 +11,7 @@ describe('errors of the file system', () => {
     assert.ok(error instanceof StorageError);
     assert.equal(error.message, 'cannot write /a: ENOSPC: no');
     assert.match(error.hint ?? '', /make room/);
+    assert.match(writeError(thrown('EFBIG'), 'cannot write /a').hint ?? '', /ulimit -f/);
   });
 
   it('have other advice for who may not read than for who may not write', () => {

@@ -9,6 +9,8 @@ import { withFileLock } from '../../src/foundation/file-lock.ts';
 import { testFolder } from '../support/folders.ts';
 
 const { signal } = new AbortController();
+/** Elsewhere nothing tells when a process began. */
+const onLinux = { skip: process.platform !== 'linux' };
 
 describe('withFileLock', () => {
   it('lets one in at a time', async (t) => {
@@ -42,6 +44,38 @@ describe('withFileLock', () => {
     const { pid } = spawnSync(process.execPath, ['-e', '0']);
     await writeFile(join(folder, 'lock'), String(pid));
     assert.equal(await withFileLock(join(folder, 'lock'), { clock: systemClock, signal }, async () => 'in'), 'in');
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('takes over the lock of a process whose number somebody else has by now', onLinux, async (t) => {
+    const folder = await testFolder(t);
+    const path = join(folder, 'lock');
+    let held = '';
+    await withFileLock(path, { clock: systemClock, signal }, async () => {
+      held = await readFile(path, 'utf8');
+    });
+    const [number, host, start] = held.split(' ');
+    assert.equal(number, String(process.pid));
+    // of a run with our number before the power was cut, or in a container that was killed
+    await writeFile(path, `${number} ${host} ${start === 'ffffffff' ? 'eeeeeeee' : 'ffffffff'}`);
+    const options = { clock: systemClock, signal, timeoutMs: 200 };
+    assert.equal(await withFileLock(path, options, async () => 'in'), 'in');
+    assert.deepEqual(await readdir(folder), []);
+    await writeFile(path, held);
+    await assert.rejects(
+      withFileLock(path, options, async () => {}),
+      { code: 'LOCKED' },
+    );
+  });
+
+  it('takes over a lock that has lost its text with the power', async (t) => {
+    const folder = await testFolder(t);
+    const path = join(folder, 'lock');
+    const options = { clock: systemClock, signal, timeoutMs: 200 };
+    for (const text of ['', '\0'.repeat(20)]) {
+      await writeFile(path, text);
+      assert.equal(await withFileLock(path, options, async () => 'in'), 'in');
+    }
     assert.deepEqual(await readdir(folder), []);
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { currentOwner } from '../../src/foundation/owner.ts';
 import { isTemporary, removeAbandoned, temporaryName } from '../../src/foundation/temporary-names.ts';
 import { testFolder } from '../support/folders.ts';
 
@@ -26,5 +27,19 @@ describe('temporary names', () => {
     // they are a living process's
     await removeAbandoned(folder, 'n'.repeat(255));
     assert.equal((await readdir(folder)).length, 3);
+  });
+
+  it('are given up where their process has ended, although another has its number', {
+    skip: process.platform !== 'linux',
+  }, async (t) => {
+    const folder = await testFolder(t);
+    const own = temporaryName(join(folder, 'a'), 'tmp');
+    const { start } = currentOwner();
+    const ofAnother = own.replace(`-${start}-`, start === 'ffffffff' ? '-eeeeeeee-' : '-ffffffff-');
+    // where nobody knew when it began
+    const ofUnknown = own.replace(`-${start}-`, '-00000000-');
+    for (const path of [own, ofAnother, ofUnknown]) await writeFile(path, '');
+    await removeAbandoned(folder);
+    assert.deepEqual((await readdir(folder)).sort(), [own, ofUnknown].map((path) => basename(path)).sort());
   });
 });

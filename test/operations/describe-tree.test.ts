@@ -2,16 +2,41 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { mediaTypes } from '../../src/oci/media-types.ts';
 import { copyImage } from '../../src/operations/copy-image.ts';
 import { describeTree, type TreeNode } from '../../src/operations/describe-tree.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
-import { descriptor, seedImage, seedIndex } from '../support/seed.ts';
+import { content, descriptor, pushManifest, type SeededContent, seedImage, seedIndex } from '../support/seed.ts';
 
 /** What does not depend on the order in which companions are kept. */
 const shape = ({ role, digest, children }: TreeNode): string =>
   JSON.stringify([digest, role, children.map(shape).toSorted()]);
+
+test('indexes that name one another in more ways than can be drawn', { timeout: 60_000 }, async (t) => {
+  const env = await testEnv(t);
+  const registry = await withRegistry(t);
+  const image = await seedImage(registry, 'app');
+  const nested = async (width: number, depth: number): Promise<TreeNode> => {
+    let below: SeededContent = image;
+    for (let at = 0; at < depth; at += 1) {
+      const manifests = Array.from({ length: width }, () => descriptor(below));
+      const document = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+      below = await pushManifest(registry, 'app', content(mediaTypes.ociIndex, document), 'nested');
+    }
+    return describeTree(env, locate(`docker://${registry.host}/app:nested`));
+  };
+  const problemsOf = (node: TreeNode): string[] => [
+    ...(node.problem === undefined ? [] : [node.problem]),
+    ...node.children.flatMap(problemsOf),
+  ];
+  assert.deepEqual(problemsOf(await nested(1, 9)), []);
+  assert.deepEqual(problemsOf(await nested(1, 12)), ['it is nested more than 8 deep']);
+  registry.faults.reset();
+  await assert.rejects(nested(20, 7), { kind: 'integrity', code: 'TREE_TOO_LARGE' });
+  assert.ok(registry.faults.log().length < 100, 'each is asked for once');
+});
 
 test('signatures, attestations and referrers hang below what they speak of, in a registry and in a layout', async (t) => {
   const env = await testEnv(t);

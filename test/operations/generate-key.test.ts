@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { type FileHandle, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { temporaryName } from '../../src/foundation/temporary-names.ts';
 import { type GenerateKeyRequest, generateKey } from '../../src/operations/generate-key.ts';
 import { readKeyFile } from '../../src/signing/sigstore/key-file.ts';
 import { keyId, parsePublicKeys, signBytes, verifyBytes } from '../../src/signing/sigstore/keys.ts';
@@ -37,6 +39,23 @@ describe('generateKey', () => {
         hint: /mkdir/,
       });
     }
+  });
+
+  it('leaves no part of a key where the disk is full, and nothing of a run that was killed', async (t) => {
+    const folder = await testFolder(t);
+    const prefix = join(folder, 'k');
+    const request = { type: 'sigstore', algorithm: 'p256', prefix, passphrase: passphrase() } as const;
+    const { pid } = spawnSync(process.execPath, ['-e', '0']);
+    await writeFile(temporaryName(`${prefix}.key`, 'tmp').replace(`-${process.pid}-`, `-${pid}-`), 'a part of a key');
+    await using handle = await open(folder, 'r');
+    const full = t.mock.method(Object.getPrototypeOf(handle) as FileHandle, 'writeFile', async () => {
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+    });
+    await assert.rejects(generateKey(request), { kind: 'storage', hint: /make room/ });
+    assert.deepEqual(await readdir(folder), []);
+    full.mock.restore();
+    await generateKey(request);
+    assert.deepEqual((await readdir(folder)).sort(), ['k.key', 'k.pub']);
   });
 
   it('writes no files without a name', async (t) => {

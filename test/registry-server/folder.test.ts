@@ -154,16 +154,23 @@ test('a folder is served by one registry at a time', async (t) => {
   const other = await serverProcess(directory);
   t.after(() => other.child.kill('SIGKILL'));
   await assert.rejects(startRegistry({ storage: { directory } }), inUse);
+  const claim = join(directory, 'server.pid');
+  const held = await readFile(claim, 'utf8');
   other.child.kill('SIGKILL');
   await once(other.child, 'exit');
   await (await withRegistry(t, { storage: { directory } })).close();
   assert.deepEqual((await readdir(directory)).sort(), ['registry.json', 'scratch']);
 
   // the number of a process that is gone may be ours today
-  await writeFile(join(directory, 'server.pid'), String(process.pid));
+  await writeFile(claim, String(process.pid));
   await (await withRegistry(t, { storage: { directory } })).close();
-  await writeFile(join(directory, 'server.pid'), '');
+  await writeFile(claim, '');
   await (await withRegistry(t, { storage: { directory } })).close();
+
+  // or that of somebody else
+  const [, host] = held.split(' ');
+  await writeFile(claim, `${process.ppid} ${host} ffffffff`);
+  if (process.platform === 'linux') await (await withRegistry(t, { storage: { directory } })).close();
 });
 
 test('file names of tags', () => {

@@ -113,6 +113,16 @@ test('a store that was begun and not finished is finished by the next', async (t
   assert.equal(store.lists.exists('foo'), true);
 });
 
+test('a store that was begun and cannot be finished is told as such', async (t) => {
+  const folder = await testFolder(t);
+  writeFileSync(join(folder, 'sheaf.db'), '');
+  // SQLite cannot open what it needs, as where too many files are open
+  mkdirSync(join(folder, 'sheaf.db-journal'));
+  using store = Store.open(folder);
+  assert.throws(() => store.lists.exists('foo'), isStorageError('STORE_READ_ONLY'));
+  assert.throws(() => store.lists.create({ name: 'foo', index: emptyList }), isStorageError('STORE_READ_ONLY'));
+});
+
 test('a damaged database is told as such', async (t) => {
   const folder = await testFolder(t);
   const dir = join(folder, 'home');

@@ -105,6 +105,19 @@ describe('dir:', () => {
     assert.equal(await readFile(join(folder, 'signature-1'), 'utf8'), 'of the image');
   });
 
+  it('is whole where two write to it: who comes last and has lost files to the other does not count', async (t) => {
+    const { env, layout, folder } = await prepare(t);
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    {
+      await using mine = await locate(`dir:${folder}`).openDestination(env);
+      for (const blob of [image.config, ...image.layers]) await mine.putBlob(contentOf(blob));
+      await copy(env, `oci:${layout}:list`, `dir:${folder}`);
+      await assert.rejects(mine.commit(image.manifest), { kind: 'conflict', code: 'REPLACED_MEANWHILE' });
+    }
+    assert.deepEqual(await readAll(env, `dir:${folder}`), await readAll(env, `oci:${layout}:list`));
+    assert.equal((await readdir(folder)).length, (await readAll(env, `oci:${layout}:list`)).length + 1);
+  });
+
   it('leaves folders alone that are none of its own, and refuses later versions', async (t) => {
     const { env, layout, folder } = await prepare(t);
     await mkdir(folder);

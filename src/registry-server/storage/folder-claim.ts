@@ -1,6 +1,7 @@
-/** One server process a folder: a file with the number of the process says who has it. */
+/** One server process a folder: a file says which process has it. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { StorageError, systemCode } from '../../foundation/errors.ts';
+import { currentOwner, formatOwner, hasEnded, type Owner, parseOwner } from '../../foundation/owner.ts';
 
 /** Folders that this very process has; its number alone does not tell, as it may have been another process' before. */
 const held = new Set<string>();
@@ -9,7 +10,7 @@ const held = new Set<string>();
 export async function claimFolder(file: string): Promise<() => Promise<void>> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      await writeFile(file, String(process.pid), { flag: 'wx' });
+      await writeFile(file, formatOwner(), { flag: 'wx' });
       held.add(file);
       return async () => {
         if (held.delete(file)) await rm(file, { force: true });
@@ -17,9 +18,9 @@ export async function claimFolder(file: string): Promise<() => Promise<void>> {
     } catch (thrown) {
       if (systemCode(thrown) !== 'EEXIST') throw thrown;
     }
-    const owner = Number(await readFile(file, 'utf8').catch(() => ''));
+    const owner = parseOwner(await readFile(file, 'utf8').catch(() => ''));
     if (attempt > 2 || isInUse(file, owner)) {
-      throw new StorageError(`another registry, process ${owner || 'unknown'}, serves the folder of ${file}`, {
+      throw new StorageError(`another registry, process ${owner?.process ?? 'unknown'}, serves the folder of ${file}`, {
         code: 'FOLDER_IN_USE',
         hint: 'Stop that one first; if it is none, remove the file.',
       });
@@ -28,13 +29,8 @@ export async function claimFolder(file: string): Promise<() => Promise<void>> {
   }
 }
 
-function isInUse(file: string, owner: number): boolean {
+function isInUse(file: string, owner: Owner | undefined): boolean {
   if (held.has(file)) return true;
-  if (!Number.isSafeInteger(owner) || owner <= 0 || owner === process.pid) return false;
-  try {
-    process.kill(owner, 0);
-    return true;
-  } catch (thrown) {
-    return systemCode(thrown) === 'EPERM';
-  }
+  const { host, process } = currentOwner();
+  return owner !== undefined && owner.host === host && owner.process !== process && !hasEnded(owner);
 }

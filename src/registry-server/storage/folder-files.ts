@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode } from '../../foundation/errors.ts';
+import { syncFolder } from '../../foundation/sync-folder.ts';
 
 /** Runs `work`, which may fail because something is not there; undefined then. */
 export async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
@@ -44,11 +45,12 @@ export async function touch(path: string): Promise<void> {
   await (await open(path, 'a')).close();
 }
 
-/** Moves `from`, whose content is on the disk by then, to `to`, and takes the place of what may be there. */
+/** Moves `from` to `to`, and takes the place of what may be there; its content is on the disk before, its name afterwards. */
 export async function publish(from: string, to: string): Promise<void> {
   await withFile(from, 'r+', (file) => file.sync());
   await mkdir(dirname(to), { recursive: true });
   await rename(from, to);
+  await syncFolder(dirname(to));
 }
 
 /** Writes `path` as a whole; `scratch` is a folder of the same file system. */

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
+import { withFileLock } from '../../foundation/file-lock.ts';
+import { syncFolder } from '../../foundation/sync-folder.ts';
 import { isTemporary, removeAbandoned } from '../../foundation/temporary-names.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
@@ -20,11 +22,12 @@ import {
   isImageFolder,
   manifestName,
   readManifestFile,
-  syncFolder,
   versionName,
   versionText,
 } from './files.ts';
 
+/** Held while an image takes the place of the one before. */
+const lockName = '.sheaf-lock';
 /** A file with a signature of what the folder is. */
 const rootSignature = /^signature-\d+$/;
 
@@ -42,33 +45,47 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
     begun ??= begin(folder, before);
     return begun;
   };
+  /** Files that the new image counts on, which another writer may take for those of the image before. */
+  const ours = new Set<string>();
+  const isThere = async (name: string, size?: number): Promise<boolean> => {
+    const found = await sizeOfFile(join(folder, name));
+    if (found === undefined || (size !== undefined && found !== size)) return false;
+    ours.add(name);
+    return true;
+  };
   return {
     traits: { manifestTypes: undefined, sparseIndex: true, manifestsComplete: false },
-    hasBlob: async (blob) => (await sizeOfFile(join(folder, blobName(blob.digest)))) === blob.size,
+    hasBlob: (blob) => isThere(blobName(blob.digest), blob.size),
     // the manifest of the folder itself does not count: as an instance it would need a file of its own
-    hasManifest: async (digest) => (await sizeOfFile(join(folder, instanceName(digest)))) !== undefined,
+    hasManifest: (digest) => isThere(instanceName(digest)),
     currentRoot,
     async putBlob(content) {
       await beginOnce();
-      await writeBlobFile(folder, join(folder, blobName(content.descriptor.digest)), content, env);
+      const name = blobName(content.descriptor.digest);
+      await writeBlobFile(folder, join(folder, name), content, env);
+      ours.add(name);
     },
     async putManifest(manifest, at) {
       await beginOnce();
       await writeAtomically(join(folder, instanceName(at)), manifest.bytes);
+      ours.add(instanceName(at));
     },
     async commit(root) {
-      const kept = await fileNames(folder, root);
       try {
         if (root.digest !== (await currentRoot())) await beginOnce();
-        await writeAtomically(join(folder, versionName), Buffer.from(versionText(kept)));
-        await syncFolder(folder);
-        await writeAtomically(join(folder, manifestName), root.bytes);
-        await syncFolder(folder);
-        for (const name of before) {
-          if (rootSignature.test(name) || isTemporary(name)) continue;
-          const owner = name.replace(/\.signature-\d+$/, `.${manifestName}`);
-          if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
-        }
+        await withFileLock(join(folder, lockName), env.session, async () => {
+          const kept = await fileNames(folder, root);
+          for (const name of ours) if (kept.has(name) && !(await isThere(name))) throw replaced(folder);
+          await writeAtomically(join(folder, versionName), Buffer.from(versionText(kept)));
+          await syncFolder(folder);
+          await writeAtomically(join(folder, manifestName), root.bytes);
+          await syncFolder(folder);
+          for (const name of before) {
+            if (rootSignature.test(name) || isTemporary(name) || name === lockName) continue;
+            const owner = name.replace(/\.signature-\d+$/, `.${manifestName}`);
+            if (!kept.has(owner)) await rm(join(folder, name), { force: true, recursive: true });
+          }
+        });
       } catch (thrown) {
         throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot write to ${folder}`);
       }
@@ -105,6 +122,14 @@ async function takeFolder(folder: string): Promise<readonly string[]> {
     throw foreign(`${folder} has files in it and is not a folder of the dir: transport`);
   }
   return names;
+}
+
+function replaced(folder: string): ConflictError {
+  return new ConflictError(`another program has put an image into ${folder} meanwhile`, {
+    code: 'REPLACED_MEANWHILE',
+    side: 'destination',
+    hint: 'The folder holds that one. Choose another folder, or run the command again to put this one in its place.',
+  });
 }
 
 function foreign(message: string): ConflictError {

@@ -5,7 +5,6 @@
  *
  * Source: containers/image, directory transport, versions 1.1 and 1.2 as skopeo 1.22 writes them.
  */
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnsupportedError } from '../../foundation/errors.ts';
 import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
@@ -47,16 +46,4 @@ export async function isImageFolder(folder: string): Promise<boolean> {
 /** The bytes of a manifest's file; `undefined` where it is not there. Throws IntegrityError FILE_TOO_LARGE. */
 export function readManifestFile(path: string): Promise<Uint8Array | undefined> {
   return readSmallFile(path, MAX_MANIFEST_BYTES);
-}
-
-/** Makes what stands in the folder durable: its names, not its contents. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } catch {
-    // not every file system can
-  } finally {
-    await handle.close();
-  }
 }

@@ -60,7 +60,8 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
   const change = async (edit: (index: ImageIndex) => ImageIndex): Promise<void> => {
     await beginOnce();
     await withLayoutLock(folder, env.session, async () => {
-      await writeLayoutIndex(folder, edit((await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex)));
+      const index = (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
+      await writeLayoutIndex(folder, blobs, edit(index));
     });
   };
   const name = (root: RawManifest, as: string | undefined): Promise<void> =>

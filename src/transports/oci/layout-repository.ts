@@ -31,7 +31,7 @@ export function layoutRepository({ path: folder, ...place }: LayoutPlace, env: T
   const pathOf = (digest: Digest): string => join(blobs, algorithmOf(digest), encodedOf(digest));
   const read = async (): Promise<ImageIndex> => (await readLayoutIndex(files)) ?? emptyIndex(mediaTypes.ociIndex);
   const change = (edit: (index: ImageIndex) => Promise<ImageIndex>): Promise<void> =>
-    withLayoutLock(folder, env.session, async () => writeLayoutIndex(folder, await edit(await read())));
+    withLayoutLock(folder, env.session, async () => writeLayoutIndex(folder, blobs, await edit(await read())));
   let listed: Promise<Referrers> | undefined;
   return {
     host: 'oci:',

@@ -5,7 +5,9 @@
  */
 import { join } from 'node:path';
 import { writeAtomically } from '../../foundation/atomic-file.ts';
-import { UnsupportedError } from '../../foundation/errors.ts';
+import { StorageError, UnsupportedError } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
+import { syncFolder } from '../../foundation/sync-folder.ts';
 import { algorithmOf, type Digest, digestOf, encodedOf } from '../../oci/digest.ts';
 import { emptyIndex, encodeIndex, type ImageIndex, parseIndex } from '../../oci/image-index.ts';
 import { isJsonObject, parseJson } from '../../oci/json.ts';
@@ -45,8 +47,17 @@ export async function readLayoutIndex(files: LayoutFiles): Promise<ImageIndex | 
   return parseIndex({ bytes, mediaType: mediaTypes.ociIndex, digest: digestOf(bytes) });
 }
 
-/** Writes `oci-layout` and `index.json` in the folder `layout`, each whole or not at all. */
-export async function writeLayoutIndex(layout: string, index: ImageIndex): Promise<void> {
-  await writeAtomically(join(layout, headerName), headerBytes);
-  await writeAtomically(join(layout, indexName), encodeIndex(index).bytes);
+/**
+ * Writes `oci-layout` and `index.json` in the folder `layout`, each whole or not at all. Whenever the power is cut, index.json
+ * names nothing of the folder `blobs` that is not on the disk; once this is done, it is there itself. Throws StorageError.
+ */
+export async function writeLayoutIndex(layout: string, blobs: string, index: ImageIndex): Promise<void> {
+  try {
+    for (const folder of ['sha256', 'sha512', '.']) await syncFolder(join(blobs, folder));
+    await writeAtomically(join(layout, headerName), headerBytes);
+    await writeAtomically(join(layout, indexName), encodeIndex(index).bytes);
+    for (const folder of ['.', '..']) await syncFolder(join(layout, folder));
+  } catch (thrown) {
+    throw thrown instanceof StorageError ? thrown : writeError(thrown, `cannot write an image layout to ${layout}`);
+  }
 }

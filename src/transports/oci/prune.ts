@@ -90,7 +90,7 @@ async function prune(
   throwIfCancelled(session);
   if (!dryRun) {
     // index.json first: what it names is there at any moment
-    if (manifests.length < index.manifests.length) await writeLayoutIndex(folder, { ...index, manifests });
+    if (manifests.length < index.manifests.length) await writeLayoutIndex(folder, blobs, { ...index, manifests });
     for (const { digest } of gone) {
       throwIfCancelled(session);
       await rm(pathOf(blobs, digest), { force: true });
