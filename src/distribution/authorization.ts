@@ -97,7 +97,8 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     const scopes = [...new Set([...grant.scopes, ...(demanded.get(keyOf(grant)) ?? [])])];
     if (who?.kind === 'bearer') throw new TypeError('a ready token is not fetched');
     const { realm, service } = by;
-    const fetched = await fetchToken(env, { registry: host, realm, service, scopes, credentials: who });
+    const own = realm.origin === env.origin().origin;
+    const fetched = await fetchToken(env, { registry: host, realm, own, service, scopes, credentials: who });
     const token = { ...fetched, repository: grant.repository, scopes };
     tokens.set(keyOf(grant), token);
     return token;

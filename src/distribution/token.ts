@@ -30,6 +30,8 @@ export interface TokenRequest {
   /** The registry as the user names it. */
   registry: string;
   realm: URL;
+  /** Whether the registry itself is the token server, so that it may see our client certificates. */
+  own: boolean;
   service: string | undefined;
   scopes: readonly string[];
   credentials: Exclude<Credentials, { kind: 'bearer' }> | undefined;
@@ -78,7 +80,7 @@ export async function fetchToken(env: TransmitEnv, request: TokenRequest): Promi
 
 async function ask(env: TransmitEnv, request: TokenRequest, what: string): Promise<Answer> {
   const { credentials } = request;
-  const common = { what, own: false, inner: true, schemeKnown: true };
+  const common = { what, own: request.own, inner: true, schemeKnown: true };
   if (credentials?.kind === 'identity-token') {
     const form = parametersOf(request);
     form.set('grant_type', 'refresh_token');
