@@ -48,7 +48,7 @@ export function createReferrers(
       return {
         manifests,
         filtered: applied.split(',').some((filter) => filter.trim() === 'artifactType'),
-        next: nextPage(headerOf(answer, 'link'), answer.url),
+        next: nextPage(answer.headers['link'], answer.url),
       };
     });
   }
