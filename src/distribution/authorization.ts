@@ -111,7 +111,7 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
       return;
     }
     const { realm, service, scope } = challenge.parameters;
-    scheme = { kind: 'bearer', realm: parseRealm(realm, host, env.origin()), service };
+    scheme = { kind: 'bearer', realm: parseRealm(realm, host, env.origin(), env.settings.tlsVerify), service };
     for (const [key, token] of tokens) {
       if (`Bearer ${token.value}` === sent) tokens.delete(key);
     }

@@ -7,7 +7,7 @@ import { RegistryError, type SheafError } from '../foundation/errors.ts';
 import { type Authorizer, createAuthorizer, type Grant } from './authorization.ts';
 import { afterTries } from './connection-failure.ts';
 import { type Answer, headerOf } from './exchange.ts';
-import { apiHost, isLoopback, parseUrl } from './hosts.ts';
+import { apiHost, isLoopback, keepTls, parseUrl } from './hosts.ts';
 import { parseErrorBody, printable, refusal } from './registry-error.ts';
 import type { CredentialProvider } from './registry-pool.ts';
 import { createRetryBudget, isTransient, type RetryBudget, retryAfter, retrying } from './retry.ts';
@@ -133,6 +133,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
     if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
       throw badRedirect(what, host, `"${printable(location, 100)}" is not a web address`);
     }
+    keepTls(url, from);
     if (from.protocol === 'https:' && url.protocol === 'http:' && settings.tlsVerify !== false) {
       throw badRedirect(what, host, `it sends us on to plain HTTP (${url.host})`);
     }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CredentialProvider, Credentials } from '../../src/distribution/registry-pool.ts';
+import { parseRealm } from '../../src/distribution/token.ts';
 import { AuthError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -292,6 +293,15 @@ test('challenges that nothing can be done about', async (t) => {
     });
     assert.equal(server.requests.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
   }
+});
+
+test('a realm in plain text is for who verifies nothing', () => {
+  const origin = new URL('https://registry.test');
+  assert.equal(parseRealm('http://plain.test/token', 'registry.test', origin, false).href, 'http://plain.test/token');
+  assert.throws(
+    () => parseRealm('http://plain.test/token', 'registry.test', origin, true),
+    (error: AuthError) => error.code === 'INVALID_REALM' && /--tls-verify=false/.test(error.hint ?? ''),
+  );
 });
 
 /** A registry that names `token` as its token server, which answers as told. */
