@@ -32,6 +32,8 @@ export interface Authorizer {
     header: string | readonly string[] | undefined,
     sent: string | undefined,
   ): Promise<{ header: string }>;
+  /** Whether there are credentials for `repository`. Throws what looking for them throws. */
+  canAnswer(repository: string): Promise<boolean>;
   /** Whether the registry was given credentials of somebody for `repository`. */
   identified(repository: string): boolean;
 }
@@ -155,6 +157,7 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
       if (obtained.header === undefined) throw noLogin(host, await credentialsFor(grant.repository));
       return { header: obtained.header };
     },
+    canAnswer: async (repository) => (await credentialsFor(repository)) !== undefined,
     identified: (repository) => identified.has(repository),
   };
   return authorizer;

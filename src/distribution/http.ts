@@ -6,7 +6,7 @@
 import { RegistryError, type SheafError } from '../foundation/errors.ts';
 import { type Authorizer, createAuthorizer, type Grant } from './authorization.ts';
 import { afterTries } from './connection-failure.ts';
-import { type Answer, headerOf } from './exchange.ts';
+import { type Answer, type Headers, headerOf } from './exchange.ts';
 import { apiHost, isLoopback, keepTls, parseUrl } from './hosts.ts';
 import { parseErrorBody, printable, refusal } from './registry-error.ts';
 import type { CredentialProvider } from './registry-pool.ts';
@@ -26,6 +26,8 @@ export interface Call {
   body?: RequestBody | Uint8Array;
   /** Statuses beside 2xx that the caller wants to see; all others throw. */
   accept?: readonly number[];
+  /** Whether 404 may be what strangers alone are told. */
+  hideable?: boolean;
   /** See Lanes.run. */
   inner?: boolean;
 }
@@ -94,7 +96,10 @@ export function createHttp(host: string, env: HttpEnv): Http {
         continue;
       }
       if (answer.status !== 400) reach.answered();
-      if (answer.status !== 401) return answer;
+      const { status } = answer;
+      let challenge = status === 401 ? answer.headers['www-authenticate'] : undefined;
+      if (challenge === undefined && sent === undefined) challenge = await unspokenChallenge(call, status, reach);
+      if (challenge === undefined && status !== 401) return answer;
       refusals += 1;
       const { what, grant } = call;
       if (refusals > 1) {
@@ -102,8 +107,42 @@ export function createHttp(host: string, env: HttpEnv): Http {
         throw refusal(body, { what, host, status: 401, authenticated: authorizer.identified(grant.repository) });
       }
       // the challenge first: who waits for a slot need not meet it too
-      const challenged = authorizer.challenged(grant, answer.headers['www-authenticate'], sent);
+      const challenged = authorizer.challenged(grant, challenge, sent);
       [obtained] = await Promise.all([challenged, discard(answer, smallBodyMs)]);
+    }
+  }
+
+  let root: Promise<Answer | undefined> | undefined;
+
+  /**
+   * What the root of the registry asks for, where we have something to answer with: some (Artifactory, keppel) tell a stranger only
+   * there to log in, and elsewhere just refuse him or say that nothing is there.
+   */
+  async function unspokenChallenge(call: Call, status: number, reach: Reach): Promise<Headers[string]> {
+    const hidden = status === 401 || status === 403 || (status === 404 && call.hideable === true);
+    if (!hidden || call.grant.repository === '') return undefined;
+    root ??= askRoot(call, reach);
+    const answer = await root;
+    if (answer?.status !== 401 || !(await authorizer.canAnswer(call.grant.repository))) return undefined;
+    return answer.headers['www-authenticate'];
+  }
+
+  async function askRoot({ what, inner }: Call, { origin }: Reach): Promise<Answer | undefined> {
+    try {
+      const request = {
+        method: 'GET',
+        url: new URL('/v2/', origin),
+        what,
+        headers: {},
+        ...(inner && { inner }),
+      } as const;
+      const answer = await transmit(env, { ...request, own: true, schemeKnown: true });
+      if (answer !== undefined) await discard(answer, smallBodyMs);
+      return answer;
+    } catch (thrown) {
+      // the answer that we have says enough
+      if (thrown instanceof TryFailure) return undefined;
+      throw thrown;
     }
   }
 

@@ -27,7 +27,7 @@ export function createTags(context: RepositoryContext): Pick<Repository, 'tags' 
         if (asked.has(target)) throw bad('its pages go round in a circle');
         asked.add(target);
         const page: { tags: string[]; next: string | undefined } = await http.send(
-          { method: 'GET', target, grant: grants.read, what, headers: { accept: 'application/json' } },
+          { method: 'GET', target, grant: grants.read, what, headers: { accept: 'application/json' }, hideable: true },
           async (answer) => {
             const bytes = await http.read(answer, what, maxPageBytes, () => bad('a page is larger than 32 MiB'));
             refuseHtml(answer, bytes, what);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { CredentialProvider, Credentials } from '../../src/distribution/registry-pool.ts';
 import { parseRealm } from '../../src/distribution/token.ts';
-import { AuthError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
+import { AuthError, NotFoundError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { basicAuth, bearerAuth } from '../support/auth.ts';
@@ -291,7 +291,42 @@ test('challenges that nothing can be done about', async (t) => {
       assert.ok(error.hint);
       return true;
     });
-    assert.equal(server.requests.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
+    const left = server.requests.filter(({ url }) => url !== '/v2/');
+    assert.equal(left.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
+  }
+});
+
+/** A registry that tells a stranger `status`, whatever he asks for, and asks for a password at its root alone. */
+const aloofRegistry = (t: TestContext, status: number): Promise<FakeServer> =>
+  fakeServer(t, (request, response) => {
+    if (request.url === '/v2/') response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    else if (request.headers.authorization === undefined) response.writeHead(status).end();
+    else response.writeHead(200, { 'content-type': ociIndex }).end(manifest.bytes);
+  });
+
+test('who is refused as a stranger logs in where the registry asks for that at its root', async (t) => {
+  for (const status of [401, 403, 404]) {
+    const server = await aloofRegistry(t, status);
+    const { pool, requests } = testPool(t, { credentials: async () => alice });
+    const repository = pool.client(server.host).repository('a');
+    const found = await Promise.all(['v1', 'v2', 'v3'].map((tag) => repository.getManifest(tag)));
+    assert.ok(found.every(({ digest }) => digest === manifest.digest));
+    assert.equal(requests().filter((line) => line === 'GET 401 /v2/').length, 1, 'asked once');
+  }
+});
+
+test('who has nothing to log in with is told what strangers are told', async (t) => {
+  for (const [status, type] of [
+    [403, AuthError],
+    [404, NotFoundError],
+  ] as const) {
+    const server = await aloofRegistry(t, status);
+    const { pool, requests } = testPool(t);
+    const repository = pool.client(server.host).repository('a');
+    await assert.rejects(repository.getManifest('v1'), type);
+    await assert.rejects(repository.getManifest('v2'), type);
+    const refused = ['v1', 'v2'].map((tag) => `GET ${status} /v2/a/manifests/${tag}`);
+    assert.deepEqual(requests(), [refused[0], 'GET 401 /v2/', refused[1]]);
   }
 });
 

@@ -159,7 +159,7 @@ test('TLS spoken to in plain HTTP, as tls-verify=false does first on loopback', 
     assert.deepEqual(other.requests(), ['HEAD 400 /v2/a/manifests/v1', 'HEAD 404 /v2/a/manifests/v1']);
     const third = testPool(t);
     await assert.rejects(third.pool.client(server).repository('a').getManifest('v1'), NotFoundError);
-    assert.deepEqual(third.requests(), ['GET 400 /v2/a/manifests/v1', 'GET 404 /v2/a/manifests/v1']);
+    assert.deepEqual(third.requests(), ['GET 400 /v2/a/manifests/v1', 'GET 404 /v2/a/manifests/v1', 'GET 404 /v2/']);
   }
 });
 

@@ -190,7 +190,7 @@ const scenarios: Record<string, Scenario> = {
       else response.writeHead(307, { location: 'http://registry.test/elsewhere' }).end();
     },
     code: 'NOT_FOUND',
-    left: [`${ask} -`, 'GET registry.test /elsewhere -'],
+    left: [`${ask} -`, 'GET registry.test /elsewhere -', 'GET registry.test /v2/ -'],
   },
   'a redirect to plain text': {
     registry: (_request, response) => {
