@@ -150,7 +150,10 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     },
     async challenged(grant, header, sent) {
       const challenges = parseChallenges(header);
-      const challenge = challenges.find(({ scheme: name }) => name === 'basic' || name === 'bearer');
+      const [first, ...others] = challenges.filter(({ scheme: name }) => name === 'basic' || name === 'bearer');
+      const bearer = others.find(({ scheme: name }) => name === 'bearer');
+      // who has no password need not know one where a token does
+      const challenge = bearer && loginOf(await credentialsFor(grant.repository)) === undefined ? bearer : first;
       if (challenge === undefined) throw noKnownScheme(host, challenges);
       learn(grant, challenge, sent);
       const obtained = await authorizer.obtain(grant);
@@ -168,9 +171,13 @@ async function provided({ host, credentials }: AuthorizerEnv, repository: string
   return (await credentials(host, repository)) ?? undefined;
 }
 
+function loginOf(who: Credentials | undefined): { username: string; password: string } | undefined {
+  return who?.kind === 'basic' ? who : who?.login;
+}
+
 /** What needs no token server. */
 function fixedHeader(by: Scheme, who: Credentials | undefined): string | undefined {
-  const login = who?.kind === 'basic' ? who : who?.login;
+  const login = loginOf(who);
   if (by.kind === 'basic' && login !== undefined) return basic(login.username, login.password);
   return who?.kind === 'bearer' ? `Bearer ${who.token}` : undefined;
 }

@@ -5,7 +5,7 @@ import { parseRealm } from '../../src/distribution/token.ts';
 import { AuthError, NotFoundError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { basicAuth, bearerAuth } from '../support/auth.ts';
+import { basicAuth, basicHeader, bearerAuth } from '../support/auth.ts';
 import { withRegistry } from '../support/registry.ts';
 import { blobOf, bytesOf, type FakeServer, fakeServer, indexBytes, testPool } from './pool.ts';
 
@@ -293,6 +293,26 @@ test('challenges that nothing can be done about', async (t) => {
     });
     const left = server.requests.filter(({ url }) => url !== '/v2/');
     assert.equal(left.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
+  }
+});
+
+test('where a password or a token will do, who has no password gets a token', async (t) => {
+  const password = 'Basic realm="x"';
+  for (const [credentials, reversed, sent] of [
+    [undefined, false, 'Bearer abc'],
+    [{ kind: 'identity-token', token: 'id' }, false, 'Bearer abc'],
+    [alice, false, basicHeader('alice', 'wonderland')],
+    [alice, true, 'Bearer abc'],
+  ] as const) {
+    const server: FakeServer = await fakeServer(t, (request, response) => {
+      const both = [password, `Bearer realm="http://${server.host}/token"`];
+      if (request.url?.startsWith('/token')) response.end('{"token":"abc"}');
+      else if (request.headers.authorization !== undefined) response.writeHead(404).end();
+      else response.writeHead(401, { 'www-authenticate': reversed ? both.reverse() : both }).end();
+    });
+    const { pool } = testPool(t, { credentials: async () => credentials });
+    assert.equal(await pool.client(server.host).repository('a').headManifest('v1'), undefined);
+    assert.equal(server.requests.at(-1)?.headers.authorization, sent);
   }
 });
 
