@@ -89,7 +89,9 @@ async function ask(env: TransmitEnv, request: TokenRequest, what: string): Promi
   const { credentials } = request;
   const common = { what, own: request.own, inner: true, schemeKnown: true };
   if (credentials?.kind === 'identity-token') {
-    const form = parametersOf(request);
+    const form = serviceOf(request);
+    // of several fields with one name a server may take any (RFC 6749, section 3.2)
+    if (request.scopes.length > 0) form.set('scope', request.scopes.join(' '));
     form.set('grant_type', 'refresh_token');
     form.set('refresh_token', credentials.token);
     form.set('client_id', 'sheaf');
@@ -102,7 +104,8 @@ async function ask(env: TransmitEnv, request: TokenRequest, what: string): Promi
     });
   }
   let url = new URL(request.realm);
-  for (const [name, value] of parametersOf(request)) url.searchParams.append(name, value);
+  for (const [name, value] of serviceOf(request)) url.searchParams.append(name, value);
+  for (const scope of request.scopes) url.searchParams.append('scope', scope);
   const headers: Record<string, string> = { accept: 'application/json' };
   if (credentials !== undefined) {
     url.searchParams.append('account', credentials.username);
@@ -126,11 +129,8 @@ async function sent(env: TransmitEnv, transmission: Transmission): Promise<Answe
   return answer;
 }
 
-function parametersOf({ service, scopes }: TokenRequest): URLSearchParams {
-  const parameters = new URLSearchParams();
-  if (service !== undefined && service !== '') parameters.set('service', service);
-  for (const scope of scopes) parameters.append('scope', scope);
-  return parameters;
+function serviceOf({ service }: TokenRequest): URLSearchParams {
+  return new URLSearchParams(service && { service });
 }
 
 /** The value of an `Authorization` header. */

@@ -132,6 +132,11 @@ test('bearer: an identity token goes into a form, and the answer may call it acc
     client_id: 'sheaf',
   });
   assert.equal(request?.authorization, undefined);
+  await pool
+    .client(registry.host)
+    .repository('a')
+    .mountBlob(blobOf(bytesOf(1)).descriptor.digest, 'b');
+  assert.deepEqual(auth.tokenRequests[1]?.fields.getAll('scope'), ['repository:a:pull,push repository:b:pull']);
 });
 
 test('basic: what stands beside a token is sent, where the token is of no use', async (t) => {
