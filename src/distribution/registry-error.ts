@@ -100,7 +100,10 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   const answered = `cannot ${what}: ${host} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
   const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
   const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
-  if (status !== 401 && body.entries.some(({ message }) => /\bquota\b|storage (?:limit|space)/i.test(message))) {
+  if (
+    status !== 401 &&
+    body.entries.some(({ message }) => /\bquota\b|storage (?:limit|space|resource)/i.test(message))
+  ) {
     return new RegistryError(answered, {
       ...options,
       hint: 'The registry has no room left for this: make room there, or ask the people who run it for more.',
