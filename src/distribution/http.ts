@@ -152,11 +152,16 @@ export function createHttp(host: string, env: HttpEnv): Http {
       const own = url.origin === reach.origin;
       const answer = own ? await authorized(call, url, reach) : await abroad(call, url);
       const location = headerOf(answer, 'location');
-      const followable = call.method === 'GET' || call.method === 'HEAD';
-      if (!followable || ![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
+      const reads = call.method === 'GET' || call.method === 'HEAD';
+      // other statuses would make a GET of what is written
+      const statuses = reads ? [301, 302, 303, 307, 308] : [307, 308];
+      if (!statuses.includes(answer.status) || location === undefined) return answer;
+      const next = redirected(location, url, call.what);
+      // what is written stays with the registry
+      if (!reads && next.origin !== reach.origin) return answer;
       await discard(answer, smallBodyMs);
       if (hops === maxRedirects) throw badRedirect(call.what, host, `it sends us on more than ${maxRedirects} times`);
-      url = redirected(location, url, call.what);
+      url = next;
     }
   }
 
