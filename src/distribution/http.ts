@@ -236,7 +236,8 @@ export function createHttp(host: string, env: HttpEnv): Http {
   async function refused(call: Call, answer: Answer, more: Partial<TryFailureOptions>): Promise<TryFailure> {
     const { status, url } = answer;
     const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
-    const foreign = url.host !== apiHost(host);
+    // a URL has no port that goes without saying, and small letters
+    const foreign = url.origin !== originOf(url.protocol === 'http:' ? 'http' : 'https');
     const wait = retryAfter(headerOf(answer, 'retry-after'), session.clock.now());
     return new TryFailure({
       reason: `${url.host} answered ${status}`,

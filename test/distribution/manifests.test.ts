@@ -74,6 +74,13 @@ test('what is not there', async (t) => {
   assert.deepEqual(waits, []);
 });
 
+test('a registry that is named otherwise than in its URL is no other host', async (t) => {
+  const { port } = await withRegistry(t);
+  const { pool } = testPool(t);
+  const repository = pool.client(`LOCALHOST:${port}`).repository('team/app');
+  await assert.rejects(repository.getManifest('v1'), NotFoundError);
+});
+
 test('other bytes than the digest asked for are an integrity error', async (t) => {
   const registry = await withRegistry(t);
   const { pool } = testPool(t);
