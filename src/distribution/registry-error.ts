@@ -152,9 +152,11 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   }
   const hint = /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(answered)
     ? 'The registry speaks TLS, but not with us: name its certificates with --cert-dir, those of a client (X.cert, X.key) too if it asks for them.'
-    : status >= 500
-      ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
-      : 'The registry does not accept this; its own words say why.';
+    : status < 400
+      ? 'It points elsewhere, and sheaf does not send there what is written: name that registry if it is the one meant.'
+      : status >= 500
+        ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
+        : 'The registry does not accept this; its own words say why.';
   return new RegistryError(answered, { ...options, hint });
 }
 

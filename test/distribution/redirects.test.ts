@@ -112,6 +112,7 @@ test('what is written is not sent to another host after a redirect', async (t) =
     pool.client(registry.host).repository('a').putManifest('v1', manifest),
     (error: RegistryError) => {
       assert.equal(error.status, 307);
+      assert.match(error.hint ?? '', /points elsewhere/);
       return true;
     },
   );
