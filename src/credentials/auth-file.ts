@@ -23,10 +23,13 @@ export interface AuthFile {
   readonly credsStore: string | undefined;
 }
 
-/** One thing to try, in order. `final`: whatever comes of it, this file has nothing further to say. */
+/**
+ * One thing to try, in order. `final`: whatever comes of it, this file has nothing further to say. `empty` entries say that the secret is
+ * kept elsewhere; `unusable` ones are broken.
+ */
 export type LookupStep =
   | { kind: 'credentials'; key: string; credentials: Credentials }
-  | { kind: 'unusable'; key: string; why: string }
+  | { kind: 'empty' | 'unusable'; key: string; why: string }
   | { kind: 'helper'; member: 'credHelpers' | 'credsStore'; name: string; servers: readonly string[]; final: boolean };
 
 /**
@@ -102,7 +105,8 @@ export function keysMeaning(file: AuthFile, key: string): string[] {
 /** Credentials that one entry holds. Nothing of the entry's content gets into `why`. */
 export function decodeEntry(key: string, entry: unknown): LookupStep {
   const unusable = (why: string): LookupStep => ({ kind: 'unusable', key, why });
-  if (!isObject(entry)) return unusable(entry === null ? 'the entry is empty' : 'the entry is not an object');
+  if (entry === null) return { kind: 'empty', key, why: 'the entry is empty' };
+  if (!isObject(entry)) return unusable('the entry is not an object');
   const found = (credentials: Credentials): LookupStep => ({ kind: 'credentials', key, credentials });
   const members = Object.entries(entry);
   const field = (name: string): string | undefined => nonEmptyString(lastNamed(members, name));
@@ -113,16 +117,16 @@ export function decodeEntry(key: string, entry: unknown): LookupStep {
   if (identityToken !== undefined) return found({ kind: 'identity-token', token: identityToken, ...beside });
   const registryToken = field('registrytoken');
   if (registryToken !== undefined) return found({ kind: 'bearer', token: registryToken, ...beside });
+  if (login === undefined) return { kind: 'empty', key, why: 'the entry is empty: its secret is kept elsewhere' };
   return typeof login === 'string' ? unusable(login) : found({ kind: 'basic', ...login });
 }
 
-/** User name and password of an entry, or why there are none. */
-function loginOf(field: (name: string) => string | undefined): BasicLogin | string {
+/** User name and password of an entry, or why there are none; `undefined` where nothing says that there should be. */
+function loginOf(field: (name: string) => string | undefined): BasicLogin | string | undefined {
   const auth = field('auth');
   if (auth !== undefined) return decodeAuth(auth);
   const [username, password] = [field('username'), field('password')];
-  if (username !== undefined && password !== undefined) return { username, password };
-  return 'the entry is empty: its secret is kept elsewhere';
+  return username !== undefined && password !== undefined ? { username, password } : undefined;
 }
 
 /** The entry that holds `credentials`, as podman and docker write it. */
@@ -184,10 +188,12 @@ export function dockerKey(key: string): string {
   return isHub(key) ? hubServerUrl : key;
 }
 
-function decodeAuth(auth: string): BasicLogin | string {
+function decodeAuth(auth: string): BasicLogin | string | undefined {
   const compact = auth.replace(/\s+/g, '');
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(compact)) return 'its "auth" is not base64';
   const text = Buffer.from(compact, 'base64').toString('utf8');
+  // nobody and nothing, as those write it who have neither
+  if (text === ':') return undefined;
   const colon = text.indexOf(':');
   if (colon < 0) return 'its "auth" has no colon between user name and password';
   if (colon === 0) return 'its "auth" has no user name';

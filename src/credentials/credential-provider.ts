@@ -221,7 +221,9 @@ class Chain {
         const { key, credentials } = step;
         return { credentials, source: `${source} (${key})`, origin: { kind: 'file', path: source, key } };
       }
-      if (step.kind === 'unusable') {
+      if ('why' in step) {
+        if (step.kind === 'unusable')
+          this.#warn('CREDENTIALS_UNUSABLE', `the entry ${step.key} of ${source} is not used: ${step.why}`);
         this.#log(`${host}: not from ${source} (${step.key}): ${step.why}`);
         continue;
       }

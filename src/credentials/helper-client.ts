@@ -21,14 +21,15 @@ export type HelperAction = 'get' | 'store' | 'erase' | 'list';
 export interface HelperOptions {
   signal: AbortSignal;
   env: NodeJS.ProcessEnv;
-  /** Milliseconds after which a helper is stopped. */
+  /** Milliseconds after which a helper is stopped; 60 s unless told. */
   timeoutMs?: number;
 }
 
 /** What every helper answers when it holds nothing for a server. */
 export const notFoundText = 'credentials not found in native keychain';
 
-const defaultTimeoutMs = 5_000;
+/** Behind some of them a person types a passphrase (pass, a locked keyring), others ask a cloud first. */
+const defaultTimeoutMs = 60_000;
 /** Bytes of stdout and of stderr that are read; a login is far smaller. */
 const outputLimit = 1 << 20;
 

@@ -32,6 +32,8 @@ export interface Authorizer {
     header: string | readonly string[] | undefined,
     sent: string | undefined,
   ): Promise<{ header: string }>;
+  /** Whether there are credentials for `repository`. Throws what looking for them throws. */
+  canAnswer(repository: string): Promise<boolean>;
   /** Whether the registry was given credentials of somebody for `repository`. */
   identified(repository: string): boolean;
 }
@@ -97,7 +99,8 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     const scopes = [...new Set([...grant.scopes, ...(demanded.get(keyOf(grant)) ?? [])])];
     if (who?.kind === 'bearer') throw new TypeError('a ready token is not fetched');
     const { realm, service } = by;
-    const fetched = await fetchToken(env, { registry: host, realm, service, scopes, credentials: who });
+    const own = realm.origin === env.origin().origin;
+    const fetched = await fetchToken(env, { registry: host, realm, own, service, scopes, credentials: who });
     const token = { ...fetched, repository: grant.repository, scopes };
     tokens.set(keyOf(grant), token);
     return token;
@@ -110,7 +113,7 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
       return;
     }
     const { realm, service, scope } = challenge.parameters;
-    scheme = { kind: 'bearer', realm: parseRealm(realm, host, env.origin()), service };
+    scheme = { kind: 'bearer', realm: parseRealm(realm, host, env.origin(), env.settings.tlsVerify), service };
     for (const [key, token] of tokens) {
       if (`Bearer ${token.value}` === sent) tokens.delete(key);
     }
@@ -147,13 +150,17 @@ export function createAuthorizer(env: AuthorizerEnv): Authorizer {
     },
     async challenged(grant, header, sent) {
       const challenges = parseChallenges(header);
-      const challenge = challenges.find(({ scheme: name }) => name === 'basic' || name === 'bearer');
+      const [first, ...others] = challenges.filter(({ scheme: name }) => name === 'basic' || name === 'bearer');
+      const bearer = others.find(({ scheme: name }) => name === 'bearer');
+      // who has no password need not know one where a token does
+      const challenge = bearer && loginOf(await credentialsFor(grant.repository)) === undefined ? bearer : first;
       if (challenge === undefined) throw noKnownScheme(host, challenges);
       learn(grant, challenge, sent);
       const obtained = await authorizer.obtain(grant);
       if (obtained.header === undefined) throw noLogin(host, await credentialsFor(grant.repository));
       return { header: obtained.header };
     },
+    canAnswer: async (repository) => (await credentialsFor(repository)) !== undefined,
     identified: (repository) => identified.has(repository),
   };
   return authorizer;
@@ -164,9 +171,13 @@ async function provided({ host, credentials }: AuthorizerEnv, repository: string
   return (await credentials(host, repository)) ?? undefined;
 }
 
+function loginOf(who: Credentials | undefined): { username: string; password: string } | undefined {
+  return who?.kind === 'basic' ? who : who?.login;
+}
+
 /** What needs no token server. */
 function fixedHeader(by: Scheme, who: Credentials | undefined): string | undefined {
-  const login = who?.kind === 'basic' ? who : who?.login;
+  const login = loginOf(who);
   if (by.kind === 'basic' && login !== undefined) return basic(login.username, login.password);
   return who?.kind === 'bearer' ? `Bearer ${who.token}` : undefined;
 }

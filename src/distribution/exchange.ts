@@ -168,6 +168,11 @@ class BodyStream extends Readable {
   }
 }
 
+/** Whether a storage or a proxy has compressed the body, although we ask for no coding. */
+export function isGzipped(answer: { headers: Headers }): boolean {
+  return /^(?:x-)?gzip$/i.test(headerOf(answer, 'content-encoding')?.trim() ?? '');
+}
+
 /** The first value of a header. */
 export function headerOf(answer: { headers: Headers }, name: string): string | undefined {
   const value = answer.headers[name];

@@ -20,3 +20,11 @@ export function isLoopback(hostname: string): boolean {
 export function parseUrl(text: string, base: URL): URL | undefined {
   return URL.parse(text, base.href) ?? undefined;
 }
+
+/**
+ * Makes `url`, which the server at `reached` has given, stay on TLS where it means that very server: one behind a proxy often
+ * does not know that it is reached over TLS.
+ */
+export function keepTls(url: URL, reached: URL): void {
+  if (reached.protocol === 'https:' && url.protocol === 'http:' && url.host === reached.host) url.protocol = 'https:';
+}

@@ -6,8 +6,8 @@
 import { RegistryError, type SheafError } from '../foundation/errors.ts';
 import { type Authorizer, createAuthorizer, type Grant } from './authorization.ts';
 import { afterTries } from './connection-failure.ts';
-import { type Answer, headerOf } from './exchange.ts';
-import { apiHost, isLoopback, parseUrl } from './hosts.ts';
+import { type Answer, type Headers, headerOf } from './exchange.ts';
+import { apiHost, isLoopback, keepTls, parseUrl } from './hosts.ts';
 import { proxyName } from './proxies.ts';
 import { parseErrorBody, printable, refusal } from './registry-error.ts';
 import type { CredentialProvider } from './registry-pool.ts';
@@ -27,6 +27,8 @@ export interface Call {
   body?: RequestBody | Uint8Array;
   /** Statuses beside 2xx that the caller wants to see; all others throw. */
   accept?: readonly number[];
+  /** Whether 404 may be what strangers alone are told. */
+  hideable?: boolean;
   /** See Lanes.run. */
   inner?: boolean;
 }
@@ -97,7 +99,10 @@ export function createHttp(host: string, env: HttpEnv): Http {
         continue;
       }
       if (answer.status !== 400) reach.answered();
-      if (answer.status !== 401) return answer;
+      const { status } = answer;
+      let challenge = status === 401 ? answer.headers['www-authenticate'] : undefined;
+      if (challenge === undefined && sent === undefined) challenge = await unspokenChallenge(call, status, reach);
+      if (challenge === undefined && status !== 401) return answer;
       refusals += 1;
       const { what, grant } = call;
       if (refusals > 1) {
@@ -105,8 +110,42 @@ export function createHttp(host: string, env: HttpEnv): Http {
         throw refusal(body, { what, host, status: 401, authenticated: authorizer.identified(grant.repository) });
       }
       // the challenge first: who waits for a slot need not meet it too
-      const challenged = authorizer.challenged(grant, answer.headers['www-authenticate'], sent);
+      const challenged = authorizer.challenged(grant, challenge, sent);
       [obtained] = await Promise.all([challenged, discard(answer, smallBodyMs)]);
+    }
+  }
+
+  let root: Promise<Answer | undefined> | undefined;
+
+  /**
+   * What the root of the registry asks for, where we have something to answer with: some (Artifactory, keppel) tell a stranger only
+   * there to log in, and elsewhere just refuse him or say that nothing is there.
+   */
+  async function unspokenChallenge(call: Call, status: number, reach: Reach): Promise<Headers[string]> {
+    const hidden = status === 401 || status === 403 || (status === 404 && call.hideable === true);
+    if (!hidden || call.grant.repository === '') return undefined;
+    root ??= askRoot(call, reach);
+    const answer = await root;
+    if (answer?.status !== 401 || !(await authorizer.canAnswer(call.grant.repository))) return undefined;
+    return answer.headers['www-authenticate'];
+  }
+
+  async function askRoot({ what, inner }: Call, { origin }: Reach): Promise<Answer | undefined> {
+    try {
+      const request = {
+        method: 'GET',
+        url: new URL('/v2/', origin),
+        what,
+        headers: {},
+        ...(inner && { inner }),
+      } as const;
+      const answer = await transmit(env, { ...request, own: true, schemeKnown: true });
+      if (answer !== undefined) await discard(answer, smallBodyMs);
+      return answer;
+    } catch (thrown) {
+      // the answer that we have says enough
+      if (thrown instanceof TryFailure) return undefined;
+      throw thrown;
     }
   }
 
@@ -116,11 +155,16 @@ export function createHttp(host: string, env: HttpEnv): Http {
       const own = url.origin === reach.origin;
       const answer = own ? await authorized(call, url, reach) : await abroad(call, url);
       const location = headerOf(answer, 'location');
-      const followable = call.method === 'GET' || call.method === 'HEAD';
-      if (!followable || ![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
+      const reads = call.method === 'GET' || call.method === 'HEAD';
+      // other statuses would make a GET of what is written
+      const statuses = reads ? [301, 302, 303, 307, 308] : [307, 308];
+      if (!statuses.includes(answer.status) || location === undefined) return answer;
+      const next = redirected(location, url, call.what);
+      // what is written stays with the registry
+      if (!reads && next.origin !== reach.origin) return answer;
       await discard(answer, smallBodyMs);
       if (hops === maxRedirects) throw badRedirect(call.what, host, `it sends us on more than ${maxRedirects} times`);
-      url = redirected(location, url, call.what);
+      url = next;
     }
   }
 
@@ -136,6 +180,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
     if (url?.protocol !== 'https:' && url?.protocol !== 'http:') {
       throw badRedirect(what, host, `"${printable(location, 100)}" is not a web address`);
     }
+    keepTls(url, from);
     if (from.protocol === 'https:' && url.protocol === 'http:' && settings.tlsVerify !== false) {
       throw badRedirect(what, host, `it sends us on to plain HTTP (${url.host})`);
     }
@@ -194,7 +239,8 @@ export function createHttp(host: string, env: HttpEnv): Http {
   async function refused(call: Call, answer: Answer, more: Partial<TryFailureOptions>): Promise<TryFailure> {
     const { status, url } = answer;
     const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
-    const foreign = url.host !== apiHost(host);
+    // a URL has no port that goes without saying, and small letters
+    const foreign = url.origin !== originOf(url.protocol === 'http:' ? 'http' : 'https');
     const forwarder = await env.connections.forwarderOf(url);
     const wait = retryAfter(headerOf(answer, 'retry-after'), session.clock.now());
     return new TryFailure({

@@ -5,9 +5,10 @@ import { parseUrl } from './hosts.ts';
  * Path and query of the link with `rel="next"`, relative to `current`; `undefined` where there is none. Whatever host
  * the link names, the next page is asked of the registry itself.
  */
-export function nextPage(header: string | undefined, current: URL): string | undefined {
-  if (header === undefined) return undefined;
-  for (const [, target = '', parameters = ''] of header.matchAll(/<([^<>]*)>((?:[^<>"]|"[^"]*")*)/g)) {
+export function nextPage(header: string | readonly string[] | undefined, current: URL): string | undefined {
+  // several headers are one with commas (RFC 9110, section 5.3)
+  const links = [header ?? []].flat().join(',');
+  for (const [, target = '', parameters = ''] of links.matchAll(/<([^<>]*)>((?:[^<>"]|"[^"]*")*)/g)) {
     if (!/;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(parameters)) continue;
     const url = parseUrl(target, current);
     return url && url.pathname + url.search;

@@ -33,7 +33,7 @@ export function createManifests(context: RepositoryContext): Manifests {
   });
 
   async function getManifest(reference: string, options: { maxBytes?: number } = {}): Promise<RawManifest> {
-    const request = call('GET', 'read', reference);
+    const request = { ...call('GET', 'read', reference), hideable: true };
     const maxBytes = options.maxBytes ?? MAX_MANIFEST_BYTES;
     return http.send(request, async (answer) => {
       const bytes = await http.read(answer, request.what, maxBytes, () => tooLarge(context, reference, maxBytes));

@@ -12,6 +12,9 @@ import { nextPage } from './link-header.ts';
 import type { Repository } from './registry-client.ts';
 import { named, type RepositoryContext } from './repository-context.ts';
 
+/** How registries without this API answer; 406 is Artifactory's. */
+const absent = [404, 405, 406, 501];
+
 interface Page {
   manifests: readonly Descriptor[];
   filtered: boolean;
@@ -30,7 +33,7 @@ export function createReferrers(
 
   async function page(target: string, what: string): Promise<Page | 'unsupported'> {
     const call = { method: 'GET', target, grant: grants.read, what, headers: { accept: mediaTypes.ociIndex } } as const;
-    return http.send({ ...call, accept: [404, 405] }, async (answer) => {
+    return http.send({ ...call, accept: absent }, async (answer) => {
       const type = normalizeMediaType(headerOf(answer, 'content-type') ?? '');
       if (answer.status >= 400 || type !== mediaTypes.ociIndex) {
         await http.discard(answer);
@@ -45,7 +48,7 @@ export function createReferrers(
       return {
         manifests,
         filtered: applied.split(',').some((filter) => filter.trim() === 'artifactType'),
-        next: nextPage(headerOf(answer, 'link'), answer.url),
+        next: nextPage(answer.headers['link'], answer.url),
       };
     });
   }

@@ -95,7 +95,7 @@ export interface RefusalContext {
   foreign?: boolean;
 }
 
-const noRoom = /\bquota\b|storage (?:limit|space)|no space left/i;
+const noRoom = /\bquota\b|storage (?:limit|space|resource)|no space left/i;
 
 /** The error for an answer that says no. */
 export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
@@ -160,14 +160,22 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
       hint: 'The registry does not do this; perhaps it is switched off there.',
     });
   }
-  const hint = /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(answered)
-    ? 'The registry speaks TLS, but not with us: name its certificates with --cert-dir, those of a client (X.cert, X.key) too if it asks for them.'
-    : proxy !== undefined
-      ? 'Try again later; if it stays, check the name of the registry, and whether the proxy reaches it. NO_PROXY names hosts that are reached without it.'
-      : status >= 500
-        ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
-        : 'The registry does not accept this; its own words say why.';
-  return new RegistryError(answered, { ...options, hint });
+  return new RegistryError(answered, { ...options, hint: lastHint(answered, status, proxy) });
+}
+
+/** What to do about an answer that nothing more is known of. */
+function lastHint(answered: string, status: number, proxy: string | undefined): string {
+  if (/HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(answered)) {
+    return 'The registry speaks TLS, but not with us: name its certificates with --cert-dir, those of a client (X.cert, X.key) too if it asks for them.';
+  }
+  if (proxy !== undefined) {
+    return 'Try again later; if it stays, check the name of the registry, and whether the proxy reaches it. NO_PROXY names hosts that are reached without it.';
+  }
+  if (status < 400)
+    return 'It points elsewhere, and sheaf does not send there what is written: name that registry if it is the one meant.';
+  return status >= 500
+    ? 'The registry has a problem; try again later, and ask the people who run it if it stays.'
+    : 'The registry does not accept this; its own words say why.';
 }
 
 function saying(body: ErrorBody, status: number): string {

@@ -2,7 +2,7 @@
 import { RegistryError } from '../foundation/errors.ts';
 import { type Digest, isDigest } from '../oci/digest.ts';
 import type { Grant } from './authorization.ts';
-import { type Answer, headerOf } from './exchange.ts';
+import { type Answer, headerOf, isGzipped } from './exchange.ts';
 import type { Http } from './http.ts';
 import { looksLikeHtml } from './registry-error.ts';
 
@@ -41,8 +41,9 @@ export function contentDigest(answer: Answer): Digest | undefined {
   return isDigest(digest) ? digest : undefined;
 }
 
-/** The size that the head of an answer declares, in bytes. */
+/** The size that the head of an answer declares, in bytes; that of a compressed answer would say nothing. */
 export function contentLength(answer: Answer): number | undefined {
+  if (isGzipped(answer)) return undefined;
   const text = headerOf(answer, 'content-length');
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -1,7 +1,7 @@
 /** Bodies that fit into memory: how much and how long is read of them. */
-import type { SheafError } from '../foundation/errors.ts';
+import { type SheafError, systemCode } from '../foundation/errors.ts';
 import { connectionFailure } from './connection-failure.ts';
-import { type Answer, ExchangeFailure, headerOf } from './exchange.ts';
+import { type Answer, ExchangeFailure, headerOf, isGzipped } from './exchange.ts';
 
 /** Bytes read at most of a list of errors. */
 const errorBodyBytes = 64 * 1024;
@@ -41,7 +41,21 @@ export async function readSmallBody(answer: Answer, options: SmallBodyOptions): 
   } finally {
     clearTimeout(timer);
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const plain = await uncompressed(answer, bytes, options.maxBytes);
+  if (plain === undefined) throw options.tooLarge();
+  return plain;
+}
+
+/** The bytes meant; `undefined` where these are more than `maxBytes`. What is not compressed as it says stays as it is. */
+async function uncompressed(answer: Answer, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array | undefined> {
+  if (!isGzipped(answer)) return bytes;
+  const { gunzipSync } = await import('node:zlib');
+  try {
+    return gunzipSync(bytes, { maxOutputLength: maxBytes });
+  } catch (thrown) {
+    return systemCode(thrown) === 'ERR_BUFFER_TOO_LARGE' ? undefined : bytes;
+  }
 }
 
 /** The beginning of the body of an answer that says no; whatever could be read of it. */
@@ -66,7 +80,7 @@ export async function readErrorBody(answer: Answer, timeoutMs: number): Promise<
       .once('close', resolve);
   });
   clearTimeout(timer);
-  return Buffer.concat(chunks);
+  return (await uncompressed(answer, Buffer.concat(chunks), errorBodyBytes)) ?? new Uint8Array();
 }
 
 /** Reads a body that nobody wants, if it is short, so that the connection can be used again. */

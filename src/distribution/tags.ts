@@ -1,7 +1,6 @@
 /** The list of tags (OCI Distribution Specification v1.1, "Listing Tags"). */
 import { CancelledError, NotFoundError, RegistryError } from '../foundation/errors.ts';
 import { isJsonObject, parseJson } from '../oci/json.ts';
-import { headerOf } from './exchange.ts';
 import type { Call } from './http.ts';
 import { nextPage } from './link-header.ts';
 import type { Repository } from './registry-client.ts';
@@ -28,7 +27,7 @@ export function createTags(context: RepositoryContext): Pick<Repository, 'tags' 
         if (asked.has(target)) throw bad('its pages go round in a circle');
         asked.add(target);
         const page: { tags: string[]; next: string | undefined } = await http.send(
-          { method: 'GET', target, grant: grants.read, what, headers: { accept: 'application/json' } },
+          { method: 'GET', target, grant: grants.read, what, headers: { accept: 'application/json' }, hideable: true },
           async (answer) => {
             const bytes = await http.read(answer, what, maxPageBytes, () => bad('a page is larger than 32 MiB'));
             refuseHtml(answer, bytes, what);
@@ -37,7 +36,7 @@ export function createTags(context: RepositoryContext): Pick<Repository, 'tags' 
             if (!Array.isArray(tags)) throw bad('the answer is not a list of tags');
             return {
               tags: tags.filter((tag): tag is string => typeof tag === 'string'),
-              next: nextPage(headerOf(answer, 'link'), answer.url),
+              next: nextPage(answer.headers['link'], answer.url),
             };
           },
         );

@@ -7,7 +7,7 @@
 import { AuthError, RegistryError, type SheafError } from '../foundation/errors.ts';
 import { afterTries } from './connection-failure.ts';
 import { type Answer, headerOf } from './exchange.ts';
-import { isLoopback, parseUrl } from './hosts.ts';
+import { isLoopback, keepTls, parseUrl } from './hosts.ts';
 import { looksLikeHtml, parseErrorBody, printable, refusal } from './registry-error.ts';
 import type { Credentials } from './registry-pool.ts';
 import { isTransient, retryAfter, retrying } from './retry.ts';
@@ -30,6 +30,8 @@ export interface TokenRequest {
   /** The registry as the user names it. */
   registry: string;
   realm: URL;
+  /** Whether the registry itself is the token server, so that it may see our client certificates. */
+  own: boolean;
   service: string | undefined;
   scopes: readonly string[];
   credentials: Exclude<Credentials, { kind: 'bearer' }> | undefined;
@@ -37,23 +39,30 @@ export interface TokenRequest {
 
 /**
  * The URL of a token server as a challenge gives it. Credentials are only ever sent over TLS, but for a registry that
- * is itself reached over plain HTTP or is this machine itself. Throws AuthError INVALID_REALM.
+ * is itself reached over plain HTTP or is this machine itself, and where nothing need be verified. Throws AuthError INVALID_REALM.
  */
-export function parseRealm(realm: string | undefined, registry: string, origin: URL): URL {
-  const bad = (why: string): AuthError =>
+export function parseRealm(realm: string | undefined, registry: string, origin: URL, tlsVerify = true): URL {
+  const bad = (why: string, wayOut = ''): AuthError =>
     new AuthError(`${registry} names a token server that sheaf will not use: ${why}`, {
       code: 'INVALID_REALM',
-      hint: 'No credentials were sent. Check the name of the registry; if it is right, ask the people who run it.',
+      hint: `No credentials were sent. Check the name of the registry; if it is right, ask the people who run it${wayOut}.`,
     });
   if (realm === undefined || realm === '') throw bad('its challenge has no realm');
   if (realm.length > 4096 || !URL.canParse(realm)) throw bad(`"${printable(realm, 100)}" is not a URL`);
   const url = new URL(realm);
+  keepTls(url, origin);
   const name = printable(`${url.protocol}//${url.host}`, 200);
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     throw bad(`"${printable(realm, 100)}" is not a web address`);
   if (url.username !== '' || url.password !== '') throw bad(`${name} has a user name in its address`);
-  const plainAllowed = origin.protocol === 'http:' || (isLoopback(url.hostname) && isLoopback(origin.hostname));
-  if (url.protocol === 'http:' && !plainAllowed) throw bad(`${name} is not protected by TLS, the registry itself is`);
+  const local = isLoopback(url.hostname) && isLoopback(origin.hostname);
+  const plainAllowed = origin.protocol === 'http:' || local || !tlsVerify;
+  if (url.protocol === 'http:' && !plainAllowed) {
+    throw bad(
+      `${name} is not protected by TLS, the registry itself is`,
+      ', or use --tls-verify=false if you trust the network between here and there',
+    );
+  }
   url.hash = '';
   return url;
 }
@@ -78,9 +87,11 @@ export async function fetchToken(env: TransmitEnv, request: TokenRequest): Promi
 
 async function ask(env: TransmitEnv, request: TokenRequest, what: string): Promise<Answer> {
   const { credentials } = request;
-  const common = { what, own: false, inner: true, schemeKnown: true };
+  const common = { what, own: request.own, inner: true, schemeKnown: true };
   if (credentials?.kind === 'identity-token') {
-    const form = parametersOf(request);
+    const form = serviceOf(request);
+    // of several fields with one name a server may take any (RFC 6749, section 3.2)
+    if (request.scopes.length > 0) form.set('scope', request.scopes.join(' '));
     form.set('grant_type', 'refresh_token');
     form.set('refresh_token', credentials.token);
     form.set('client_id', 'sheaf');
@@ -93,7 +104,8 @@ async function ask(env: TransmitEnv, request: TokenRequest, what: string): Promi
     });
   }
   let url = new URL(request.realm);
-  for (const [name, value] of parametersOf(request)) url.searchParams.append(name, value);
+  for (const [name, value] of serviceOf(request)) url.searchParams.append(name, value);
+  for (const scope of request.scopes) url.searchParams.append('scope', scope);
   const headers: Record<string, string> = { accept: 'application/json' };
   if (credentials !== undefined) {
     url.searchParams.append('account', credentials.username);
@@ -117,11 +129,8 @@ async function sent(env: TransmitEnv, transmission: Transmission): Promise<Answe
   return answer;
 }
 
-function parametersOf({ service, scopes }: TokenRequest): URLSearchParams {
-  const parameters = new URLSearchParams();
-  if (service !== undefined && service !== '') parameters.set('service', service);
-  for (const scope of scopes) parameters.append('scope', scope);
-  return parameters;
+function serviceOf({ service }: TokenRequest): URLSearchParams {
+  return new URLSearchParams(service && { service });
 }
 
 /** The value of an `Authorization` header. */

@@ -122,7 +122,7 @@ test('the first mirror that has the manifest serves everything; the registry its
   mirror.faults.reset();
   await seedImage(primary, 'team/new', { tag: '1', layers: ['new'] });
   await sheaf.ok(...inspect, `docker://${primary.host}/team/new:1`);
-  assert.deepEqual(heard(mirror), ['GET /v2/mirror/new/manifests/1']);
+  assert.deepEqual(heard(mirror), ['GET /v2/mirror/new/manifests/1', 'GET /v2/']);
   assert.ok(text(image).length > 0);
   const missing = await sheaf.fails(3, ...inspect, `docker://${primary.host}/team/none:1`);
   assert.ok(missing.stderr.includes(`${primary.host}/team/none:1`), 'the error is that of the registry that was named');

@@ -20,7 +20,7 @@ function steps(content: unknown, host: string, repository: string, format: 'auth
 
 function inShort(step: LookupStep): string {
   if (step.kind === 'helper') return `${step.member}:${step.name}${step.final ? '!' : ''}`;
-  if (step.kind === 'unusable') return `?${step.key}: ${step.why}`;
+  if ('why' in step) return `?${step.key}: ${step.why}`;
   const { credentials: found } = step;
   return found.kind === 'basic'
     ? `${found.username}/${found.password}@${step.key}`

@@ -201,10 +201,28 @@ test('a file that cannot be read is warned about and passed over', async (t) => 
 
 test('an empty marker is passed over in favour of the next file', async (t) => {
   const home = await testFolder(t);
-  await put(home, '.config/containers/auth.json', { auths: { [host]: {} } });
   await put(home, '.docker/config.json', entry('docker'));
-  const { find } = finderIn(home);
-  assert.deepEqual((await find(host, repository))?.credentials, basic('docker'));
+  for (const marker of [{}, null, { auth: authOf('', '') }]) {
+    await put(home, '.config/containers/auth.json', { auths: { [host]: marker } });
+    const { find, warnings } = finderIn(home);
+    assert.deepEqual((await find(host, repository))?.credentials, basic('docker'));
+    assert.deepEqual(warnings(), []);
+  }
+});
+
+test('a broken entry is warned about once, without its content', async (t) => {
+  const home = await testFolder(t);
+  for (const [name, value] of [
+    ['its "auth" is not base64', { auth: 'me:hunter2' }],
+    ['its "auth" has no colon between user name and password', { auth: 'aHVudGVyMg==' }],
+    ['the entry is not an object', 'hunter2'],
+  ] as const) {
+    const path = await put(home, '.docker/config.json', { auths: { [host]: value } });
+    const { find, warnings } = finderIn(home);
+    assert.equal(await find(host, 'a'), undefined);
+    assert.equal(await find(host, 'b'), undefined);
+    assert.deepEqual(warnings(), [`the entry ${host} of ${path} is not used: ${name}`]);
+  }
 });
 
 test('credsStore and credHelpers are asked once for a registry, whatever the number of requests', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { eraseFromHelper, getFromHelper, listHelper, storeInHelper } from '../../src/credentials/helper-client.ts';
@@ -34,6 +34,18 @@ test('get: the next name of the registry if the helper does not know the first',
   );
   assert.deepEqual(await get(options, ['a', 'b']), { username: 'me', secret: 's' });
   assert.equal(await get(options, ['a', 'c']), undefined);
+});
+
+test('get: there is time to type a passphrase', async (t) => {
+  const { directory, options } = await helper(
+    t,
+    `until [ -e %DIR%/typed ]; do sleep 0.01; done; echo '{"Username":"me","Secret":"s"}'`,
+  );
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked = get(options);
+  t.mock.timers.tick(59_000);
+  await writeFile(join(directory, 'typed'), '');
+  assert.deepEqual(await asked, { username: 'me', secret: 's' });
 });
 
 test('get: an empty login is none', async (t) => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import type { CredentialProvider, Credentials } from '../../src/distribution/registry-pool.ts';
-import { AuthError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
+import { parseRealm } from '../../src/distribution/token.ts';
+import { AuthError, NotFoundError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
-import { basicAuth, bearerAuth } from '../support/auth.ts';
+import { basicAuth, basicHeader, bearerAuth } from '../support/auth.ts';
 import { withRegistry } from '../support/registry.ts';
 import { blobOf, bytesOf, type FakeServer, fakeServer, indexBytes, testPool } from './pool.ts';
 
@@ -131,6 +132,11 @@ test('bearer: an identity token goes into a form, and the answer may call it acc
     client_id: 'sheaf',
   });
   assert.equal(request?.authorization, undefined);
+  await pool
+    .client(registry.host)
+    .repository('a')
+    .mountBlob(blobOf(bytesOf(1)).descriptor.digest, 'b');
+  assert.deepEqual(auth.tokenRequests[1]?.fields.getAll('scope'), ['repository:a:pull,push repository:b:pull']);
 });
 
 test('basic: what stands beside a token is sent, where the token is of no use', async (t) => {
@@ -290,8 +296,72 @@ test('challenges that nothing can be done about', async (t) => {
       assert.ok(error.hint);
       return true;
     });
-    assert.equal(server.requests.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
+    const left = server.requests.filter(({ url }) => url !== '/v2/');
+    assert.equal(left.length, 1, `something was sent after ${challenge?.slice(0, 60)}`);
   }
+});
+
+test('where a password or a token will do, who has no password gets a token', async (t) => {
+  const password = 'Basic realm="x"';
+  for (const [credentials, reversed, sent] of [
+    [undefined, false, 'Bearer abc'],
+    [{ kind: 'identity-token', token: 'id' }, false, 'Bearer abc'],
+    [alice, false, basicHeader('alice', 'wonderland')],
+    [alice, true, 'Bearer abc'],
+  ] as const) {
+    const server: FakeServer = await fakeServer(t, (request, response) => {
+      const both = [password, `Bearer realm="http://${server.host}/token"`];
+      if (request.url?.startsWith('/token')) response.end('{"token":"abc"}');
+      else if (request.headers.authorization !== undefined) response.writeHead(404).end();
+      else response.writeHead(401, { 'www-authenticate': reversed ? both.reverse() : both }).end();
+    });
+    const { pool } = testPool(t, { credentials: async () => credentials });
+    assert.equal(await pool.client(server.host).repository('a').headManifest('v1'), undefined);
+    assert.equal(server.requests.at(-1)?.headers.authorization, sent);
+  }
+});
+
+/** A registry that tells a stranger `status`, whatever he asks for, and asks for a password at its root alone. */
+const aloofRegistry = (t: TestContext, status: number): Promise<FakeServer> =>
+  fakeServer(t, (request, response) => {
+    if (request.url === '/v2/') response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    else if (request.headers.authorization === undefined) response.writeHead(status).end();
+    else response.writeHead(200, { 'content-type': ociIndex }).end(manifest.bytes);
+  });
+
+test('who is refused as a stranger logs in where the registry asks for that at its root', async (t) => {
+  for (const status of [401, 403, 404]) {
+    const server = await aloofRegistry(t, status);
+    const { pool, requests } = testPool(t, { credentials: async () => alice });
+    const repository = pool.client(server.host).repository('a');
+    const found = await Promise.all(['v1', 'v2', 'v3'].map((tag) => repository.getManifest(tag)));
+    assert.ok(found.every(({ digest }) => digest === manifest.digest));
+    assert.equal(requests().filter((line) => line === 'GET 401 /v2/').length, 1, 'asked once');
+  }
+});
+
+test('who has nothing to log in with is told what strangers are told', async (t) => {
+  for (const [status, type] of [
+    [403, AuthError],
+    [404, NotFoundError],
+  ] as const) {
+    const server = await aloofRegistry(t, status);
+    const { pool, requests } = testPool(t);
+    const repository = pool.client(server.host).repository('a');
+    await assert.rejects(repository.getManifest('v1'), type);
+    await assert.rejects(repository.getManifest('v2'), type);
+    const refused = ['v1', 'v2'].map((tag) => `GET ${status} /v2/a/manifests/${tag}`);
+    assert.deepEqual(requests(), [refused[0], 'GET 401 /v2/', refused[1]]);
+  }
+});
+
+test('a realm in plain text is for who verifies nothing', () => {
+  const origin = new URL('https://registry.test');
+  assert.equal(parseRealm('http://plain.test/token', 'registry.test', origin, false).href, 'http://plain.test/token');
+  assert.throws(
+    () => parseRealm('http://plain.test/token', 'registry.test', origin, true),
+    (error: AuthError) => error.code === 'INVALID_REALM' && /--tls-verify=false/.test(error.hint ?? ''),
+  );
 });
 
 /** A registry that names `token` as its token server, which answers as told. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -158,7 +159,7 @@ test('TLS spoken to in plain HTTP, as tls-verify=false does first on loopback', 
     assert.deepEqual(other.requests(), ['HEAD 400 /v2/a/manifests/v1', 'HEAD 404 /v2/a/manifests/v1']);
     const third = testPool(t);
     await assert.rejects(third.pool.client(server).repository('a').getManifest('v1'), NotFoundError);
-    assert.deepEqual(third.requests(), ['GET 400 /v2/a/manifests/v1', 'GET 404 /v2/a/manifests/v1']);
+    assert.deepEqual(third.requests(), ['GET 400 /v2/a/manifests/v1', 'GET 404 /v2/a/manifests/v1', 'GET 404 /v2/']);
   }
 });
 
@@ -325,6 +326,25 @@ test('a client certificate is shown to the registry, and to nobody else', async 
   const { pool } = testPool(t, { tlsVerify: true, certDir });
   assert.equal(await pool.client(registry).repository('a').headManifest('v1'), undefined);
   assert.deepEqual(seen, ['client', undefined]);
+});
+
+test('a registry that gives its tokens itself is shown the client certificate for these too', async (t) => {
+  const server = selfSignedCertificate();
+  const client = selfSignedCertificate('client');
+  const tls = createHttpsServer(
+    { ...server, requestCert: true, ca: [client.cert], rejectUnauthorized: true },
+    ({ url, headers }, response) => {
+      if (url?.startsWith('/token')) response.end('{"token":"abc"}');
+      else if (headers.authorization === 'Bearer abc') response.writeHead(404).end();
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="https://${headers.host}/token"` }).end();
+    },
+  );
+  await new Promise<void>((resolve) => tls.listen(0, '127.0.0.1', resolve));
+  t.after(() => tls.close());
+  const certDir = await folderWith(t, { 'ca.crt': server.cert, 'me.cert': client.cert, 'me.key': client.key });
+  const { pool } = testPool(t, { tlsVerify: true, certDir });
+  const registry = `127.0.0.1:${(tls.address() as AddressInfo).port}`;
+  assert.equal(await pool.client(registry).repository('a').headManifest('v1'), undefined);
 });
 
 test('a registry that wants a client certificate: the hint says how to give one, in TLS 1.3 too', async (t) => {

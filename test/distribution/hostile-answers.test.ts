@@ -98,6 +98,15 @@ const scenarios: Record<string, Scenario> = {
     code: 'INVALID_REALM',
     left: [`${ask} -`],
   },
+  'a realm in plain text on the registry itself, which means its TLS': {
+    registry: (request, response) => {
+      if (request.url?.startsWith('/token')) response.end('{"token":"abc"}');
+      else if (request.headers.authorization === 'Bearer abc') response.writeHead(404).end();
+      else refusing('Bearer realm="http://registry.test/token"')(request, response);
+    },
+    code: 'NOT_FOUND',
+    left: [`${ask} -`, `GET registry.test /token ${secret}`, `${ask} Bearer abc`],
+  },
   'a realm that is no web address': {
     registry: refusing('Bearer realm="file:///etc/passwd"'),
     code: 'INVALID_REALM',
@@ -174,6 +183,14 @@ const scenarios: Record<string, Scenario> = {
     stranger: refusing('Basic realm="registry.test"'),
     code: 'REGISTRY',
     left: [`${ask} -`, 'GET stranger.test /manifest -'],
+  },
+  'a redirect to plain text on the registry itself, which means its TLS': {
+    registry: (request, response) => {
+      if (request.url === '/elsewhere') response.writeHead(404).end();
+      else response.writeHead(307, { location: 'http://registry.test/elsewhere' }).end();
+    },
+    code: 'NOT_FOUND',
+    left: [`${ask} -`, 'GET registry.test /elsewhere -', 'GET registry.test /v2/ -'],
   },
   'a redirect to plain text': {
     registry: (_request, response) => {

@@ -12,6 +12,7 @@ test('the next page, relative or absolute, is asked of the registry itself', () 
 
 test('among other links and parameters', () => {
   assert.equal(nextPage('</first>; rel="first", </second>; title="a, b"; rel="last next"', here), '/second');
+  assert.equal(nextPage(['</first>; rel="first"', '</second>; rel="next"'], here), '/second');
   assert.equal(nextPage('</first>; rel="prev"', here), undefined);
   assert.equal(nextPage('</first>; rel="nextish"', here), undefined);
   assert.equal(nextPage(undefined, here), undefined);

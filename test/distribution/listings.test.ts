@@ -195,6 +195,28 @@ test('a registry that answers the referrers API with something else has none', a
   assert.deepEqual(await pool.client(server.host).repository('a').referrers(digestOf(indexBytes())), []);
 });
 
+test('other ways to say that there is no such API: 406 of Artifactory, 405, 501', async (t) => {
+  for (const status of [405, 406, 501]) {
+    const digest = digestOf(indexBytes());
+    const entry = { mediaType: ociIndex, digest: digestOf(Buffer.from('x')), size: 1, artifactType: 'a/a' };
+    const list = content(ociIndex, { schemaVersion: 2, mediaType: ociIndex, manifests: [entry] });
+    const server = await fakeServer(t, (request, response) => {
+      if (request.url?.includes('/referrers/')) response.writeHead(status).end();
+      else response.writeHead(200, { 'content-type': ociIndex }).end(list.bytes);
+    });
+    const { pool } = testPool(t);
+    const repository = pool.client(server.host).repository('a');
+    for (let times = 0; times < 2; times += 1) {
+      assert.deepEqual(
+        (await repository.referrers(digest)).map((one) => one.digest),
+        [entry.digest],
+        `${status}`,
+      );
+    }
+    assert.equal(server.requests.filter(({ url }) => url.includes('/referrers/')).length, 1);
+  }
+});
+
 test('referrers: errors are errors, not an empty list', async (t) => {
   const registry = await withRegistry(t);
   for (const [fault, type] of [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { IntegrityError, NotFoundError, RegistryError, UnsupportedError } from '../../src/foundation/errors.ts';
 import type { RawManifest } from '../../src/oci/descriptor.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -71,6 +72,13 @@ test('what is not there', async (t) => {
   });
   await assert.rejects(repository.deleteManifest(index().digest), NotFoundError);
   assert.deepEqual(waits, []);
+});
+
+test('a registry that is named otherwise than in its URL is no other host', async (t) => {
+  const { port } = await withRegistry(t);
+  const { pool } = testPool(t);
+  const repository = pool.client(`LOCALHOST:${port}`).repository('team/app');
+  await assert.rejects(repository.getManifest('v1'), NotFoundError);
 });
 
 test('other bytes than the digest asked for are an integrity error', async (t) => {
@@ -178,6 +186,31 @@ test('truncated JSON, with and without a right length', async (t) => {
     return true;
   });
   assert.deepEqual(waits, []);
+});
+
+test('what was compressed on the way is read: manifests, lists, errors', async (t) => {
+  const { bytes, digest } = index();
+  const server = await fakeServer(t, ({ method, url }, response) => {
+    const [status, type, text] = url?.includes('/none/')
+      ? [404, 'application/json', '{"errors":[{"code":"NAME_UNKNOWN","message":"there is none"}]}']
+      : url?.endsWith('/tags/list')
+        ? [200, 'application/json', '{"tags":["v1"]}']
+        : [200, ociIndex, bytes];
+    const body = gzipSync(text);
+    const headers = { 'content-type': type, 'content-encoding': 'gzip', 'content-length': body.byteLength };
+    const told = status === 200 && type === ociIndex ? { 'docker-content-digest': digest } : {};
+    response.writeHead(status, { ...headers, ...told }).end(method === 'HEAD' ? undefined : body);
+  });
+  const { pool } = testPool(t);
+  const client = pool.client(server.host);
+  const repository = client.repository('a');
+  assert.deepEqual((await repository.getManifest('v1')).bytes, bytes);
+  await assert.rejects(repository.getManifest('v1', { maxBytes: bytes.byteLength - 1 }), {
+    code: 'MANIFEST_TOO_LARGE',
+  });
+  assert.deepEqual(await repository.headManifest('v1'), { mediaType: ociIndex, digest, size: bytes.byteLength });
+  for await (const tag of repository.tags()) assert.equal(tag, 'v1');
+  await assert.rejects(client.repository('none').getManifest('v1'), { code: 'NAME_UNKNOWN', message: /there is none/ });
 });
 
 test('a web page is named as one', async (t) => {

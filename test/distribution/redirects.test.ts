@@ -76,7 +76,27 @@ test('from https to plain HTTP no redirect is followed', async (t) => {
   assert.equal(storage.requests.length, 0);
 });
 
-test('what is written is not sent after a redirect', async (t) => {
+test('on the registry itself what is written goes where 307 and 308 say', async (t) => {
+  const registry = await withRegistry(t, { authorize: basicAuth({ alice: 'wonderland' }) });
+  registry.faults.on({ path: /^\/v2\/old\// }, (request, next) =>
+    request.headers.authorization === undefined
+      ? next(request)
+      : faults.redirect(request.target.replace('/old/', '/new/'), request.method === 'PUT' ? 308 : 307)(request, next),
+  );
+  const { pool } = testPool(t, { creds });
+  const client = pool.client(registry.host);
+  await client.repository('old').uploadBlob(blobOf(bytes));
+  const index = {
+    bytes: indexBytes(),
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    digest: digestOf(indexBytes()),
+  };
+  await client.repository('old').putManifest('v1', index);
+  assert.equal((await client.repository('new').headBlob(digest))?.size, bytes.byteLength);
+  assert.equal((await client.repository('new').headManifest('v1'))?.digest, index.digest);
+});
+
+test('what is written is not sent to another host after a redirect', async (t) => {
   const elsewhere = await fakeServer(t, (_request, response) => {
     response.writeHead(201).end();
   });
@@ -92,6 +112,7 @@ test('what is written is not sent after a redirect', async (t) => {
     pool.client(registry.host).repository('a').putManifest('v1', manifest),
     (error: RegistryError) => {
       assert.equal(error.status, 307);
+      assert.match(error.hint ?? '', /points elsewhere/);
       return true;
     },
   );

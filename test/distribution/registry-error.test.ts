@@ -68,12 +68,16 @@ test('too large and no room left are no matters of logging in, nor of what a reg
   assert.ok(proxy instanceof RegistryError);
   assert.equal(proxy.code, 'TOO_LARGE');
   assert.match(proxy.hint ?? '', /limits the size/);
-  const quota = refusal(body('{"errors":[{"code":"DENIED","message":"quota exceeded: 1GB"}]}'), {
-    ...context,
-    status: 403,
-  });
-  assert.ok(quota instanceof RegistryError);
-  assert.match(quota.hint ?? '', /no room left/);
+  for (const message of [
+    'quota exceeded: 1GB',
+    // Harbor
+    'adding 29.0 MiB of storage resource, which when updated to current usage of 152.4 MiB will exceed the configured upper limit of 10.0 MiB.',
+  ]) {
+    const full = body(JSON.stringify({ errors: [{ code: 'DENIED', message }] }));
+    const quota = refusal(full, { ...context, status: 403 });
+    assert.ok(quota instanceof RegistryError);
+    assert.match(quota.hint ?? '', /no room left/);
+  }
   const full = refusal(body('{"errors":[{"code":"UNKNOWN","message":"write /a: no space left on device"}]}'), {
     ...context,
     status: 500,
