@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import type { PlaceSettings } from '../transports/transport.ts';
 import type { StopSignal } from './end-process.ts';
 import { takeStandardOutput } from './output.ts';
+import { secretAsker, terminalOf } from './prompt.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RegistrySideSettings, RunSettings } from './settings.ts';
 import { watchSignals } from './signals.ts';
@@ -28,6 +29,8 @@ export interface Environment extends AsyncDisposable {
   operations(): Promise<Env>;
   /** The same for the destination of a transfer, which may have credentials and certificates of its own. */
   destination(): Promise<Env>;
+  /** Asks the person for a secret; not there where nobody can be asked. Throws CancelledError. */
+  readonly askSecret?: (question: string) => Promise<string>;
   /** The signal that stopped the run, if one did. */
   readonly stoppedBy: StopSignal | undefined;
 }
@@ -132,6 +135,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     registries: () => poolOf(settings.registry),
     operations: () => operationsOf(settings.registry, settings.places.source),
     destination: () => operationsOf(settings.destination, settings.places.destination),
+    ...(canAsk(options) ? { askSecret: secretAsker(terminalOf(session.signal), 'no passphrase is given') } : {}),
     get stoppedBy() {
       return signals.received;
     },

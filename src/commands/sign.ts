@@ -26,9 +26,9 @@ export default class Sign extends BaseCommand<typeof Sign> {
     const { chooseSigners, lazyRegistriesD } = await import('../cli/signing-wiring.ts');
     const { parseDestination } = await import('../transports/image-names.ts');
     const location = parseDestination(this.args.image);
-    const { session } = this.env;
+    const { session, askSecret } = this.env;
     const creator = `sheaf ${this.config.version}`;
-    const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator });
+    const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator, askSecret });
     if (signers.length === 0) {
       throw new UsageError('nobody was asked to sign', {
         code: 'NO_SIGNER',

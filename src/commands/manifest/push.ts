@@ -81,7 +81,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     }
     const platforms = flags.platform?.map(parsePlatform);
     const require = (flags.require ?? []).map(parsePlatform);
-    const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
+    const signing = await pushSigning(flags, this.env, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
