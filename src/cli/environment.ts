@@ -13,7 +13,6 @@ import type { Store } from '../store/store.ts';
 import type { PlaceSettings } from '../transports/transport.ts';
 import type { StopSignal } from './end-process.ts';
 import { takeStandardOutput } from './output.ts';
-import { secretAsker, terminalOf } from './prompt.ts';
 import { createProgressView, type ProgressView } from './render/progress.ts';
 import type { RegistrySideSettings, RunSettings } from './settings.ts';
 import { watchSignals } from './signals.ts';
@@ -106,6 +105,13 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     guard ??= policyGuard({ policy: settings.policy, 'registries-d': settings.registriesD }, { env, session });
     await enforcePolicy(operations, await guard, source);
   };
+  let asker: Promise<(question: string) => Promise<string>> | undefined;
+  const askSecret = async (question: string): Promise<string> => {
+    asker ??= import('./prompt.ts').then(({ secretAsker, terminalOf }) =>
+      secretAsker(terminalOf(session.signal), 'no passphrase is given'),
+    );
+    return (await asker)(question);
+  };
   const operationsOf = async (side: RegistrySideSettings, places: PlaceSettings): Promise<Env> => {
     const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([
       storeOpener(),
@@ -135,7 +141,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     registries: () => poolOf(settings.registry),
     operations: () => operationsOf(settings.registry, settings.places.source),
     destination: () => operationsOf(settings.destination, settings.places.destination),
-    ...(canAsk(options) ? { askSecret: secretAsker(terminalOf(session.signal), 'no passphrase is given') } : {}),
+    ...(canAsk(options) ? { askSecret } : {}),
     get stoppedBy() {
       return signals.received;
     },

@@ -1,6 +1,7 @@
 /** What oclif's parser throws, said in our words (and where the peers have words for it, in theirs). */
 import type { Command } from '@oclif/core/command';
 import { asError, SheafError, UsageError } from '../foundation/errors.ts';
+import { hintForPeersFlag } from './peer-words.ts';
 import { nearest } from './suggest.ts';
 
 /** The parts of a command class that a usage error speaks about. */
@@ -61,15 +62,17 @@ function isOclifError(error: Error): boolean {
 
 function unknownFlags(given: string[], command: CommandShape): UsageError {
   const written = given.map((flag) => flag.split('=', 1)[0] ?? flag);
-  const known = Object.entries({ ...command.baseFlags, ...command.flags })
+  const flags = { ...command.baseFlags, ...command.flags };
+  const known = Object.entries(flags)
     .filter(([, flag]) => !flag.hidden)
     .map(([name]) => `--${name}`);
   const first = written[0] ?? '';
   const meant = first.startsWith('--') ? nearest(first, known) : undefined;
+  const advice = hintForPeersFlag(first, flags) ?? (meant === undefined ? undefined : `Did you mean ${meant}?`);
   const what = written.length === 1 ? 'unknown flag' : 'unknown flags';
   return new UsageError(`${what}: ${written.join(', ')}`, {
     code: 'UNKNOWN_FLAG',
-    hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}Usage: ${usageWords(command).join(' ')}`,
+    hint: `${advice === undefined ? '' : `${advice} `}Usage: ${usageWords(command).join(' ')}`,
   });
 }
 
