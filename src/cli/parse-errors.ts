@@ -52,7 +52,20 @@ export function asUsageError(thrown: unknown, command: CommandShape): Error {
   const usage = `Usage: ${usageWords(command).join(' ')}`;
   if ('flags' in error && Array.isArray(error.flags)) return unknownFlags(error.flags.map(String), command);
   if ('args' in error && Array.isArray(error.args)) return wrongArgs(error, command);
-  return new UsageError(lowerFirst(text), { hint: usage });
+  return betweenFlags(text) ?? new UsageError(lowerFirst(text), { hint: usage });
+}
+
+/** Flags that exclude or need each other: oclif heads a list of such, and shows values, which may be secret. */
+function betweenFlags(text: string): UsageError | undefined {
+  const code = 'CONFLICTING_FLAGS';
+  const [, first, second] = /--([\w.-]+)=.* cannot also be provided when using --([\w.-]+)/s.exec(text) ?? [];
+  if (first !== undefined && second !== undefined) {
+    const hint = 'Leave one of the two away.';
+    return new UsageError(`--${second} and --${first} are mutually exclusive`, { code, hint });
+  }
+  const [, given, missing] = /must be provided when using --([\w.-]+): --([\w.-]+)/.exec(text) ?? [];
+  if (given === undefined || missing === undefined) return undefined;
+  return new UsageError(`--${given} requires --${missing}`, { code, hint: `Add --${missing}.` });
 }
 
 /** Errors that oclif makes on purpose carry this mark. */

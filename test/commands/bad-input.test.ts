@@ -166,6 +166,18 @@ describe('what a person types', () => {
       ['manifest', 'create', '--amend', '--replace', 'l'],
     ],
     [
+      'flags that exclude each other',
+      exitCodes.usage,
+      ['--raw and --tree are mutually exclusive', 'Leave one'],
+      ['manifest', 'inspect', '--raw', '--tree', 'l'],
+    ],
+    [
+      'a flag that needs another',
+      exitCodes.usage,
+      ['--tls-cert requires --tls-key', 'Add --tls-key'],
+      ['registry', 'serve', '--tls-cert', '/tmp/x'],
+    ],
+    [
       'a layout that is not there',
       exitCodes['not-found'],
       ['/nonexistent'],
