@@ -70,7 +70,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     await expectDigestFile(flags);
     const { pushList } = await import('../../operations/push-list.ts');
     const { parseDestination } = await import('../../transports/image-names.ts');
-    const { parsePlatform } = await import('../../oci/platform.ts');
+    const { parsePlatforms } = await import('../../oci/platform.ts');
     const format = manifestFormatOf(flags.format, 'push');
     const compression = await compressionRequest(flags);
     if (flags.all === false && flags.platform !== undefined) {
@@ -79,8 +79,8 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
         hint: 'Leave one of the two away.',
       });
     }
-    const platforms = flags.platform?.map(parsePlatform);
-    const require = (flags.require ?? []).map(parsePlatform);
+    const platforms = flags.platform && parsePlatforms(flags.platform);
+    const require = parsePlatforms(flags.require ?? []);
     const signing = await pushSigning(flags, this.env, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
