@@ -132,6 +132,13 @@ describe('what a person types', () => {
     ],
     ['an unknown transport', exitCodes.usage, ['nope'], ['manifest', 'create', 'l', 'nope://a/b']],
     [
+      'an address of a browser',
+      exitCodes.usage,
+      ['docker://127.0.0.1:5000/a/b:1', '--tls-verify=false'],
+      ['image', 'inspect', 'http://127.0.0.1:5000/a/b:1'],
+    ],
+    ['a layout as regctl names it', exitCodes.usage, ['oci:images:1'], ['image', 'inspect', 'ocidir://images:1']],
+    [
       'a misspelt transport',
       exitCodes.usage,
       ['oci-archve', 'oci-archive:x.tar'],
