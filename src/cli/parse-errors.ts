@@ -81,11 +81,12 @@ function unknownFlags(given: string[], command: CommandShape): UsageError {
     .map(([name]) => `--${name}`);
   const first = written[0] ?? '';
   const meant = first.startsWith('--') ? nearest(first, known) : undefined;
-  const advice = hintForPeersFlag(first, flags) ?? (meant === undefined ? undefined : `Did you mean ${meant}?`);
+  const ofPeers = written.flatMap((flag) => hintForPeersFlag(flag, flags) ?? []);
+  const advice = ofPeers.length > 0 ? ofPeers : meant === undefined ? [] : [`Did you mean ${meant}?`];
   const what = written.length === 1 ? 'unknown flag' : 'unknown flags';
   return new UsageError(`${what}: ${written.join(', ')}`, {
     code: 'UNKNOWN_FLAG',
-    hint: `${advice === undefined ? '' : `${advice} `}Usage: ${usageWords(command).join(' ')}`,
+    hint: [...advice, `Usage: ${usageWords(command).join(' ')}`].join(' '),
   });
 }
 

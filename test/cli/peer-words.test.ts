@@ -44,12 +44,13 @@ test('a flag of another tool: what to do instead, with flags that the command ha
 test('a flag that is not known: the word of another tool goes before a slip of the finger', () => {
   const { args, flags, baseFlags, strict } = Inspect;
   const command: CommandShape = { id: 'image:inspect', args, flags, baseFlags, strict, usage: undefined };
-  const hintFor = (flag: string): unknown => {
-    const error = asUsageError(Object.assign(new Error('Nonexistent flag'), { oclif: {}, flags: [flag] }), command);
+  const hintFor = (...given: string[]): unknown => {
+    const error = asUsageError(Object.assign(new Error('Nonexistent flag'), { oclif: {}, flags: given }), command);
     return 'hint' in error ? error.hint : undefined;
   };
   const usage = 'Usage: sheaf image inspect [FLAGS] IMAGE';
   assert.equal(hintFor('--no-creds=true'), `Take --authfile with a file that holds {}. ${usage}`);
+  assert.equal(hintFor('--tmpdir', '--debug'), `Set TMPDIR. Take --log-level debug. ${usage}`);
   assert.equal(hintFor('--confg'), `Did you mean --config? ${usage}`);
   assert.equal(hintFor('--frobnicate'), usage);
 });
