@@ -1,6 +1,7 @@
 /** Signing as a part of another command: what its flags ask for. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '../foundation/errors.ts';
 import type { SigningRequest } from '../operations/sign-pushed.ts';
 import type { Environment } from './environment.ts';
 import { homeOf } from './registry-wiring.ts';
@@ -9,6 +10,16 @@ import type { SignFlagValues } from './signing-wiring.ts';
 export interface PushSignFlagValues extends SignFlagValues {
   'sign-identity'?: string | undefined;
   'registries-d'?: string | undefined;
+}
+
+/** Flags that say how somebody signs: without a key they would leave an image unsigned that was meant to be. */
+const ofSigning = ['sign-identity', 'sign-passphrase-file', 'signature-store'] as const;
+
+export function noSigner(message: string): UsageError {
+  return new UsageError(message, {
+    code: 'NO_SIGNER',
+    hint: 'Name a key with --sign-by, --sign-key-file, --sign-by-sigstore-private-key or --sign-by-sigstore.',
+  });
 }
 
 /**
@@ -20,7 +31,11 @@ export async function pushSigning(
   creator: string,
 ): Promise<{ signing?: SigningRequest }> {
   const asked = flags['sign-by'] ?? flags['sign-key-file'] ?? flags['sign-by-sigstore'] ?? flags['identity-token'];
-  if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) return {};
+  if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) {
+    const idle = ofSigning.find((name) => flags[name] !== undefined);
+    if (idle !== undefined) throw noSigner(`--${idle} is for signing, and nobody was asked to sign`);
+    return {};
+  }
   const { chooseSigners, lazyRegistriesD, namesPassphrase } = await import('./signing-wiring.ts');
   const { env } = process;
   const chosen = chooseSigners(flags, { env, session, creator, askSecret });

@@ -185,6 +185,12 @@ describe('what a person types', () => {
       ['registry', 'serve', '--tls-cert', '/tmp/x'],
     ],
     [
+      'how to sign, but nobody who signs',
+      exitCodes.usage,
+      ['--signature-store', 'nobody was asked to sign', '--sign-by-sigstore-private-key'],
+      ['image', 'copy', '--signature-store', 'bundle', 'oci:/nonexistent', 'docker://127.0.0.1:1/a:1'],
+    ],
+    [
       'a layout that is not there',
       exitCodes['not-found'],
       ['/nonexistent'],
