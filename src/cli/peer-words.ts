@@ -43,8 +43,12 @@ interface PeerFlags {
   hint: string;
 }
 
+const noTemplates = 'There are no templates: take --json, and jq.';
+
 const flagsOfPeers: readonly PeerFlags[] = [
-  { flags: ['--format', '-f'], where: 'json', hint: 'There are no templates: take --json, and jq.' },
+  { flags: ['--format'], where: 'json', hint: noTemplates },
+  // of commands that remove things it means "force"
+  { flags: ['-f'], where: 'raw', hint: noTemplates },
   { flags: ['--output', '-o'], where: 'json', hint: 'Take --json.' },
   { flags: ['--debug', '-D', '--verbose', '-v', '-d'], where: 'json', hint: 'Take --log-level debug.' },
   { flags: ['--command-timeout'], where: 'json', hint: 'Leave it away, or run `timeout 5m sheaf ...`.' },

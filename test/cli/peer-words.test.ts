@@ -7,6 +7,7 @@ import { asUsageError } from '../../src/cli/parse-errors.ts';
 import { commandOfPeers, hintForPeersFlag } from '../../src/cli/peer-words.ts';
 import Copy from '../../src/commands/image/copy.ts';
 import Inspect from '../../src/commands/image/inspect.ts';
+import Prune from '../../src/commands/image/prune.ts';
 import Login from '../../src/commands/login.ts';
 import Create from '../../src/commands/manifest/create.ts';
 import Sign from '../../src/commands/sign.ts';
@@ -16,6 +17,8 @@ const flagsOf = (command: Pick<CommandShape, 'flags' | 'baseFlags'>) => ({ ...co
 
 const cases: Array<[Pick<CommandShape, 'flags' | 'baseFlags'>, string, RegExp | undefined]> = [
   [Inspect, '--format', /--json, and jq/],
+  [Inspect, '-f', /--json, and jq/],
+  [Prune, '-f', undefined],
   [Inspect, '--username', /--creds/],
   [Inspect, '--insecure-policy', /no policy is asked/],
   [Copy, '--insecure-policy', /--policy/],
