@@ -75,9 +75,9 @@ export async function copyTakingOf(flags: TakingValues): Promise<CopyTaking> {
       throw conflict('--platform says which platforms are copied, and --all or --multi-arch say so too');
     }
     if (choice !== undefined) throw conflict('--platform and --override-* both say what is copied');
-    const { parsePlatform } = await import('../oci/platform.ts');
+    const { parsePlatforms } = await import('../oci/platform.ts');
     return {
-      select: { platforms: platforms.map((text) => parsePlatform(text)) },
+      select: { platforms: parsePlatforms(platforms) },
       unselected: unselected === 'keep' ? 'keep' : 'strip',
     };
   }

@@ -28,6 +28,8 @@ export interface Environment extends AsyncDisposable {
   operations(): Promise<Env>;
   /** The same for the destination of a transfer, which may have credentials and certificates of its own. */
   destination(): Promise<Env>;
+  /** Asks the person for a secret; not there where nobody can be asked. Throws CancelledError. */
+  readonly askSecret?: (question: string) => Promise<string>;
   /** The signal that stopped the run, if one did. */
   readonly stoppedBy: StopSignal | undefined;
 }
@@ -103,6 +105,13 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     guard ??= policyGuard({ policy: settings.policy, 'registries-d': settings.registriesD }, { env, session });
     await enforcePolicy(operations, await guard, source);
   };
+  let asker: Promise<(question: string) => Promise<string>> | undefined;
+  const askSecret = async (question: string): Promise<string> => {
+    asker ??= import('./prompt.ts').then(({ secretAsker, terminalOf }) =>
+      secretAsker(terminalOf(session.signal), 'no passphrase is given'),
+    );
+    return (await asker)(question);
+  };
   const operationsOf = async (side: RegistrySideSettings, places: PlaceSettings): Promise<Env> => {
     const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([
       storeOpener(),
@@ -132,6 +141,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     registries: () => poolOf(settings.registry),
     operations: () => operationsOf(settings.registry, settings.places.source),
     destination: () => operationsOf(settings.destination, settings.places.destination),
+    ...(canAsk(options) ? { askSecret } : {}),
     get stoppedBy() {
       return signals.received;
     },

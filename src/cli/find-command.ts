@@ -1,5 +1,6 @@
 /** From a command line to the module that runs it: commands are files, so no table of commands is loaded. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { commandOfPeers } from './peer-words.ts';
 import type { Place } from './place.ts';
 import { nearest } from './suggest.ts';
 
@@ -13,59 +14,60 @@ export type CommandRequest =
 export type CommandRunner = (request: Extract<CommandRequest, { kind: 'command' }>, place: Place) => Promise<void>;
 
 const helpFlags = ['--help', '-h'];
-/** Flags that may stand before the command, as with the peers; those that take a value. */
-const leadingWithValue = ['--log-level'];
+/** Flags with a value that may stand before the command, as with the peers. */
+const leadingWithValue = [
+  ...['--log-level', '--policy', '--registries-d', '--registries.d', '--command-timeout', '--tmpdir'],
+  ...['--override-arch', '--override-os', '--override-variant'],
+];
 
-export function findCommand(given: readonly string[], place: Place): CommandRequest {
-  const argv = trailingGlobals(given);
-  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
-  if (argv.length === 0) return { kind: 'help', argv };
+/** Flags that stand before the command, or between its words, are for the command. */
+export function findCommand(argv: readonly string[], place: Place): CommandRequest {
   if (argv[0] === 'help') return { kind: 'help', argv: [...argv.slice(1), '--help'] };
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const asksForHelp = own.some((flag) => helpFlags.includes(flag));
 
   const commands = new URL(`${place.tree}/commands/`, place.root);
   const extension = place.tree === 'src' ? '.ts' : '.js';
   const words: string[] = [];
+  const leading: string[] = [];
   let folder = commands;
-  for (const word of argv) {
+  let at = 0;
+  for (; at < argv.length; at += 1) {
+    const word = argv[at] ?? '';
+    if (word.startsWith('-') && word !== '--') {
+      const end = leadingWithValue.includes(word) ? at + 1 : at;
+      leading.push(...argv.slice(at, end + 1));
+      at = end;
+      continue;
+    }
     if (!/^[a-z][a-z0-9-]*$/.test(word)) break;
     words.push(word);
     const module = new URL(`${word}${extension}`, folder);
     if (existsSync(module)) {
-      if (own.some((flag) => helpFlags.includes(flag))) return { kind: 'help', argv };
-      return { kind: 'command', id: words.join(':'), module, argv: argv.slice(words.length) };
+      const rest = [...leading, ...argv.slice(at + 1)];
+      if (asksForHelp) return { kind: 'help', argv: [...words, ...rest] };
+      return { kind: 'command', id: words.join(':'), module, argv: rest };
     }
     const below = new URL(`${word}/`, folder);
-    if (!existsSync(below)) return unknown(words, argv[words.length], commands);
+    if (!existsSync(below)) return unknown(words, argv[at + 1], commands);
     folder = below;
   }
   // a topic, or nothing but flags
-  const rest = argv.slice(words.length);
-  if (rest.length === 0 || own.some((flag) => helpFlags.includes(flag))) return { kind: 'help', argv };
-  return unknown([...words, rest[0] ?? ''], undefined, commands);
-}
-
-/** Common flags that stand before the command, moved to the end of its name: the command parses them. */
-function trailingGlobals(argv: readonly string[]): string[] {
-  let at = 0;
-  while (at < argv.length) {
-    const word = argv[at] ?? '';
-    if (!word.startsWith('-') || word === '--') break;
-    at += leadingWithValue.includes(word) ? 2 : 1;
-  }
-  const rest = argv.slice(at);
-  if (at === 0 || rest.length === 0) return [...argv];
-  const end = rest.findIndex((word) => word.startsWith('-'));
-  const words = end < 0 ? rest : rest.slice(0, end);
-  return [...words, ...argv.slice(0, at), ...rest.slice(words.length)];
+  const stray = argv[at] ?? leading[0];
+  if (stray === undefined || asksForHelp) return { kind: 'help', argv: [...words, ...leading, ...argv.slice(at)] };
+  return unknown([...words, stray], undefined, commands);
 }
 
 /** `next`: the word after those, which is the rest of the command's name where a topic was misspelt. */
 function unknown(words: string[], next: string | undefined, commands: URL): CommandRequest {
   const ids = commandWords(commands);
+  const endingWith = (word: string | undefined): string | undefined => ids.find((id) => id.split(' ').at(-1) === word);
   const suggestion =
+    commandOfPeers(words, next) ??
     slipOf(words, next, ids) ??
     // the right word under the wrong (or no) topic
-    ids.find((id) => id.split(' ').at(-1) === words.at(-1));
+    endingWith(words.at(-1)) ??
+    endingWith(next);
   return { kind: 'unknown', words, suggestion };
 }
 

@@ -1,6 +1,7 @@
 /** What oclif's parser throws, said in our words (and where the peers have words for it, in theirs). */
 import type { Command } from '@oclif/core/command';
 import { asError, SheafError, UsageError } from '../foundation/errors.ts';
+import { hintForPeersFlag } from './peer-words.ts';
 import { nearest } from './suggest.ts';
 
 /** The parts of a command class that a usage error speaks about. */
@@ -51,7 +52,20 @@ export function asUsageError(thrown: unknown, command: CommandShape): Error {
   const usage = `Usage: ${usageWords(command).join(' ')}`;
   if ('flags' in error && Array.isArray(error.flags)) return unknownFlags(error.flags.map(String), command);
   if ('args' in error && Array.isArray(error.args)) return wrongArgs(error, command);
-  return new UsageError(lowerFirst(text), { hint: usage });
+  return betweenFlags(text) ?? new UsageError(lowerFirst(text), { hint: usage });
+}
+
+/** Flags that exclude or need each other: oclif heads a list of such, and shows values, which may be secret. */
+function betweenFlags(text: string): UsageError | undefined {
+  const code = 'CONFLICTING_FLAGS';
+  const [, first, second] = /--([\w.-]+)=.* cannot also be provided when using --([\w.-]+)/s.exec(text) ?? [];
+  if (first !== undefined && second !== undefined) {
+    const hint = 'Leave one of the two away.';
+    return new UsageError(`--${second} and --${first} are mutually exclusive`, { code, hint });
+  }
+  const [, given, missing] = /must be provided when using --([\w.-]+): --([\w.-]+)/.exec(text) ?? [];
+  if (given === undefined || missing === undefined) return undefined;
+  return new UsageError(`--${given} requires --${missing}`, { code, hint: `Add --${missing}.` });
 }
 
 /** Errors that oclif makes on purpose carry this mark. */
@@ -61,15 +75,18 @@ function isOclifError(error: Error): boolean {
 
 function unknownFlags(given: string[], command: CommandShape): UsageError {
   const written = given.map((flag) => flag.split('=', 1)[0] ?? flag);
-  const known = Object.entries({ ...command.baseFlags, ...command.flags })
+  const flags = { ...command.baseFlags, ...command.flags };
+  const known = Object.entries(flags)
     .filter(([, flag]) => !flag.hidden)
     .map(([name]) => `--${name}`);
   const first = written[0] ?? '';
   const meant = first.startsWith('--') ? nearest(first, known) : undefined;
+  const ofPeers = written.flatMap((flag) => hintForPeersFlag(flag, flags) ?? []);
+  const advice = ofPeers.length > 0 ? ofPeers : meant === undefined ? [] : [`Did you mean ${meant}?`];
   const what = written.length === 1 ? 'unknown flag' : 'unknown flags';
   return new UsageError(`${what}: ${written.join(', ')}`, {
     code: 'UNKNOWN_FLAG',
-    hint: `${meant === undefined ? '' : `Did you mean ${meant}? `}Usage: ${usageWords(command).join(' ')}`,
+    hint: [...advice, `Usage: ${usageWords(command).join(' ')}`].join(' '),
   });
 }
 

@@ -87,6 +87,16 @@ export function askSecret(terminal: Terminal, question: string, missing: string)
   });
 }
 
+/** {@link askSecret} for several who may ask at the same time: one question stands on the screen at once. */
+export function secretAsker(terminal: Terminal, missing: string): (question: string) => Promise<string> {
+  let before: Promise<unknown> = Promise.resolve();
+  return (question) => {
+    const answer = before.then(() => askSecret(terminal, question, missing));
+    before = answer.catch(() => {});
+    return answer;
+  };
+}
+
 function requireTerminal({ stdin }: Terminal, missing: string, hint?: string): void {
   if (stdin.isTTY) return;
   throw new UsageError(`${missing}, and there is no terminal on which to ask for it`, {

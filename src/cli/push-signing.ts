@@ -1,8 +1,9 @@
 /** Signing as a part of another command: what its flags ask for. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Session } from '../foundation/session.ts';
+import { UsageError } from '../foundation/errors.ts';
 import type { SigningRequest } from '../operations/sign-pushed.ts';
+import type { Environment } from './environment.ts';
 import { homeOf } from './registry-wiring.ts';
 import type { SignFlagValues } from './signing-wiring.ts';
 
@@ -11,21 +12,37 @@ export interface PushSignFlagValues extends SignFlagValues {
   'registries-d'?: string | undefined;
 }
 
+/** Flags that say how somebody signs: without a key they would leave an image unsigned that was meant to be. */
+const ofSigning = ['sign-identity', 'sign-passphrase-file', 'signature-store'] as const;
+
+export function noSigner(message: string): UsageError {
+  return new UsageError(message, {
+    code: 'NO_SIGNER',
+    hint: 'Name a key with --sign-by, --sign-key-file, --sign-by-sigstore-private-key or --sign-by-sigstore.',
+  });
+}
+
 /**
  * `undefined` where nobody is asked to sign. `creator`: `sheaf 1.2.3`.
  */
 export async function pushSigning(
   flags: PushSignFlagValues,
-  session: Session,
+  { session, askSecret }: Pick<Environment, 'session' | 'askSecret'>,
   creator: string,
 ): Promise<{ signing?: SigningRequest }> {
   const asked = flags['sign-by'] ?? flags['sign-key-file'] ?? flags['sign-by-sigstore'] ?? flags['identity-token'];
-  if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) return {};
-  const { chooseSigners, lazyRegistriesD } = await import('./signing-wiring.ts');
-  const chosen = chooseSigners(flags, { env: process.env, session, creator });
+  if (asked === undefined && flags['sign-by-sigstore-private-key'] === undefined) {
+    const idle = ofSigning.find((name) => flags[name] !== undefined);
+    if (idle !== undefined) throw noSigner(`--${idle} is for signing, and nobody was asked to sign`);
+    return {};
+  }
+  const { chooseSigners, lazyRegistriesD, namesPassphrase } = await import('./signing-wiring.ts');
+  const { env } = process;
+  const chosen = chooseSigners(flags, { env, session, creator, askSecret });
   chosen.catch(() => {});
-  // flags that contradict each other are told before anything else
-  await Promise.race([chosen, new Promise((resolve) => setImmediate(resolve))]);
+  const isAsking = askSecret !== undefined && !namesPassphrase(flags, env);
+  // a question and progress would be in each other's way; and flags that contradict each other are told before anything else
+  await (isAsking ? chosen : Promise.race([chosen, new Promise((resolve) => setImmediate(resolve))]));
   return {
     signing: {
       chosen,

@@ -81,7 +81,7 @@ export const signFlags = {
   }),
   'sign-passphrase-file': Flags.string({
     summary: 'File whose first line is the passphrase of the key.',
-    description: 'Without it $SHEAF_SIGN_PASSPHRASE.',
+    description: 'Without it $SHEAF_SIGN_PASSPHRASE; without that, you are asked where there is a terminal.',
     helpValue: 'FILE',
     helpGroup: 'SIGNATURES',
   }),

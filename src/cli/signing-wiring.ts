@@ -1,6 +1,6 @@
 /** From flags, variables and files to those who sign, those who are trusted, and the places of signatures. */
 import { readFile } from 'node:fs/promises';
-import { NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
+import { AuthError, NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
 import type { PolicyGuard } from '../operations/enforce-policy.ts';
@@ -27,6 +27,8 @@ export interface SigningContext {
   readonly session: Session;
   /** `sheaf 1.2.3`, written into what is signed. */
   readonly creator: string;
+  /** Asks the person for a secret; left away where nobody can be asked. */
+  readonly askSecret?: ((question: string) => Promise<string>) | undefined;
 }
 
 export interface ChosenSigners {
@@ -112,9 +114,11 @@ async function gpgSigners(
     const wanted = names.length === 0 ? [undefined] : names;
     return Promise.all(
       wanted.map((signBy) =>
-        createGpgKeySigner(
-          { key, what: file, creator, ...optional('signBy', signBy), ...optional('passphrase', secret) },
-          session,
+        orAsking(context, file, (typed) =>
+          createGpgKeySigner(
+            { key, what: file, creator, ...optional('signBy', signBy), ...optional('passphrase', typed ?? secret) },
+            session,
+          ),
         ),
       ),
     );
@@ -165,12 +169,14 @@ async function readKey(file: string, passphrase: Passphrase) {
 async function keySigner(
   read: ReturnType<typeof readKey>,
   produce: readonly Form[],
-  { creator }: SigningContext,
+  context: SigningContext,
 ): Promise<ImageSigner> {
   const { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking } = await read;
   try {
-    const key = await readKeyFile(bytes, unlocking, `the private key ${file}`);
-    return createSigstoreKeySigner({ key, produce, creator });
+    const key = await orAsking(context, file, (typed) =>
+      readKeyFile(bytes, bytesOf(typed) ?? unlocking, `the private key ${file}`),
+    );
+    return createSigstoreKeySigner({ key, produce, creator: context.creator });
   } finally {
     wipe(bytes);
     wipe(unlocking);
@@ -183,8 +189,9 @@ async function parameterSigner(
   tokenFile: string | undefined,
   passphrase: Passphrase,
   produce: readonly Form[],
-  { env, creator }: SigningContext,
+  context: SigningContext,
 ): Promise<ImageSigner> {
+  const { env, creator } = context;
   const [{ parseSigningParameters }, { createParameterSigner }] = await Promise.all([
     import('../signing/sigstore/parameter-file.ts'),
     import('../signing/sigstore/parameter-signer.ts'),
@@ -192,16 +199,18 @@ async function parameterSigner(
   const written = await parseSigningParameters(await readInput(file, 'the parameter file'), file);
   const parameters = tokenFile === undefined ? written : withToken(written, tokenFile, file);
   const connections = await serviceConnections(env);
-  const signer = await createParameterSigner(parameters, {
-    produce,
-    creator,
-    env,
-    connections,
-    readFile: readInput,
-    passphrase: () => passphrase.bytes(),
-    // without it nobody could sign in, however quiet the run is to be
-    tell: (message) => void process.stderr.write(`${message}\n`),
-  });
+  const signer = await orAsking(context, parameters.kind === 'key' ? parameters.privateKeyFile : file, (typed) =>
+    createParameterSigner(parameters, {
+      produce,
+      creator,
+      env,
+      connections,
+      readFile: readInput,
+      passphrase: async () => bytesOf(typed) ?? (await passphrase.bytes()),
+      // without it nobody could sign in, however quiet the run is to be
+      tell: (message) => void process.stderr.write(`${message}\n`),
+    }),
+  );
   return { ...signer, makes: produce };
 }
 
@@ -231,6 +240,30 @@ async function serviceConnections(env: NodeJS.ProcessEnv): Promise<ServiceConnec
   return createConnections({ env, authorities: authoritiesOf(env), retry: { maxRetries: 0 } });
 }
 
+/** A key, opened with what is known; where that is nothing and the key is locked, with what the person types. */
+async function orAsking<T>(
+  { askSecret }: SigningContext,
+  file: string,
+  open: (typed?: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open();
+  } catch (thrown) {
+    const isLocked = thrown instanceof AuthError && thrown.code === 'PASSPHRASE_MISSING';
+    if (askSecret === undefined || !isLocked) throw thrown;
+    return await open(await askSecret(`Passphrase of ${file}: `));
+  }
+}
+
+function bytesOf(text: string | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : Buffer.from(text);
+}
+
+/** Whether some source of passphrases is named, so that nobody is asked for one. */
+export function namesPassphrase(flags: SignFlagValues, env: NodeJS.ProcessEnv): boolean {
+  return (flags['sign-passphrase-file'] ?? env['SHEAF_SIGN_PASSPHRASE'] ?? env['COSIGN_PASSWORD']) !== undefined;
+}
+
 function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphrase {
   return {
     async text() {
@@ -240,8 +273,7 @@ function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphr
     },
     async bytes() {
       if (file === undefined) {
-        const value = env['SHEAF_SIGN_PASSPHRASE'] ?? env['COSIGN_PASSWORD'];
-        return value === undefined ? undefined : Buffer.from(value);
+        return bytesOf(env['SHEAF_SIGN_PASSPHRASE'] ?? env['COSIGN_PASSWORD']);
       }
       const { firstLine } = await import('../signing/sigstore/parameter-signer.ts');
       return firstLine(await readInput(file, 'the passphrase'));

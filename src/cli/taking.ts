@@ -1,6 +1,6 @@
 /** From the flags that choose instances to what is taken from a multi-platform image. */
 import { UsageError } from '../foundation/errors.ts';
-import { parsePlatform } from '../oci/platform.ts';
+import { parsePlatforms } from '../oci/platform.ts';
 import type { Taking } from '../operations/read-image.ts';
 
 interface TakingFlags {
@@ -20,7 +20,7 @@ export function takingOf(flags: TakingFlags): Taking {
         hint: 'Leave one of the two away.',
       });
     }
-    return { platforms: flags.platform.map(parsePlatform) };
+    return { platforms: parsePlatforms(flags.platform) };
   }
   if (flags.all) return 'all';
   return {

@@ -2,8 +2,8 @@ import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../cli/base-command.ts';
 import type { SignedImage } from '../cli/documents/signatures.ts';
 import { dryRunFlag, registryFlags } from '../cli/flags.ts';
+import { noSigner } from '../cli/push-signing.ts';
 import { signatureStoreFlags, signFlags } from '../cli/sign-flags.ts';
-import { UsageError } from '../foundation/errors.ts';
 
 export default class Sign extends BaseCommand<typeof Sign> {
   static override summary = 'Sign an image that stands in a registry, a layout or a folder.';
@@ -27,15 +27,10 @@ export default class Sign extends BaseCommand<typeof Sign> {
     const { chooseSigners, lazyRegistriesD } = await import('../cli/signing-wiring.ts');
     const { parseDestination } = await import('../transports/image-names.ts');
     const location = parseDestination(this.args.image);
-    const { session } = this.env;
+    const { session, askSecret } = this.env;
     const creator = `sheaf ${this.config.version}`;
-    const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator });
-    if (signers.length === 0) {
-      throw new UsageError('nobody was asked to sign', {
-        code: 'NO_SIGNER',
-        hint: 'Name a key with --sign-by, --sign-key-file, --sign-by-sigstore-private-key or --sign-by-sigstore.',
-      });
-    }
+    const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator, askSecret });
+    if (signers.length === 0) throw noSigner('nobody was asked to sign');
     const { signImage } = await import('../operations/sign-image.ts');
     // oclif leaves flags that are not given undefined
     const dryRun = flags['dry-run'] === true;

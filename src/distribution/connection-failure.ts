@@ -51,6 +51,9 @@ export function afterTries(tries: number): string {
 }
 
 const checkName = 'Check the name of the registry, the network and the proxy settings.';
+/** podman and buildah put this host before the names of what they have built. */
+const noRegistryHere =
+  'Images of podman and buildah on this machine are named containers-storage:localhost/NAME, local lists as `sheaf manifest ls` shows them; a registry here has a port in its name.';
 const giveCertificate = 'put X.cert and X.key into a folder and name it with --cert-dir';
 const tryAgain = 'Try again later; --retry and --retry-delay make it try longer.';
 
@@ -66,7 +69,7 @@ function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: Fa
     return {
       code: 'CANNOT_CONNECT',
       text: `${host} ${connectTexts[code]}`,
-      hint: checkName,
+      hint: host === 'localhost' ? noRegistryHere : checkName,
       transient: true,
       wrongScheme: url.port === '',
     };

@@ -1,6 +1,9 @@
 /** Annotations as they are given on a command line. */
 import { UsageError } from '../foundation/errors.ts';
 
+/** What `docker buildx` puts before a key to say where the annotation goes: here that is said by the command. */
+const typeOfBuildx = /^(?:manifest|index|manifest-descriptor|index-descriptor)(?:\[[^\]]*\])?:/;
+
 /**
  * `key=value` to its two parts. The value may be empty and may hold `=` and commas; splitting a list of annotations is for
  * the caller. Throws UsageError INVALID_ANNOTATION.
@@ -17,6 +20,13 @@ export function parseAnnotation(text: string): [key: string, value: string] {
     throw new UsageError(`no key given for annotation "${text}": there is nothing before the "="`, {
       code: 'INVALID_ANNOTATION',
       hint: 'Write key=value.',
+    });
+  }
+  const [type] = typeOfBuildx.exec(text) ?? [];
+  if (type !== undefined) {
+    throw new UsageError(`the annotation "${text}" begins with "${type}", which says nothing here`, {
+      code: 'INVALID_ANNOTATION',
+      hint: `Write ${text.slice(type.length)}: for the index with \`annotate --index\`, for one image with \`annotate LIST PLATFORM\`.`,
     });
   }
   return [text.slice(0, at), text.slice(at + 1)];

@@ -44,6 +44,11 @@ export function parsePlatform(text: string): PlatformSpec {
   return parsePlatformOn(text, hostPlatform());
 }
 
+/** The platforms that `texts` name, each of which may name several with commas between them, as with `docker buildx`. */
+export function parsePlatforms(texts: readonly string[]): PlatformSpec[] {
+  return texts.flatMap((text) => text.split(',')).map(parsePlatform);
+}
+
 const component = /^[A-Za-z0-9_.-]+$/;
 const system = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.%-]*)((?:\+[A-Za-z0-9_.%-]+)*)\))?$/;
 const knownSystems = new Set(

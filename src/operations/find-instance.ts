@@ -111,7 +111,9 @@ async function byImageName(env: Env, record: ListRecord, text: string): Promise<
       found = shared.length > 1 ? [chooseInstance(index, {}, env.host).digest] : shared.map((entry) => entry.digest);
     }
   } catch (thrown) {
-    if (thrown instanceof SheafError && ['usage', 'not-found', 'unsupported'].includes(thrown.kind)) {
+    // a word without a registry is more likely a slip than an image: what its registry says is not the point
+    const kinds = ['usage', 'not-found', 'unsupported', ...(text.includes('/') ? [] : ['auth', 'registry'])];
+    if (thrown instanceof SheafError && kinds.includes(thrown.kind)) {
       throw notFound(
         record,
         `"${text}" is no digest, platform or file name of ${nameOf(record)}, nor the name of an image that can be read`,

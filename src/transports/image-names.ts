@@ -28,6 +28,13 @@ const supported = `Supported are ${transports.map((one) => `${one.name}:`).join(
 /** Transports that the peers have and sheaf does not speak yet. */
 const known = new Set(['tarball', 'sif']);
 
+const othersNames: ReadonlyMap<string, string> = new Map([
+  ['http', 'docker://'],
+  ['https', 'docker://'],
+  ['ocidir', 'oci:'],
+  ['oci-layout', 'oci:'],
+]);
+
 /** Parses `transport:rest`; `undefined` where the text names no transport. Throws UsageError, UnsupportedError. */
 export function parseLocation(text: string): ImageLocation | undefined {
   const colon = text.indexOf(':');
@@ -48,10 +55,17 @@ export function parseLocation(text: string): ImageLocation | undefined {
   const isReference = name.startsWith('[') || !/^(?:[./]|[^/@]*:)/.test(text.slice(colon + 1));
   if (isReference && (meant === undefined || name.length < leastSlip)) return undefined;
   const image = isReference ? ` An image of that name is docker://${text}.` : '';
+  const slip = meant && `Did you mean ${meant.name}:${text.slice(colon + 1)}?${image}`;
   throw new UsageError(`invalid image name "${text}", unknown transport "${name}"`, {
     code: 'UNKNOWN_TRANSPORT',
-    hint: meant === undefined ? supported : `Did you mean ${meant.name}:${text.slice(colon + 1)}?${image}`,
+    hint: ourName(name, text.slice(colon + 1)) ?? slip ?? supported,
   });
+}
+
+/** How a name that begins as in a browser or in another tool is written here. */
+function ourName(name: string, rest: string): string | undefined {
+  const begin = othersNames.get(name);
+  return begin && `Write ${begin}${rest.replace(/^\/\//, '')}${name === 'http' ? ', with --tls-verify=false' : ''}.`;
 }
 
 /** The transport that `text` begins with, whether sheaf speaks it or not. */

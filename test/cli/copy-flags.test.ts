@@ -31,6 +31,10 @@ describe('copyTakingOf', () => {
     ];
     const platform = ['linux/arm64', '', 'linux/arm/v6'];
     assert.deepEqual(await copyTakingOf({ platform }), { select: { platforms }, unselected: 'strip' });
+    assert.deepEqual(await copyTakingOf({ platform: ['linux/arm64,linux/arm/v6'] }), {
+      select: { platforms },
+      unselected: 'strip',
+    });
     assert.deepEqual(await copyTakingOf({ platform, unselected: 'keep' }), {
       select: { platforms },
       unselected: 'keep',

@@ -37,10 +37,15 @@ describe('findCommand', () => {
     assert.deepEqual(found('manifest', 'add', 'rm', 'create'), { id: 'manifest:add', argv: ['rm', 'create'] });
   });
 
-  it('moves common flags from before the command to behind it', () => {
+  it('moves flags from before the command, and from between its words, to behind it', () => {
     assert.deepEqual(found('--log-level', 'debug', '--json', 'manifest', 'rm', 'x', '--', '--y'), {
       id: 'manifest:rm',
-      argv: ['x', '--log-level', 'debug', '--json', '--', '--y'],
+      argv: ['--log-level', 'debug', '--json', 'x', '--', '--y'],
+    });
+    // as after `skopeo`
+    assert.deepEqual(found('manifest', '--override-arch', 'arm64', '--policy', 'p.json', 'add', 'x', '--all'), {
+      id: 'manifest:add',
+      argv: ['--override-arch', 'arm64', '--policy', 'p.json', 'x', '--all'],
     });
     assert.deepEqual(found('--log-level=debug', 'login'), { id: 'login', argv: ['--log-level=debug'] });
   });
@@ -76,6 +81,17 @@ describe('findCommand', () => {
     assert.equal(suggested('manifest', 'login'), 'login');
     assert.equal(find('manifest', '--all').kind, 'unknown');
     assert.equal(find('--all').kind, 'unknown');
+  });
+
+  it('suggests what does the same as a command of another tool', () => {
+    const suggested = (...argv: string[]) => (find(...argv) as { suggestion?: string }).suggestion;
+    assert.equal(suggested('pull', 'quay.io/me/app'), 'image copy');
+    assert.equal(suggested('list-tags', 'docker://quay.io/me/app'), 'image inspect --list-tags');
+    assert.equal(suggested('index', 'filter', 'a'), 'image copy --platform');
+    assert.equal(suggested('imagetools', 'create', '-t', 'a'), 'manifest create');
+    assert.equal(suggested('manifest', 'index', 'create', 'a'), 'manifest create');
+    assert.equal(suggested('auth', 'login'), 'login');
+    assert.equal(suggested('key', 'create'), 'key generate');
   });
 
   it('does not leave the folder of commands', () => {

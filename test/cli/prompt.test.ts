@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { askChoice, askLine, askSecret, type Terminal } from '../../src/cli/prompt.ts';
+import { askChoice, askLine, askSecret, secretAsker, type Terminal } from '../../src/cli/prompt.ts';
 import { CancelledError, UsageError } from '../../src/foundation/errors.ts';
 
 /** A terminal of two pipes. */
@@ -52,6 +52,19 @@ test('a secret: Ctrl-C, Ctrl-D and a run that is stopped end it, and the termina
     await assert.rejects(asked, CancelledError);
     assert.deepEqual(stdin.raw, [true, false]);
   }
+});
+
+test('secrets: several who ask at once get their answers one after the other', async () => {
+  const { made, stdin, shown } = terminal();
+  const ask = secretAsker(made, 'no passphrase');
+  const answers = Promise.all([ask('First: '), ask('Second: ')]);
+  await new Promise(setImmediate);
+  assert.equal(shown(), 'First: ');
+  stdin.write('one\r');
+  await new Promise(setImmediate);
+  assert.equal(shown(), '\nSecond: ');
+  stdin.write('two\r');
+  assert.deepEqual(await answers, ['one', 'two']);
 });
 
 test('a line', async () => {

@@ -132,6 +132,13 @@ describe('what a person types', () => {
     ],
     ['an unknown transport', exitCodes.usage, ['nope'], ['manifest', 'create', 'l', 'nope://a/b']],
     [
+      'an address of a browser',
+      exitCodes.usage,
+      ['docker://127.0.0.1:5000/a/b:1', '--tls-verify=false'],
+      ['image', 'inspect', 'http://127.0.0.1:5000/a/b:1'],
+    ],
+    ['a layout as regctl names it', exitCodes.usage, ['oci:images:1'], ['image', 'inspect', 'ocidir://images:1']],
+    [
       'a misspelt transport',
       exitCodes.usage,
       ['oci-archve', 'oci-archive:x.tar'],
@@ -164,6 +171,24 @@ describe('what a person types', () => {
       exitCodes.usage,
       ['mutually exclusive'],
       ['manifest', 'create', '--amend', '--replace', 'l'],
+    ],
+    [
+      'flags that exclude each other',
+      exitCodes.usage,
+      ['--raw and --tree are mutually exclusive', 'Leave one'],
+      ['manifest', 'inspect', '--raw', '--tree', 'l'],
+    ],
+    [
+      'a flag that needs another',
+      exitCodes.usage,
+      ['--tls-cert requires --tls-key', 'Add --tls-key'],
+      ['registry', 'serve', '--tls-cert', '/tmp/x'],
+    ],
+    [
+      'how to sign, but nobody who signs',
+      exitCodes.usage,
+      ['--signature-store', 'nobody was asked to sign', '--sign-by-sigstore-private-key'],
+      ['image', 'copy', '--signature-store', 'bundle', 'oci:/nonexistent', 'docker://127.0.0.1:1/a:1'],
     ],
     [
       'a layout that is not there',

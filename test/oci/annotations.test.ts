@@ -36,6 +36,24 @@ test('without a key', () => {
   });
 });
 
+test('with what docker buildx puts before a key: that is no part of the key', () => {
+  const begins = [
+    'index:',
+    'manifest:',
+    'manifest-descriptor:',
+    'manifest-descriptor[linux/amd64]:',
+    'index-descriptor:',
+  ];
+  for (const begin of begins) {
+    assert.throws(() => parseAnnotation(`${begin}org.example.a=b`), {
+      code: 'INVALID_ANNOTATION',
+      hint: /^Write org\.example\.a=b: .*annotate --index.*annotate LIST PLATFORM/,
+    });
+  }
+  assert.deepEqual(parseAnnotation('index=index:1'), ['index', 'index:1']);
+  assert.deepEqual(parseAnnotation('my.index:a=b'), ['my.index:a', 'b']);
+});
+
 test('"key-" removes, but "-" and a text without either do not', () => {
   assert.deepEqual(parseAnnotationEdit('a.b-'), { remove: 'a.b' });
   assert.deepEqual(parseAnnotationEdit('a--'), { remove: 'a-' });

@@ -10,6 +10,7 @@ import {
   type PlatformSpec,
   parsePlatform,
   parsePlatformOn,
+  parsePlatforms,
   platformKey,
   samePlatform,
 } from '../../src/oci/platform.ts';
@@ -93,6 +94,13 @@ test('a system alone takes the architecture of the host, and its variant on arm 
   assert.equal(on('arm', 'v7'), 'linux/arm');
   assert.equal(on('arm'), 'linux/arm');
   assert.equal(on('arm64', 'v8'), 'linux/arm64');
+});
+
+test('several platforms, with commas or as texts of their own', () => {
+  const expected = ['linux/amd64', 'linux/arm64', 'linux/arm/v6'].map(parsePlatform);
+  assert.deepEqual(parsePlatforms(['linux/amd64,linux/arm64', 'linux/arm/v6']), expected);
+  assert.deepEqual(parsePlatforms([]), []);
+  assert.throws(() => parsePlatforms(['linux/amd64,']), { code: 'INVALID_PLATFORM', message: /it is empty/ });
 });
 
 test('parsePlatform takes the missing half from this machine', () => {

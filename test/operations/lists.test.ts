@@ -25,6 +25,8 @@ import { findInstance } from '../../src/operations/find-instance.ts';
 import { pushList, requirePlatforms } from '../../src/operations/push-list.ts';
 import type { Taking } from '../../src/operations/read-image.ts';
 import { removeInstances } from '../../src/operations/remove-instances.ts';
+import { mergeRegistriesConf, parseRegistriesConf } from '../../src/registry-config/registries-conf.ts';
+import { createRegistryRoutes } from '../../src/registry-config/registry-routes.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
@@ -279,6 +281,19 @@ describe('findInstance', () => {
           (thrown.hint ?? '').includes('linux/amd64'),
       );
     }
+  });
+
+  it('says so of a word that is no image either, whatever the registry answers that it would be in', async (t) => {
+    const { env, create } = await scene(t);
+    const record = await create('l', ['amd64']);
+    const config = mergeRegistriesConf([parseRegistriesConf('[aliases]\namd65 = "127.0.0.1:1/amd65"\n', 'r.conf')]);
+    const routes = createRegistryRoutes(async () => config);
+    await assert.rejects(findInstance({ ...env, routes }, record, 'amd65'), {
+      code: 'INSTANCE_NOT_FOUND',
+      message: /^"amd65" is no digest, platform or file name of localhost\/l:latest, nor/,
+      hint: /linux\/amd64/,
+    });
+    await assert.rejects(findInstance(env, record, '127.0.0.1:1/amd65'), { code: 'CANNOT_CONNECT' });
   });
 });
 

@@ -120,7 +120,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const encryption = await encryptionOf(flags, this.env.session.signal);
     const format = manifestFormatOf(flags.format, 'copy');
     const destination = parseDestination(this.args.destination);
-    const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
+    const signing = await pushSigning(flags, this.env, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const { attestations, referrers } = flags;
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');

@@ -71,7 +71,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     await expectDigestFile(flags);
     const { pushList } = await import('../../operations/push-list.ts');
     const { parseDestination } = await import('../../transports/image-names.ts');
-    const { parsePlatform } = await import('../../oci/platform.ts');
+    const { parsePlatforms } = await import('../../oci/platform.ts');
     const format = manifestFormatOf(flags.format, 'push');
     const compression = await compressionRequest(flags);
     if (flags.all === false && flags.platform !== undefined) {
@@ -80,9 +80,9 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
         hint: 'Leave one of the two away.',
       });
     }
-    const platforms = flags.platform?.map(parsePlatform);
-    const require = (flags.require ?? []).map(parsePlatform);
-    const signing = await pushSigning(flags, this.env.session, `sheaf ${this.config.version}`);
+    const platforms = flags.platform && parsePlatforms(flags.platform);
+    const require = parsePlatforms(flags.require ?? []);
+    const signing = await pushSigning(flags, this.env, `sheaf ${this.config.version}`);
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');

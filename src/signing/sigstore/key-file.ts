@@ -246,7 +246,7 @@ function badKeyFile(what: string, why: string, cause?: unknown): UsageError {
 function passphraseMissing(what: string): AuthError {
   return new AuthError(`cannot read ${what}: private key passphrase not provided`, {
     code: 'PASSPHRASE_MISSING',
-    hint: 'Give the file that holds it with --sign-passphrase-file, or name it as privateKeyPassphraseFile in the parameter file.',
+    hint: 'Give the file that holds it with --sign-passphrase-file, set SHEAF_SIGN_PASSPHRASE, or name it as privateKeyPassphraseFile in the parameter file.',
   });
 }
 
