@@ -2,8 +2,9 @@
 
 /** A secret, what stands in its place, and what no text lacks that has one. */
 const patterns: ReadonlyArray<readonly [RegExp, string, RegExp]> = [
-  // user info of a URL; what stands before a digest is the name of an image
-  [/([a-z][a-z0-9+.-]*:\/\/)[^/\s]*@(?!sha(?:256|512):)/gi, '$1***@', /@/],
+  // user info of a URL; what stands before a digest is the name of an image. A scheme without a limit would be looked for to the
+  // end of a long word from each of its letters
+  [/([a-z][a-z0-9+.-]{0,30}:\/\/)[^/\s]*@(?!sha(?:256|512):)/gi, '$1***@', /@/],
   // Authorization header values
   [/\b(basic|bearer)\s+[A-Za-z0-9._~+/=-]{4,}/gi, '$1 ***', /\s/],
   // query or form fields that carry secrets
