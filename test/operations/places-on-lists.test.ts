@@ -1,7 +1,7 @@
 /** An image of any transport goes on a list with a place where it is found at the time of the push, or not at all. */
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -105,6 +105,21 @@ describe('places on lists', () => {
     await copy(env, from, `dir:${at('d')}`);
     await add(`dir:${at('d')}`);
     await rm(join(env.folder, 'd'), { recursive: true });
+    await assert.rejects(push(), { code: 'INSTANCE_GONE' });
+  });
+
+  it('are asked for a manifest that is damaged in the local store, which is told', async (t) => {
+    const { env, from, digests, layout, add, push } = await prepare(t);
+    await add(from);
+    const { content } = env.store();
+    assert.ok(await content.has(digests.image));
+    await appendFile(content.path(digests.image), 'x');
+    const { result } = await push();
+    assert.equal(result?.copied, 3);
+    const told = env.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []));
+    assert.match(told.join('\n'), new RegExp(`${digests.image} is damaged in the local store`));
+    await rm(layout, { recursive: true });
+    await rm(join(env.folder, 'pushed'), { recursive: true });
     await assert.rejects(push(), { code: 'INSTANCE_GONE' });
   });
 });

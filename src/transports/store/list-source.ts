@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream';
 import { NotFoundError } from '../../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts';
 import { parseIndex } from '../../oci/image-index.ts';
 import { MAX_MANIFEST_BYTES, parseImageManifest, rawManifest } from '../../oci/manifest.ts';
 import { isIndexType } from '../../oci/media-types.ts';
@@ -61,7 +61,11 @@ export function createListSource(record: ListRecord, env: TransportEnv): ImageSo
 
   const getInstance = async (instance: Digest): Promise<RawManifest> => {
     if (await content.has(instance)) {
-      return { ...rawManifest(await content.read(instance, MAX_MANIFEST_BYTES)), digest: instance };
+      const bytes = await content.read(instance, MAX_MANIFEST_BYTES);
+      if (digestOf(bytes, algorithmOf(instance)) === instance) return { ...rawManifest(bytes), digest: instance };
+      // it may be whole where it came from
+      const message = `the instance ${instance} is damaged in the local store: ${content.path(instance)}`;
+      env.session.emit({ type: 'warning', code: 'DAMAGED_CONTENT', message });
     }
     return firstOf(`the instance ${instance}`, locationsOf(instance), (source) => source.getManifest(instance));
   };
