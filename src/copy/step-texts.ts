@@ -9,6 +9,7 @@ export function describePlan(plan: CopyPlan): string {
   if (isNothingToDo(plan)) return `Everything is at ${plan.destination} already`;
   if (!isIndexType(plan.root.mediaType)) return `Copying ${plan.source} to ${plan.destination}`;
   const images = plan.steps.filter((step) => step.kind === 'put-manifest').length - plan.companions;
+  if (images === 0) return `Copying the index of ${plan.source} to ${plan.destination}, without its images`;
   return `Copying ${images} images generated from ${images - plan.variants} images in list`;
 }
 

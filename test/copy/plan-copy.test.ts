@@ -12,6 +12,7 @@ import {
 import { executePlan } from '../../src/copy/execute-plan.ts';
 import { type CopyPlan, type CopyStep, isNothingToDo, plannedDigest } from '../../src/copy/plan.ts';
 import { type CopyRequest, planCopy } from '../../src/copy/plan-copy.ts';
+import { describePlan } from '../../src/copy/step-texts.ts';
 import { ConflictError, IntegrityError, NotFoundError } from '../../src/foundation/errors.ts';
 import { mediaTypes } from '../../src/oci/media-types.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
@@ -266,6 +267,7 @@ describe('planCopy', () => {
     await assert.rejects(bare, { code: 'NOTHING_TO_ADD_TO' });
     const compression = { format: 'zstd' } as const;
     const compressed = await plan(env, `${from}:multi`, to, { compression, select: 'none', store: env.store() });
+    assert.match(describePlan(compressed), /^Copying the index of .*, without its images$/);
     assert.deepEqual(compressed.notes, ['the index is copied without its images, so nothing is compressed']);
   });
 
