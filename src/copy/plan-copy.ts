@@ -111,7 +111,10 @@ async function planAll(
   });
 }
 
-/** By the length alone, for it is but a guess: a descriptor takes some 150 bytes; the entry of an instance, which stands for three or four blobs, some 200. */
+/**
+ * By the length alone, for it is but a guess: a descriptor takes some 150 bytes; the entry of an instance, which stands for three
+ * or four blobs, some 200.
+ */
 function likelyBlobs({ mediaType, bytes }: RawManifest): number {
   return Math.ceil(bytes.byteLength / (isIndexType(mediaType) ? 60 : 150));
 }

@@ -70,8 +70,6 @@ export function createHttp(host: string, env: HttpEnv): Http {
   const originOf = (scheme: UrlScheme): string => new URL(`${scheme}://${apiHost(host)}`).origin;
   const schemes = possibleSchemes(originOf('https'), settings.tlsVerify);
   let settled: UrlScheme | undefined = schemes.length === 1 ? schemes[0] : undefined;
-  const prepare = (origin: string, count: number): void =>
-    env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
   const authorizer: Authorizer = createAuthorizer({
     ...env,
     host,
@@ -270,7 +268,10 @@ export function createHttp(host: string, env: HttpEnv): Http {
     read: (answer, what, maxBytes, tooLarge) =>
       readSmallBody(answer, { what, maxBytes, timeoutMs: smallBodyMs, tooLarge }),
     discard: (answer) => discard(answer, smallBodyMs),
-    prepare: (count) => prepare(originOf(settled ?? schemes[0]), count),
+    prepare(count) {
+      const origin = originOf(settled ?? schemes[0]);
+      env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
+    },
   };
 }
 

@@ -47,7 +47,7 @@ export interface Knowledge {
   repositoriesOf(registry: string, digest: Digest): readonly string[];
   rememberBlobs(registry: string, repository: string, digests: readonly Digest[]): void;
   forgetBlob(registry: string, repository: string, digest: Digest): void;
-  /** Whether no run has ever remembered anything, as on a machine of CI. Costs no more than a look for a file. */
+  /** Whether the store is not there yet, as on a machine of CI. Costs no more than a look for a file. */
   isNew(): boolean;
   /**
    * Whether a run has begun to write into the repository when it was new: there may be blobs, although the registry still calls it

@@ -9,7 +9,7 @@ import type { Reference } from '../../oci/reference.ts';
 import type { Knowledge } from '../../store/knowledge.ts';
 
 export interface NewRepository {
-  /** Where we have never brought anything, probably nothing is there: asks at once, with `count` connections for what follows. */
+  /** Where our store is new, too, probably nothing is there: asks at once, and has `count` connections made for what follows. */
   expected(count: number): void;
   /** Whether a name that was asked for is there: if none is, it is worth a question whether anything is. */
   named(exists: boolean): void;
