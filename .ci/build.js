@@ -35,7 +35,11 @@ const withTypes = process.argv.includes('--types');
 /** `--readable=FOLDER`: the program alone, in that folder, with the names that the sources have. */
 const readable = process.argv.find((word) => word.startsWith('--readable='))?.slice('--readable='.length);
 const esbuild = await import('esbuild').catch(() => undefined);
-if (esbuild === undefined) process.exit(); // installed with --omit=dev: bin/run.js runs the sources
+if (esbuild === undefined) {
+  // a checkout with --omit=dev runs its sources, a package has none
+  if (withTypes) console.error('Without the development dependencies no package can be made: run npm ci first.');
+  process.exit(withTypes ? 1 : 0);
+}
 if (isFresh(root) && !withTypes && readable === undefined) process.exit();
 
 const stamp = sourceStamp(root);

@@ -24,8 +24,13 @@ async function start() {
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
   // not Node's default below /tmp, where somebody else could put code for us to run
   const cache = home ? `${home}/sheaf/compile-cache` : undefined;
-  const isBuilt = !fs.existsSync(new URL('src', root)) || require('./freshness.js').isFresh(root);
-  if (isBuilt) {
+  const isCheckout = fs.existsSync(new URL('src', root));
+  if (!isCheckout && !fs.existsSync(new URL('dist/cli/main.cjs', root))) {
+    process.stderr.write(
+      `Error: ${require('node:path').dirname(__dirname)} has no dist/, which is the program itself. Install sheaf again.\n`,
+    );
+    process.exitCode = 9;
+  } else if (!isCheckout || require('./freshness.js').isFresh(root)) {
     await require('./built-program.js').loadBuiltProgram(root, argv, cache).main(argv, { root, tree: 'dist' });
   } else {
     if (cache) require('node:module').enableCompileCache(cache);

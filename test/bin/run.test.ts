@@ -59,6 +59,15 @@ describe('sheaf --version', () => {
   });
 });
 
+describe('an installation that lacks the build', () => {
+  it('says so in one line', async (t) => {
+    const { root, script } = installed(t);
+    const { code, stdout, stderr } = await run(script, ['manifest', 'ls']);
+    assert.deepEqual([code, stdout], [9, '']);
+    assert.equal(stderr, `Error: ${root} has no dist/, which is the program itself. Install sheaf again.\n`);
+  });
+});
+
 /** A user whom no machine knows. */
 const stranger = 54_321;
 const cannotBecome =

@@ -1,7 +1,9 @@
 /** What `npm publish` would send out. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -59,6 +61,22 @@ describe('the package', () => {
       paths.filter((path) => forCheckouts.includes(path)),
       [],
     );
+  });
+
+  it('is not made without what builds it', (t) => {
+    const bare = mkdtempSync(join(tmpdir(), 'sheaf-bare-'));
+    t.after(() => rmSync(bare, { recursive: true }));
+    for (const part of ['.ci/build.js', 'bin', 'package.json'])
+      cpSync(join(root, part), join(bare, part), { recursive: true });
+    const build = (...flags: string[]) =>
+      spawnSync(process.execPath, [join(bare, '.ci/build.js'), ...flags], { encoding: 'utf8' });
+    const packed = build('--types');
+    assert.deepEqual(
+      [packed.status, packed.stderr],
+      [1, 'Without the development dependencies no package can be made: run npm ci first.\n'],
+    );
+    // what npm runs while it installs a checkout with --omit=dev
+    assert.equal(build().status, 0);
   });
 
   it('names exact versions, for what was tested is what is used', () => {
