@@ -12,6 +12,7 @@ import type { Turn } from './budget.ts';
 import { inOneGo, inPieces, roomFor } from './pieces.ts';
 
 const windowBytes = 32 << 10;
+const pieceBytes = 2 << 20;
 /** No name, no time; the system is "unknown", or else files from different machines would differ. */
 const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
 
@@ -23,7 +24,7 @@ export async function* gzip(plain: AsyncIterable<Uint8Array>, level: number, tur
   let before: Buffer | undefined;
 
   yield header;
-  yield* inPieces(plain, turn, ({ bytes, last }) => {
+  yield* inPieces(plain, turn, pieceBytes, ({ bytes, last }) => {
     const options: ZlibOptions = {
       level,
       chunkSize: roomFor(bytes.byteLength),

@@ -12,9 +12,7 @@ import type { Reusable, Turn } from './budget.ts';
 import { createChannel } from './channel.ts';
 import { Places } from './places.ts';
 
-/** Bytes of a piece. */
-export const pieceBytes = 2 << 20;
-/** Memory for a piece, its compressor, its result, and what waits before it and behind it. */
+/** Memory for a piece of up to 4 MiB, its compressor, its result, and what waits before it and behind it. */
 export const pieceJobBytes = 12 << 20;
 
 export interface Piece {
@@ -26,10 +24,11 @@ export interface Piece {
 /** Compresses one piece; begins with it at once, in the order of the pieces. */
 export type CompressPiece = (piece: Piece) => Promise<readonly Uint8Array[]>;
 
-/** At least one piece, which is empty where `plain` is. Chunks of `plain` are given back. */
+/** At least one piece, which is empty where `plain` is, all but the last of `pieceBytes`. Chunks of `plain` are given back. */
 export async function* inPieces(
   plain: AsyncIterable<Uint8Array>,
   turn: Turn,
+  pieceBytes: number,
   compress: CompressPiece,
 ): AsyncGenerator<Uint8Array> {
   const results = createChannel<{ made: Promise<readonly Uint8Array[]> }>();
@@ -37,6 +36,7 @@ export async function* inPieces(
   /** Calls that give the place of a piece back, first piece first. */
   const taken: Array<() => void> = [];
   const pending = new Set<Promise<unknown>>();
+  const bufferKind = `piece of ${pieceBytes}`;
 
   const submit = (buffer: PieceBuffer, last: boolean): void => {
     const result = compress({ bytes: buffer.bytes.subarray(0, buffer.filled), last });
@@ -71,7 +71,7 @@ export async function* inPieces(
     if (leave === undefined) return undefined;
     taken.push(leave);
     const reused = turn.reuse(bufferKind);
-    const buffer = reused instanceof PieceBuffer ? reused : new PieceBuffer();
+    const buffer = reused instanceof PieceBuffer ? reused : new PieceBuffer(pieceBytes);
     buffer.filled = 0;
     return buffer;
   };
@@ -94,16 +94,18 @@ export async function* inPieces(
   }
 }
 
-const bufferKind = 'piece';
-
 /** Memory of a piece, for one after the other. */
 class PieceBuffer implements Reusable {
-  readonly bytes = Buffer.allocUnsafeSlow(pieceBytes);
+  readonly bytes: Buffer;
   filled = 0;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
 
   /** Takes what there is room for of `chunk` from `at` on; gives how many bytes. */
   fill(chunk: Uint8Array, at: number): number {
-    const part = chunk.subarray(at, at + pieceBytes - this.filled);
+    const part = chunk.subarray(at, at + this.bytes.byteLength - this.filled);
     this.bytes.set(part, this.filled);
     this.filled += part.byteLength;
     return part.byteLength;

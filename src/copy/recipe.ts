@@ -12,7 +12,7 @@ export interface CompressionRecipe {
 }
 
 /** To be raised when our own part of the bytes changes (blocks, frames, headers). */
-const generation = 3;
+const generation = 4;
 
 /**
  * The same for two runs only if the same layer comes out byte by byte: format, level, the library that compresses. Throws

@@ -8,7 +8,7 @@ import { IntegrityError } from '../../src/foundation/errors.ts';
 import { collect, inPieces, piecesOf, sampleBytes, turnWith } from './support.ts';
 
 const frameBytes = 32 << 20;
-const shortFrameBytes = 2 << 20;
+const shortFrameBytes = 4 << 20;
 
 async function zstdOf(plain: AsyncIterable<Uint8Array>, level = 1, compressors = 2): Promise<Buffer> {
   const turn = await turnWith(compressors);
@@ -46,7 +46,7 @@ function skippable(size: number): Buffer {
   return frame;
 }
 
-test('frames of 2 MiB and of 32 MiB, each with a checksum, none of them empty', { timeout: 30_000 }, async () => {
+test('frames of 4 MiB and of 32 MiB, each with a checksum, none of them empty', { timeout: 30_000 }, async () => {
   const unit = sampleBytes(1 << 20, 3);
   for (const [level, size, count] of [
     [1, 0, 1],
@@ -70,8 +70,8 @@ test('frames of 2 MiB and of 32 MiB, each with a checksum, none of them empty', 
 });
 
 test('a frame is the same whatever the compressor has made before', { timeout: 60_000 }, async () => {
-  const data = sampleBytes(2 << 20, 17);
-  const sizes = [1, 700, 65_536, 131_071, 131_072, 131_073, 140_000, 262_144, 600_001, 1 << 20, (2 << 20) - 1, 2 << 20];
+  const data = sampleBytes(4 << 20, 17);
+  const sizes = [1, 700, 65_536, 131_071, 131_072, 131_073, 140_000, 262_144, 600_001, 1 << 20, (4 << 20) - 1, 4 << 20];
   const turn = await turnWith(1);
   const first = new Map<number, Buffer>();
   for (let round = 0; round < 3; round += 1) {
