@@ -38,6 +38,7 @@ export * from './foundation/errors.ts';
 export type { ProgressEvent, StepOutcome } from './foundation/events.ts';
 export { createSession, type Session, type SessionOptions } from './foundation/session.ts';
 export type { Annotations, Descriptor, RawManifest } from './oci/descriptor.ts';
+export { diffIndexes, type IndexDiff, type InstanceDiff, isDifferent, type MemberChange } from './oci/diff-indexes.ts';
 export { type Digest, digestOf, parseDigest } from './oci/digest.ts';
 export { applyEdits, type EntryChanges, type EntryReplacement, type IndexEdit } from './oci/edits.ts';
 export { convertIndex, encodeIndex, type ImageIndex, type IndexEntry, parseIndex } from './oci/image-index.ts';
@@ -57,6 +58,7 @@ export { type CopyImageRequest, type CopyTaking, copyImage } from './operations/
 export { type CreateListRequest, createList } from './operations/create-list.ts';
 export { type DescribedImage, type DescribedIndex, describeImage } from './operations/describe-image.ts';
 export { describeTree, type TreeNode, type TreeRole } from './operations/describe-tree.ts';
+export { type DiffedImage, type DiffVerdict, diffImages, type ImagesDiff } from './operations/diff-images.ts';
 export type { UsedSource } from './operations/enforce-policy.ts';
 export type { Env } from './operations/environment.ts';
 export { type GeneratedKey, type GenerateKeyRequest, generateKey, type KindOfKey } from './operations/generate-key.ts';

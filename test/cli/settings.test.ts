@@ -82,6 +82,23 @@ describe('settingsOf', () => {
     assert.deepEqual(destination, { ...both, authfile: 'other.json', tlsVerify: false });
   });
 
+  it('takes A and B of a comparison for the two sides', () => {
+    const { registry, destination, places } = settingsOf({
+      creds: 'both:1',
+      'tls-verify': true,
+      'a-creds': 'one:1',
+      'b-tls-verify': false,
+      'shared-blob-dir': '/sh',
+    });
+    assert.deepEqual(registry, { ...plain, creds: 'one:1', tlsVerify: true });
+    assert.deepEqual(destination, { ...plain, creds: 'both:1', tlsVerify: false });
+    assert.deepEqual(places.destination, { sharedBlobDir: '/sh', tlsVerify: false });
+    assert.throws(
+      () => settingsOf({ 'b-creds': 'a:b', 'b-no-creds': true }),
+      /^UsageError: --b-creds and --b-no-creds /,
+    );
+  });
+
   it('knows both sides as one where they do not differ', () => {
     const same = settingsOf({ creds: 'me:1', 'src-creds': 'you:2', 'dest-creds': 'you:2' });
     assert.equal(same.registry, same.destination);
