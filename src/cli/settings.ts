@@ -9,6 +9,8 @@ export interface RunSettings {
   quiet: boolean;
   logLevel: LogLevel;
   progress: ProgressMode;
+  /** Nothing is to be written. */
+  dryRun: boolean;
   /** Requests under way at once to one registry; `undefined` takes the default. */
   parallel: number | undefined;
   /** The side of a command that has one; the source of a transfer; A where A is compared with B. */
@@ -51,6 +53,7 @@ export function settingsOf(flags: FlagValues): RunSettings {
     quiet: flags['quiet'] === true,
     logLevel: (flags['log-level'] as LogLevel | undefined) ?? 'warn',
     progress: (flags['progress'] as ProgressMode | undefined) ?? 'auto',
+    dryRun: flags['dry-run'] === true,
     parallel: flags['parallel'] as number | undefined,
     registry: source,
     destination: areEqual(source, destination) ? source : destination,

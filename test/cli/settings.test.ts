@@ -20,6 +20,7 @@ describe('settingsOf', () => {
       quiet: false,
       logLevel: 'warn',
       progress: 'auto',
+      dryRun: false,
       parallel: undefined,
       registry: plain,
       destination: plain,

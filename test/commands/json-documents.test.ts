@@ -62,7 +62,9 @@ test('what is printed of lists, copies, images and signatures is as published', 
   const to = ['--tls-verify=false', `docker://${host}/ns/app:1`];
   const own = ['--sign-by-sigstore-private-key', 'sheaf.key'];
   const runs: ReadonlyArray<readonly [DocumentName, exitCode: number, ...argv: string[]]> = [
+    ['manifest-create', 0, 'manifest', 'create', '--dry-run', 'app', 'oci:l:image'],
     ['manifest-create', 0, 'manifest', 'create', 'app', 'oci:l:image'],
+    ['manifest-add', 0, 'manifest', 'add', '--dry-run', '--all', 'app', 'oci:l:zstd-list'],
     [
       'manifest-add',
       0,
@@ -79,6 +81,8 @@ test('what is printed of lists, copies, images and signatures is as published', 
     ['manifest-add', 0, 'manifest', 'add', '--artifact', 'app', 'pw'],
     ['manifest-annotate', 0, 'manifest', 'annotate', '--index', '--annotation', 'a=b', 'app'],
     ['manifest-annotate', 0, 'manifest', 'annotate', '--os-version', '1', 'app', 'linux/arm64'],
+    ['manifest-annotate', 0, 'manifest', 'annotate', '--dry-run', '--os-version', '2', 'app', 'linux/arm64'],
+    ['manifest-tag', 0, 'manifest', 'tag', '--dry-run', 'app', 'other'],
     ['manifest-tag', 0, 'manifest', 'tag', 'app', 'other'],
     ['manifest-exists', 0, 'manifest', 'exists', 'app'],
     ['manifest-diff', 0, 'manifest', 'diff', 'app', 'oci:l:zstd-list'],
@@ -88,7 +92,9 @@ test('what is printed of lists, copies, images and signatures is as published', 
     ['content', 0, 'manifest', 'inspect', 'app'],
     ['content', 0, 'manifest', 'inspect', '--raw', 'app'],
     ['tree', 0, 'manifest', 'inspect', '--tree', 'app'],
+    ['manifest-remove', 0, 'manifest', 'remove', '--dry-run', 'app', 'linux/arm64'],
     ['manifest-remove', 0, 'manifest', 'remove', 'app', 'linux/arm64'],
+    ['manifest-rm', 0, 'manifest', 'rm', '--dry-run', 'app'],
     ['key-generate', 0, 'key', 'generate', '--dry-run'],
     ['key-generate', 0, 'key', 'generate'],
     [
