@@ -55,7 +55,7 @@ export { type AddArtifactRequest, addArtifact } from './operations/add-artifact.
 export { type AddedInstances, type AddInstancesRequest, addInstances } from './operations/add-instances.ts';
 export { type AnnotatedList, type AnnotateListRequest, annotateList } from './operations/annotate-list.ts';
 export { type CopyImageRequest, type CopyTaking, copyImage } from './operations/copy-image.ts';
-export { type CreateListRequest, createList } from './operations/create-list.ts';
+export { type CreateListRequest, createList, type PlannedList, planList } from './operations/create-list.ts';
 export { type DescribedImage, type DescribedIndex, describeImage } from './operations/describe-image.ts';
 export { describeTree, type TreeNode, type TreeRole } from './operations/describe-tree.ts';
 export { type DiffedImage, type DiffVerdict, diffImages, type ImagesDiff } from './operations/diff-images.ts';
