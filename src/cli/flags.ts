@@ -118,7 +118,8 @@ export const registryFlags = {
   ...retryFlags,
 };
 
-function sideFlags(helpGroup: string, side: string) {
+/** How one of two registries is reached; `side` is what it is called in a sentence. */
+export function sideFlags(helpGroup: string, side: string) {
   return {
     authfile: Flags.string({ summary: `Credentials file for ${side} alone.`, helpValue: 'FILE', helpGroup }),
     creds: Flags.string({
@@ -160,25 +161,6 @@ export const twoSidesFlags = {
   'dest-registry-token': destination.token,
   'dest-cert-dir': destination.certDir,
   'dest-tls-verify': destination.tlsVerify,
-};
-
-const a = sideFlags('A', 'A');
-const b = sideFlags('B', 'B');
-
-/** The same for commands that compare A with B. */
-export const comparedSidesFlags = {
-  'a-authfile': a.authfile,
-  'a-creds': a.creds,
-  'a-no-creds': a.noCreds,
-  'a-registry-token': a.token,
-  'a-cert-dir': a.certDir,
-  'a-tls-verify': a.tlsVerify,
-  'b-authfile': b.authfile,
-  'b-creds': b.creds,
-  'b-no-creds': b.noCreds,
-  'b-registry-token': b.token,
-  'b-cert-dir': b.certDir,
-  'b-tls-verify': b.tlsVerify,
 };
 
 /** Of places on this machine: for commands with one side, or one that both share. */

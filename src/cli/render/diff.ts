@@ -39,8 +39,9 @@ function instanceLines(instance: InstanceDiff): string[] {
     case 'removed':
       return [`- ${titleOf(instance, instance.a)}  ${instance.a.digest}`];
     case 'changed': {
-      const told = instance.changes.filter((change) => !goesWithoutSaying(instance, change));
-      return [`~ ${titleOf(instance, instance.a)}`, ...told.flatMap(changeLines)];
+      const { changes } = instance;
+      const told = changes.filter((change) => !goesWithoutSaying(instance, change));
+      return [`~ ${titleOf(instance, instance.a)}`, ...(told.length === 0 ? changes : told).flatMap(changeLines)];
     }
     case 'same':
       return [];

@@ -1,8 +1,9 @@
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
+import { comparedSidesFlags } from '../../cli/compared-sides.ts';
 import type { DiffedImages } from '../../cli/documents/diffs.ts';
-import { comparedSidesFlags, placeFlags, registryFlags } from '../../cli/flags.ts';
+import { placeFlags, registryFlags } from '../../cli/flags.ts';
 
 export default class ManifestDiff extends BaseCommand<typeof ManifestDiff> {
   static override summary = 'Show what is different between two lists, indexes or images.';
