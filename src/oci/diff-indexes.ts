@@ -108,7 +108,9 @@ function withPlatform(one: Placed): Placed {
 /** Attestations go by the pair that their image is in, whatever its digests; by its digest where it is in none. */
 function withSubject(images: readonly Pair[], side: 'a' | 'b'): (one: Placed) => Placed {
   const groups = new Map<Digest, string>();
-  for (const [at, { [side]: image }] of images.entries()) {
+  // of the platforms that a manifest stands for, rather one that both sides have
+  const bothFirst = [...images.entries()].sort(([, one], [, other]) => Number(hasBoth(other)) - Number(hasBoth(one)));
+  for (const [at, { [side]: image }] of bothFirst) {
     if (image !== undefined && !groups.has(image.entry.digest)) groups.set(image.entry.digest, groupOfPair(at));
   }
   return (one) => {
@@ -116,6 +118,8 @@ function withSubject(images: readonly Pair[], side: 'a' | 'b'): (one: Placed) =>
     return { ...one, group: (subject && groups.get(subject)) ?? `of ${subject}` };
   };
 }
+
+const hasBoth = ({ a, b }: Pair): boolean => a !== undefined && b !== undefined;
 
 const groupOfPair = (at: number): string => `pair ${at}`;
 

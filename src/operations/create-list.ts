@@ -37,8 +37,8 @@ export async function createList(env: Env, request: CreateListRequest): Promise<
 
 /** What {@link createList} would do. */
 export interface PlannedList {
-  /** The name in full. */
-  readonly name: string;
+  /** The names that it would have, in full. */
+  readonly names: readonly string[];
   /** The list that would be amended; `undefined` where one would be made, whose ID nobody knows: it is random. */
   readonly amended: ListRecord | undefined;
   /** The list that would lose the name. */
@@ -51,10 +51,11 @@ export async function planList(env: Env, request: CreateListRequest): Promise<Pl
   const { lists } = env.store();
   const { plan, fill } = await prepare(env, request);
   const amended = request.ifExists === 'amend' ? lists.find(request.name) : undefined;
-  const name = amended === undefined ? fullName(request.name) : (amended.names[0] ?? amended.id);
   const { index } = fill(amended ?? emptyRecord);
   warnOfDuplicates(env, index, plan.added);
-  return { name, amended, replaced: amended === undefined ? lists.find(name) : undefined, index };
+  if (amended !== undefined) return { names: amended.names, amended, replaced: undefined, index };
+  const name = fullName(request.name);
+  return { names: [name], amended, replaced: lists.find(name), index };
 }
 
 interface Prepared {

@@ -227,6 +227,12 @@ test('one manifest may stand for several platforms', () => {
     'removed image linux/arm64 a',
     'same image linux/arm64 a>a',
   ]);
+  const [one, attested] = [entry('a', 'linux/arm64/v9'), attestation('b', 'a')];
+  assert.deepEqual(told(index(...both.manifests, attested), index(one, attested)), [
+    'removed image linux/arm64 a',
+    'same image linux/arm64 a>a',
+    'same attestation linux/arm64 b>b',
+  ]);
 });
 
 test('attestations go with their image, whatever the digests of both', () => {

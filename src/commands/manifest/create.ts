@@ -69,15 +69,16 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
     return { id: record.id, names: record.names, instances: record.index.manifests.length, dryRun: false };
   }
 
-  async #preview({ name, amended, replaced, index }: PlannedList): Promise<CreatedList> {
+  async #preview({ names, amended, replaced, index }: PlannedList): Promise<CreatedList> {
     const { describeList, renderEdit } = await import('../../cli/render/edit.ts');
     const taken = replaced === undefined ? '' : `, which takes the name from the list ${replaced.id}`;
-    const plan = amended === undefined ? `create ${name} with a random ID${taken}` : `amend ${describeList(amended)}`;
+    const plan =
+      amended === undefined ? `create ${names[0]} with a random ID${taken}` : `amend ${describeList(amended)}`;
     const { lines, changes } = renderEdit(plan, amended?.index, index);
     for (const line of lines) this.output.print(line);
     return {
       id: amended?.id ?? null,
-      names: amended?.names ?? [name],
+      names,
       instances: index.manifests.length,
       dryRun: true,
       changes,
