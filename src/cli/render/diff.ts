@@ -1,5 +1,4 @@
 /** What is different between two indexes, as text for people and as data. */
-
 import type { IndexDiff, InstanceDiff, MemberChange } from '../../oci/diff-indexes.ts';
 import type { IndexEntry } from '../../oci/image-index.ts';
 import type { JsonValue } from '../../oci/json.ts';
