@@ -83,7 +83,7 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
   let routes: Promise<RegistryRoutes> | undefined;
   const machineRoutes = (): Promise<RegistryRoutes> => {
     routes ??= import('./registry-wiring.ts').then(({ registryRoutes }) =>
-      registryRoutes(machineConfig, { env, session, canAsk: canAsk(options) }),
+      registryRoutes(machineConfig, { env, session, canAsk: canAsk(options), remembers: !settings.dryRun }),
     );
     return routes;
   };

@@ -118,30 +118,30 @@ export const registryFlags = {
   ...retryFlags,
 };
 
-function sideFlags(side: 'source' | 'destination') {
-  const helpGroup = side.toUpperCase();
+/** How one of two registries is reached; `side` is what it is called in a sentence. */
+export function sideFlags(helpGroup: string, side: string) {
   return {
-    authfile: Flags.string({ summary: `Credentials file for the ${side} alone.`, helpValue: 'FILE', helpGroup }),
+    authfile: Flags.string({ summary: `Credentials file for ${side} alone.`, helpValue: 'FILE', helpGroup }),
     creds: Flags.string({
-      summary: `User name and password for the ${side}.`,
+      summary: `User name and password for ${side}.`,
       helpValue: 'USER[:PASSWORD]',
       helpGroup,
     }),
-    username: Flags.string({ summary: `User name for the ${side}.`, helpValue: 'USER', helpGroup, hidden: true }),
-    password: Flags.string({ summary: `Password for the ${side}.`, helpValue: 'PASSWORD', helpGroup, hidden: true }),
-    noCreds: Flags.boolean({ summary: `Reach the ${side} without credentials.`, helpGroup }),
-    token: Flags.string({ summary: `Bearer token for the ${side}.`, helpValue: 'TOKEN', helpGroup }),
-    certDir: Flags.string({ summary: `Certificates folder for the ${side}.`, helpValue: 'DIR', helpGroup }),
+    username: Flags.string({ summary: `User name for ${side}.`, helpValue: 'USER', helpGroup, hidden: true }),
+    password: Flags.string({ summary: `Password for ${side}.`, helpValue: 'PASSWORD', helpGroup, hidden: true }),
+    noCreds: Flags.boolean({ summary: `Reach ${side} without credentials.`, helpGroup }),
+    token: Flags.string({ summary: `Bearer token for ${side}.`, helpValue: 'TOKEN', helpGroup }),
+    certDir: Flags.string({ summary: `Certificates folder for ${side}.`, helpValue: 'DIR', helpGroup }),
     tlsVerify: Flags.boolean({
-      summary: `Require HTTPS and a valid certificate of the ${side}.`,
+      summary: `Require HTTPS and a valid certificate of ${side}.`,
       allowNo: true,
       helpGroup,
     }),
   };
 }
 
-const source = sideFlags('source');
-const destination = sideFlags('destination');
+const source = sideFlags('SOURCE', 'the source');
+const destination = sideFlags('DESTINATION', 'the destination');
 
 /** For commands with two registries as their sides: what is not said for one of them holds as said for both. */
 export const twoSidesFlags = {

@@ -104,7 +104,6 @@ const flagsOfPeers: readonly PeerFlags[] = [
     where: 'trusted-root',
     hint: 'Leave it away: with --key no log is asked for, and nothing is fetched but signatures.',
   },
-  { flags: ['--dry-run'], where: 'amend', hint: 'A list is local: `sheaf manifest push` takes --dry-run.' },
   {
     flags: ['--tag', '-t', '--file', '--manifest', '-m', '--ref'],
     where: 'amend',

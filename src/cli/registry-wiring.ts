@@ -36,11 +36,16 @@ export function lazyRegistriesConfig(env: NodeJS.ProcessEnv, session: Session): 
 
 /**
  * {@link RegistryRoutes} over a configuration that is read when a registry is first used. Who sits at a terminal is asked
- * which of several registries a short name means.
+ * which of several registries a short name means, and the answer is remembered for the next run unless `remembers` says no.
  */
 export async function registryRoutes(
   config: () => Promise<RegistriesConfig>,
-  { env, session, canAsk }: { env: NodeJS.ProcessEnv; session: Session; canAsk: boolean },
+  {
+    env,
+    session,
+    canAsk,
+    remembers,
+  }: { env: NodeJS.ProcessEnv; session: Session; canAsk: boolean; remembers: boolean },
 ): Promise<RegistryRoutes> {
   const [{ createRegistryRoutes }, files] = await Promise.all([
     import('../registry-config/registry-routes.ts'),
@@ -49,7 +54,7 @@ export async function registryRoutes(
   const path = files.shortNameAliasesPath({ env, homeDir: homeOf(env) });
   return createRegistryRoutes(config, {
     aliases: () => files.readShortNameAliases(path),
-    record: (name, full) => files.recordShortNameAlias(path, name, full, session),
+    ...(remembers ? { record: (name, full) => files.recordShortNameAlias(path, name, full, session) } : {}),
     ...(canAsk
       ? {
           choose: async (name, candidates) => {

@@ -9,11 +9,13 @@ export interface RunSettings {
   quiet: boolean;
   logLevel: LogLevel;
   progress: ProgressMode;
+  /** Nothing is to be written. */
+  dryRun: boolean;
   /** Requests under way at once to one registry; `undefined` takes the default. */
   parallel: number | undefined;
-  /** The side of a command that has one; the source of a transfer. */
+  /** The side of a command that has one; the source of a transfer; A where A is compared with B. */
   registry: RegistrySideSettings;
-  /** The destination of a transfer; the same object as `registry` where both are reached in the same way. */
+  /** The destination of a transfer, or B; the same object as `registry` where both are reached in the same way. */
   destination: RegistrySideSettings;
   /** What is said of places of this machine: of the source (or the only side) and of the destination. */
   places: { source: PlaceSettings; destination: PlaceSettings };
@@ -43,12 +45,15 @@ export type FlagValues = Readonly<Record<string, unknown>>;
 /** Throws UsageError where the flags contradict each other. */
 export function settingsOf(flags: FlagValues): RunSettings {
   const common = sideOf(flags, '');
-  const [source, destination] = [sideOf(flags, 'src-', common), sideOf(flags, 'dest-', common)];
+  // no command has both kinds of sides
+  const source = sideOf(flags, 'a-', sideOf(flags, 'src-', common));
+  const destination = sideOf(flags, 'b-', sideOf(flags, 'dest-', common));
   return {
     json: flags['json'] === true,
     quiet: flags['quiet'] === true,
     logLevel: (flags['log-level'] as LogLevel | undefined) ?? 'warn',
     progress: (flags['progress'] as ProgressMode | undefined) ?? 'auto',
+    dryRun: flags['dry-run'] === true,
     parallel: flags['parallel'] as number | undefined,
     registry: source,
     destination: areEqual(source, destination) ? source : destination,
@@ -109,8 +114,8 @@ function placesOf(flags: FlagValues, prefix: Side, { certDir, tlsVerify }: Regis
   };
 }
 
-/** How flags are called that are for one side of a transfer. */
-type Side = '' | 'src-' | 'dest-';
+/** How flags are called that are for one side of a transfer, or of a comparison. */
+type Side = '' | 'src-' | 'dest-' | 'a-' | 'b-';
 
 function credsOf(flags: FlagValues, prefix: Side): string | undefined {
   const [creds, username, password] = ['creds', 'username', 'password'].map(

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 import type { LoginDocument } from '../cli/documents/registries.ts';
-import { registryFlags } from '../cli/flags.ts';
+import { dryRunFlag, registryFlags } from '../cli/flags.ts';
 import { defaultRegistry, loginCheck, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { askLine, askSecret, terminalOf } from '../cli/prompt.ts';
 import { findLogin, getLogin, type LoginCheck, loginTo, notLoggedIn } from '../credentials/login.ts';
@@ -40,6 +40,7 @@ export default class Login extends BaseCommand<typeof Login> {
     'get-login': Flags.boolean({ summary: 'Print who is logged in, and change nothing.' }),
     verbose: Flags.boolean({ char: 'v', summary: 'Tell where the credentials are kept.' }),
     ...loginStoreFlags,
+    ...dryRunFlag,
     'cert-dir': registryFlags['cert-dir'],
     'tls-verify': registryFlags['tls-verify'],
     insecure: registryFlags.insecure,
@@ -58,18 +59,22 @@ export default class Login extends BaseCommand<typeof Login> {
     if (known !== undefined) return known;
 
     const login = await this.#ask();
-    const { where, notes } = await loginTo({ registry: key, login, store, check }, environment);
+    const { dryRun } = this.settings;
+    const { where, notes } = await loginTo({ registry: key, login, store, check, dryRun }, environment);
     for (const message of notes) session.emit({ type: 'warning', code: 'LOGIN_NOTE', message });
-    if (this.flags.verbose) this.output.print(`Used: ${where}`);
-    this.output.print('Login Succeeded!');
-    return { registry: key, username: login.username, keptIn: where };
+    if (dryRun) this.output.print(`keep the credentials of ${login.username} for ${key} in ${where}`);
+    else {
+      if (this.flags.verbose) this.output.print(`Used: ${where}`);
+      this.output.print('Login Succeeded!');
+    }
+    return { registry: key, username: login.username, keptIn: where, dryRun };
   }
 
   async #getLogin(key: string, environment: LoginEnvironment): Promise<LoginDocument> {
     const found = await getLogin(key, environment);
     if (found === undefined) throw notLoggedIn(key);
     this.output.print(found.username);
-    return { registry: key, username: found.username, keptIn: found.source };
+    return { registry: key, username: found.username, keptIn: found.source, dryRun: this.settings.dryRun };
   }
 
   /** Credentials that are there and that the registry takes, where no others were given. */
@@ -88,7 +93,7 @@ export default class Login extends BaseCommand<typeof Login> {
     if (this.flags.verbose) this.output.print(`Used: ${found.source}`);
     this.output.print(`Existing credentials are valid. Already logged in to ${key}`);
     const name = found.credentials.kind === 'basic' ? found.credentials.username : '<token>';
-    return { registry: key, username: name, keptIn: found.source };
+    return { registry: key, username: name, keptIn: found.source, dryRun: this.settings.dryRun };
   }
 
   async #ask(): Promise<StoredLogin> {

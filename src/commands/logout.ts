@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../cli/base-command.ts';
 import type { LogoutDocument } from '../cli/documents/registries.ts';
+import { dryRunFlag } from '../cli/flags.ts';
 import { defaultRegistry, loginEnvironment, loginStoreFlags } from '../cli/login-wiring.ts';
 import { parseLoginStore } from '../credentials/login-store.ts';
 import { logoutFrom, logoutFromAll } from '../credentials/logout.ts';
@@ -24,6 +25,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
   static override flags = {
     all: Flags.boolean({ char: 'a', summary: 'Forget all credentials.', exclusive: ['store'] }),
     ...loginStoreFlags,
+    ...dryRunFlag,
   };
 
   async run(): Promise<LogoutDocument> {
@@ -34,12 +36,17 @@ export default class Logout extends BaseCommand<typeof Logout> {
       throw new UsageError('--all takes no registry', { code: 'FLAG_CONFLICT', hint: 'Leave one of the two away.' });
     }
     const registry = this.args.registry ?? (all ? '' : defaultRegistry(await environment.config()));
+    const { dryRun } = this.settings;
+    const named = { registry, store: store === undefined ? undefined : parseLoginStore(store), dryRun };
     const { removedFrom, notes } = all
-      ? await logoutFromAll(environment)
-      : await logoutFrom({ registry, store: store === undefined ? undefined : parseLoginStore(store) }, environment);
+      ? await logoutFromAll(environment, { dryRun })
+      : await logoutFrom(named, environment);
     for (const message of notes) session.emit({ type: 'warning', code: 'LOGOUT_NOTE', message });
-    if (all) this.output.print('Removed login credentials for all registries');
+    if (dryRun) {
+      const what = all ? 'all credentials' : `the credentials for ${registry}`;
+      for (const place of removedFrom) this.output.print(`remove ${what} from ${place}`);
+    } else if (all) this.output.print('Removed login credentials for all registries');
     else if (removedFrom.length > 0) this.output.print(`Removed login credentials for ${registry}`);
-    return { registry: all ? null : parseLoginKey(registry), removedFrom };
+    return { registry: all ? null : parseLoginKey(registry), removedFrom, dryRun };
   }
 }

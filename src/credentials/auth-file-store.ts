@@ -1,6 +1,6 @@
 /** Where auth files stand, and how they are read and changed on disk. */
 import { accessSync } from 'node:fs';
-import { mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { putWhole } from '../foundation/atomic-file.ts';
 import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
@@ -119,22 +119,27 @@ function isMissing(thrown: unknown): boolean {
  * Changes an auth file: under a lock beside it, `edit` gets the present text (empty if there is no file) and what it returns takes
  * the file's place in one step with mode 0600. Returning the same text writes nothing. A symbolic link stays one.
  *
+ * With `dryRun` nothing is written: only what `edit` makes of the text, and whether the folder can be written to, is found out.
+ *
  * @throws StorageError AUTH_FILE_NOT_WRITTEN naming the file
  */
 export async function updateAuthFile(
   path: string,
   session: Pick<Session, 'clock' | 'signal'>,
   edit: (text: string) => string,
+  { dryRun = false }: { readonly dryRun?: boolean } = {},
 ): Promise<void> {
   try {
     const target = await realpath(path).catch(() => path);
+    if (dryRun) {
+      edit(await textOf(target));
+      await requireWritable(dirname(target));
+      return;
+    }
     await mkdir(dirname(target), { recursive: true, mode: 0o700 });
     const lock = `${target}.sheaf-lock`;
     await withFileLock(lock, session, async () => {
-      const before = await readFile(target, 'utf8').catch((thrown: unknown) => {
-        if (systemCode(thrown) === 'ENOENT') return '';
-        throw thrown;
-      });
+      const before = await textOf(target);
       const after = edit(before);
       // what a killed run has left holds credentials, too
       for (const name of [target, lock]) await removeAbandoned(dirname(name), basename(name));
@@ -149,6 +154,24 @@ export async function updateAuthFile(
       hint: 'Make its directory writable, or name another file with --authfile.',
       cause: thrown,
     });
+  }
+}
+
+async function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((thrown: unknown) => {
+    if (systemCode(thrown) === 'ENOENT') return '';
+    throw thrown;
+  });
+}
+
+/** Throws what the file system would, where `folder` cannot be written to or made. */
+async function requireWritable(folder: string): Promise<void> {
+  try {
+    // the dot: a file is no folder
+    await access(`${folder}/.`, constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    if (systemCode(thrown) !== 'ENOENT' || dirname(folder) === folder) throw thrown;
+    await requireWritable(dirname(folder));
   }
 }
 

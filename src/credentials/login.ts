@@ -3,7 +3,7 @@ import { NotFoundError, SheafError, systemCode, UnsupportedError, UsageError } f
 import { type AuthFile, dockerKey, encodeEntry, withEntry, withoutEntry } from './auth-file.ts';
 import { updateAuthFile } from './auth-file-store.ts';
 import { createCredentialFinder, type FoundCredentials } from './credential-provider.ts';
-import { storeInHelper } from './helper-client.ts';
+import { getFromHelper, storeInHelper } from './helper-client.ts';
 import {
   keychainOf,
   type LoginEnvironment,
@@ -27,6 +27,8 @@ export interface LoginRequest {
   /** Defaults to what the file names, else the keychain, else the file. */
   store?: LoginStore | undefined;
   check: LoginCheck;
+  /** Asks the registry and finds out where the login would be kept, as far as that can be told without keeping it there. */
+  dryRun?: boolean;
 }
 
 export interface LoginResult {
@@ -39,7 +41,7 @@ export interface LoginResult {
 }
 
 /**
- * Checks a login with its registry and keeps it.
+ * Checks a login with its registry and keeps it, unless `dryRun`. Whether another source comes first is told only of one that is kept.
  *
  * @throws UsageError INVALID_REGISTRY, NAMESPACE_NOT_SUPPORTED; AuthError from `check` or from the store; StorageError
  */
@@ -53,7 +55,9 @@ export async function loginTo(request: LoginRequest, environment: LoginEnvironme
   const credentials = credentialsOf(request.login);
   await request.check(registryOfKey(key), credentials);
 
-  const kept = await keep({ key, login: request.login, chosen, file, content }, environment);
+  const { login, dryRun = false } = request;
+  const kept = await keep({ key, login, chosen, file, content, dryRun }, environment);
+  if (dryRun) return kept;
   const shadow = await shadowOf(key, credentials, environment);
   return shadow === undefined ? kept : { ...kept, notes: [...kept.notes, shadow] };
 }
@@ -91,6 +95,7 @@ interface ToKeep {
   chosen: LoginStore | undefined;
   file: LoginFile;
   content: AuthFile;
+  dryRun: boolean;
 }
 
 async function keep(what: ToKeep, environment: LoginEnvironment): Promise<LoginResult> {
@@ -109,34 +114,38 @@ async function keep(what: ToKeep, environment: LoginEnvironment): Promise<LoginR
 }
 
 async function keepInFile(what: ToKeep, environment: LoginEnvironment, notes: string[]): Promise<LoginResult> {
-  const { key, login, file } = what;
+  const { key, login, file, dryRun } = what;
   const name = file.compat ? dockerKey(key) : key;
   const entry = encodeEntry(credentialsOf(login));
-  await updateAuthFile(file.path, environment.session, (text) => withEntry(text, file.path, name, entry));
+  await updateAuthFile(file.path, environment.session, (text) => withEntry(text, file.path, name, entry), { dryRun });
   return { key, store: { kind: 'file' }, where: file.path, notes };
 }
 
 async function keepInHelper(what: ToKeep, name: string, environment: LoginEnvironment): Promise<LoginResult> {
-  const { key, login } = what;
+  const { key, login, dryRun } = what;
   const { env, session } = environment;
   const server = isHub(key) ? hubServerUrl : key;
-  await storeInHelper(name, server, login, { env, signal: session.signal });
+  const options = { env, signal: session.signal };
+  // that it answers is all that can be known of a helper
+  if (dryRun) await getFromHelper(name, [server], options);
+  else await storeInHelper(name, server, login, options);
   await blankEntry(what, environment);
   return { key, store: { kind: 'helper', name }, where: `docker-credential-${name}`, notes: [] };
 }
 
 async function keepInKeychain(what: ToKeep, environment: LoginEnvironment): Promise<LoginResult> {
-  const { key, login } = what;
+  const { key, login, dryRun } = what;
   const keychain = keychainOf(environment);
   if (keychain === undefined) throw new UnsupportedError('the keychain is left out', { code: 'KEYCHAIN_UNAVAILABLE' });
-  await keychain.store(key, login);
+  await (dryRun ? keychain.get(key) : keychain.store(key, login));
   await blankEntry(what, environment);
   return { key, store: { kind: 'keychain' }, where: 'the keychain of the operating system', notes: [] };
 }
 
 /** Takes an older login for the same key out of the file, where it would be found first. */
-async function blankEntry({ key, file }: ToKeep, { session }: LoginEnvironment): Promise<void> {
-  await updateAuthFile(file.path, session, (text) => (text === '' ? text : withoutEntry(text, file.path, key)));
+async function blankEntry({ key, file, dryRun }: ToKeep, { session }: LoginEnvironment): Promise<void> {
+  const edit = (text: string): string => (text === '' ? text : withoutEntry(text, file.path, key));
+  await updateAuthFile(file.path, session, edit, { dryRun });
 }
 
 function refuseNamespace(key: string, chosen: LoginStore | undefined, file: LoginFile): void {

@@ -67,7 +67,7 @@ function some(members: UnknownMembers | undefined): UnknownMembers | undefined {
 }
 
 /** JSON with sorted keys; members that are undefined are left away. */
-function textOf(value: JsonValue | Parts | undefined): string {
+export function textOf(value: JsonValue | Parts | undefined): string {
   if (value instanceof ExactNumber) return value.text;
   if (Array.isArray(value)) return `[${value.map((one: JsonValue) => textOf(one)).join(',')}]`;
   if (!isJsonObject(value as JsonValue)) return JSON.stringify(value);

@@ -7,20 +7,22 @@
 import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
+import type { Readable } from 'node:stream';
 import { NotFoundError, SheafError, systemCode, UsageError } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import { type Annotations, type Descriptor, descriptorOf, type RawManifest } from '../oci/descriptor.ts';
-import { digestOf } from '../oci/digest.ts';
+import { createDigester, digestOf } from '../oci/digest.ts';
 import type { EntryChanges } from '../oci/edits.ts';
 import { encodeImageManifest } from '../oci/manifest.ts';
 import { emptyDescriptor, mediaTypes } from '../oci/media-types.ts';
-import type { Lease } from '../store/leases.ts';
+import type { StoredBlob } from '../store/content-store.ts';
 import { contentLocation } from '../transports/store/location.ts';
 import { type AddedInstances, saveAdded } from './add-instances.ts';
 import { describeSubject } from './annotate-list.ts';
 import type { Env } from './environment.ts';
 import { withLease } from './keep-content.ts';
 import { mediaTypeOfFile, sniffedBytes } from './media-type-of-file.ts';
+import type { AddPlan } from './plan-add.ts';
 
 export interface AddArtifactRequest {
   readonly list: string;
@@ -36,6 +38,8 @@ export interface AddArtifactRequest {
   readonly artifactAnnotations: Annotations;
   /** Of the entry of the list. */
   readonly changes: EntryChanges;
+  /** Reads everything and writes nothing: the files are hashed where they are. */
+  readonly dryRun?: boolean;
 }
 
 const defaultArtifactType = 'application/vnd.unknown.artifact.v1';
@@ -44,11 +48,11 @@ const maxConfigBytes = 4 << 20;
 
 export async function addArtifact(env: Env, request: AddArtifactRequest): Promise<AddedInstances> {
   const store = env.store();
-  const { id } = store.lists.read(request.list);
+  const list = store.lists.read(request.list);
   const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'artifact');
-  return withLease(env, async (lease) => {
+  const make = async (keep: KeepFile): Promise<AddedInstances> => {
     const layers: Descriptor[] = [];
-    for (const file of request.files) layers.push(await storeFile(env, lease, file, request));
+    for (const file of request.files) layers.push(await layerOf(file, keep, request));
     const config = await configDescriptor(request);
     const manifest = encodeImageManifest({
       mediaType: mediaTypes.ociManifest,
@@ -59,7 +63,7 @@ export async function addArtifact(env: Env, request: AddArtifactRequest): Promis
       ...(Object.keys(request.artifactAnnotations).length === 0 ? {} : { annotations: request.artifactAnnotations }),
     });
     const entry = { ...descriptorOf(manifest), artifactType: request.artifactType ?? defaultArtifactType };
-    return saveAdded(env, id, {
+    const plan: AddPlan = {
       edits: [
         { op: 'add', entry },
         ...(Object.keys(request.changes).length === 0
@@ -71,8 +75,24 @@ export async function addArtifact(env: Env, request: AddArtifactRequest): Promis
       content: contentOf(manifest, config),
       kept: layers.map((layer) => layer.digest),
       files: new Map([[manifest.digest, namesOf(request.files)]]),
-    });
-  });
+    };
+    return saveAdded(env, list, plan, request.dryRun);
+  };
+  if (request.dryRun) return make(hashFile);
+  return withLease(env, (lease) => make((bytes) => store.content.putStream(bytes, { lease: lease.id })));
+}
+
+/** What becomes of the bytes of a file: they are kept, or looked at alone. */
+type KeepFile = (bytes: Readable) => Promise<StoredBlob>;
+
+async function hashFile(bytes: Readable): Promise<StoredBlob> {
+  const digester = createDigester();
+  let size = 0;
+  for await (const chunk of bytes) {
+    digester.update(chunk as Uint8Array);
+    size += (chunk as Uint8Array).byteLength;
+  }
+  return { digest: digester.digest(), size };
 }
 
 /** What people may call the artifact later: the names as typed, whole, and the last part. */
@@ -115,13 +135,11 @@ async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytes };
 }
 
-/** Copies one file into the store and describes it as a layer. */
-async function storeFile(env: Env, lease: Lease, file: string, request: AddArtifactRequest): Promise<Descriptor> {
+/** One file as a layer. */
+async function layerOf(file: string, keep: KeepFile, request: AddArtifactRequest): Promise<Descriptor> {
   await statFile(file);
   const mediaType = request.layerType ?? mediaTypeOfFile(file, await headOf(file));
-  const { digest, size } = await env
-    .store()
-    .content.putStream(createReadStream(file, { highWaterMark: 1 << 20 }), { lease: lease.id });
+  const { digest, size } = await keep(createReadStream(file, { highWaterMark: 1 << 20 }));
   return {
     mediaType,
     digest,

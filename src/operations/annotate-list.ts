@@ -1,14 +1,15 @@
 /** Edits what a list says of itself or of one of its instances. */
 import { UsageError } from '../foundation/errors.ts';
-import { throwIfCancelled } from '../foundation/session.ts';
 import type { Annotations, Descriptor } from '../oci/descriptor.ts';
 import { descriptorOf } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { applyEdits, type EntryChanges, type IndexEdit } from '../oci/edits.ts';
+import type { ImageIndex } from '../oci/image-index.ts';
 import { parseImageManifest } from '../oci/manifest.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import { openVerifiedSource, parsed } from '../transports/verified-source.ts';
+import { editList } from './edit-list.ts';
 import type { Env } from './environment.ts';
 import { findImage } from './find-image.ts';
 import { findInstance } from './find-instance.ts';
@@ -24,18 +25,25 @@ export interface AnnotateListRequest {
   readonly artifactType?: string;
   /** Image name of what the index refers to; an empty string takes the subject away. */
   readonly subject?: string;
+  /** Reads everything and writes nothing. */
+  readonly dryRun?: boolean;
 }
 
 export interface AnnotatedList {
   readonly record: ListRecord;
+  /** What the list was before. */
+  readonly before: ImageIndex;
   /** The instance that was edited. */
   readonly instance?: Digest;
 }
 
 export async function annotateList(env: Env, request: AnnotateListRequest): Promise<AnnotatedList> {
-  const { lists } = env.store();
-  const before = lists.read(request.list);
+  const list = env.store().lists.read(request.list);
   const { annotations, removeAnnotations } = request;
+  const save = (edit: IndexEdit): { record: ListRecord; before: ImageIndex } => ({
+    record: editList(env, list.id, (now) => ({ ...now, index: applyEdits(now.index, [edit]) }), request.dryRun),
+    before: list.index,
+  });
   if (request.instance === undefined) {
     const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'index');
     const edit: IndexEdit = {
@@ -45,8 +53,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
       ...(request.artifactType === undefined ? {} : { artifactType: request.artifactType }),
       ...(subject === undefined ? {} : { subject }),
     };
-    throwIfCancelled(env.session);
-    return { record: lists.update(before.id, (record) => ({ ...record, index: applyEdits(record.index, [edit]) })) };
+    return save(edit);
   }
   if (request.subject !== undefined) {
     throw new UsageError('setting the subject of a list requires no instance', {
@@ -54,7 +61,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
       hint: 'Leave the instance away: --subject is a field of the index.',
     });
   }
-  const instance = await findInstance(env, before, request.instance);
+  const instance = await findInstance(env, list, request.instance);
   const edit: IndexEdit = {
     op: 'annotate-entry',
     ...instance,
@@ -65,9 +72,7 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
     },
     ...(removeAnnotations.length === 0 ? {} : { removeAnnotations }),
   };
-  throwIfCancelled(env.session);
-  const record = lists.update(before.id, (now) => ({ ...now, index: applyEdits(now.index, [edit]) }));
-  return { record, instance: instance.digest };
+  return { ...save(edit), instance: instance.digest };
 }
 
 /**

@@ -90,13 +90,22 @@ async function withPlatform(source: VerifiedSource, entry: IndexEntry, content: 
 
 async function readSingle(source: VerifiedSource, root: RawManifest): Promise<ReadImage> {
   const content: KeptBlob[] = [];
+  const entry = await entryOf(source, root, content);
+  return { entries: [entry], locations: new Map([[root.digest, placesOf(source, root.digest)]]), content };
+}
+
+/** A single image or artifact as an index would name it, for which its config is read. What was read goes to `content`. */
+export async function entryOf(
+  source: VerifiedSource,
+  root: RawManifest,
+  content: KeptBlob[] = [],
+): Promise<IndexEntry> {
   const { platform, manifest } = await readImageOf(source, root, content);
-  const entry: IndexEntry = {
+  return {
     ...descriptorOf(root),
     ...(platform === undefined ? {} : { platform }),
     ...(manifest.artifactType === undefined ? {} : { artifactType: manifest.artifactType }),
   };
-  return { entries: [entry], locations: new Map([[root.digest, placesOf(source, root.digest)]]), content };
 }
 
 /** A manifest and, where it is one of an image, the platform that its config states. What was read goes to `content`. */

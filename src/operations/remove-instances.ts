@@ -1,10 +1,10 @@
 /** Takes instances off a list. */
-import { throwIfCancelled } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import { applyEdits } from '../oci/edits.ts';
 import type { ImageIndex } from '../oci/image-index.ts';
 import { attestationSubject, isAttestation } from '../oci/matcher.ts';
 import type { ListRecord } from '../store/list-store.ts';
+import { editList } from './edit-list.ts';
 import type { Env } from './environment.ts';
 import { type FoundInstance, findInstance } from './find-instance.ts';
 
@@ -12,19 +12,24 @@ export interface RemovedInstances {
   readonly record: ListRecord;
   /** What was asked for, in order; their attestations are not named here. */
   readonly removed: readonly Digest[];
+  /** What the list was before. */
+  readonly before: ImageIndex;
 }
 
 /**
  * Removes the instances that `instances` name, each with the in-index attestations that speak of it. All of them or, when
- * one is not there, none: throws NotFoundError INSTANCE_NOT_FOUND.
+ * one is not there, none: throws NotFoundError INSTANCE_NOT_FOUND. With `dryRun` nothing is written.
  */
-export async function removeInstances(env: Env, list: string, instances: readonly string[]): Promise<RemovedInstances> {
-  const { lists } = env.store();
-  const before = lists.read(list);
+export async function removeInstances(
+  env: Env,
+  list: string,
+  instances: readonly string[],
+  { dryRun }: { readonly dryRun?: boolean } = {},
+): Promise<RemovedInstances> {
+  const before = env.store().lists.read(list);
   const found = distinct(await Promise.all(instances.map((text) => findInstance(env, before, text))));
-  throwIfCancelled(env.session);
-  const record = lists.update(before.id, (now) => without(now, found));
-  return { record, removed: found.map(({ digest }) => digest) };
+  const record = editList(env, before.id, (now) => without(now, found), dryRun);
+  return { record, removed: found.map(({ digest }) => digest), before: before.index };
 }
 
 /** Each once; one that is named by its digest goes whatever the platform. */

@@ -32,7 +32,8 @@ export interface RegistryRoutes {
 export interface ShortNameMemory {
   /** Full repository name by short name; an empty one takes an alias of the configuration away. */
   aliases(): Promise<ReadonlyMap<string, string>>;
-  record(name: string, full: string): Promise<void>;
+  /** Left away where nothing is to be written down. */
+  record?: (name: string, full: string) => Promise<void>;
   /** Gives one of `candidates`; left away where nobody can be asked. */
   choose?: (name: string, candidates: readonly string[]) => Promise<string>;
 }
@@ -59,10 +60,11 @@ export function createRegistryRoutes(load: () => Promise<RegistriesConfig>, memo
       if (memory === undefined || choose === undefined || resolution === undefined) return resolution;
       if (resolution.candidates.length < 2) return resolution;
       const chosen = await choose(name, resolution.candidates);
+      const { record } = memory;
       return {
         candidates: [chosen],
         reason: 'chosen',
-        record: () => memory.record(splitName(name).repository, splitName(chosen).repository),
+        ...(record && { record: () => record(splitName(name).repository, splitName(chosen).repository) }),
       };
     },
     avoid(mirror) {

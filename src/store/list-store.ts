@@ -80,6 +80,11 @@ export interface ListStore {
    * NotFoundError.
    */
   remove(nameOrId: string, options?: { readonly allNames?: boolean }): RemovedList;
+  /**
+   * A {@link remove} that writes nothing: tells, and throws, what it would if everything that the same rehearsal was asked for
+   * before had gone.
+   */
+  rehearseRemoval(): (nameOrId: string) => RemovedList;
   /** All lists, oldest first. */
   list(): ListRecord[];
   /** All names, sorted. */
@@ -183,18 +188,30 @@ export function createListStore(database: StoreDatabase, leases: Leases, now: ()
 
     remove(nameOrId, { allNames: whole = false } = {}) {
       const removed = withList(nameOrId, (tables, id): RemovedList => {
-        const names = namesOf(tables, id);
-        const name = possibleNames(nameOrId).find((one) => names.includes(one));
-        if (names.length > 1 && !whole) {
-          if (name === undefined) throw severalNames(id, names);
-          tables.run('DELETE FROM list_names WHERE name = ?', name);
-          return { untagged: [name] };
-        }
-        tables.run('DELETE FROM lists WHERE id = ?', id);
-        return { untagged: names, deleted: id };
+        const removal = removalOf(id, namesOf(tables, id), nameOrId, whole);
+        if (removal.deleted !== undefined) tables.run('DELETE FROM lists WHERE id = ?', id);
+        else for (const name of removal.untagged) tables.run('DELETE FROM list_names WHERE name = ?', name);
+        return removal;
       });
       leases.tidy();
       return removed;
+    },
+
+    rehearseRemoval() {
+      const untagged = new Set<string>();
+      const deleted = new Set<string>();
+      return (nameOrId) => {
+        const record = find(nameOrId);
+        const name = record && nameAmong(record.names, nameOrId);
+        if (record === undefined || deleted.has(record.id) || (name !== undefined && untagged.has(name))) {
+          throw notFound(nameOrId, read(allNames, []));
+        }
+        const names = record.names.filter((one) => !untagged.has(one));
+        const removal = removalOf(record.id, names, nameOrId, false);
+        for (const one of removal.untagged) untagged.add(one);
+        if (removal.deleted !== undefined) deleted.add(removal.deleted);
+        return removal;
+      };
     },
 
     list: () =>
@@ -208,6 +225,18 @@ export function createListStore(database: StoreDatabase, leases: Leases, now: ()
 
     names: () => read(allNames, []),
   };
+}
+
+/** What goes when the list `id`, which has `names`, is removed as `nameOrId`. Throws ConflictError LIST_HAS_SEVERAL_NAMES. */
+function removalOf(id: string, names: readonly string[], nameOrId: string, whole: boolean): RemovedList {
+  if (names.length < 2 || whole) return { untagged: names, deleted: id };
+  const name = nameAmong(names, nameOrId);
+  if (name === undefined) throw severalNames(id, names);
+  return { untagged: [name] };
+}
+
+function nameAmong(names: readonly string[], nameOrId: string): string | undefined {
+  return possibleNames(nameOrId).find((one) => names.includes(one));
 }
 
 function notFound(nameOrId: string, names: readonly string[]): NotFoundError {

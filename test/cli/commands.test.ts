@@ -6,6 +6,17 @@ import { loadConfig } from '../../src/cli/full-run.ts';
 const config = await loadConfig({ root: new URL('../../', import.meta.url), tree: 'src' });
 const commands = config.commands.filter((command) => !command.hidden);
 
+/** Commands that write nothing, and the one that serves others who write. */
+const onlyRead = [
+  'image inspect',
+  'manifest diff',
+  'manifest exists',
+  'manifest inspect',
+  'manifest ls',
+  'registry serve',
+  'verify',
+];
+
 describe('every command', () => {
   for (const command of commands) {
     const name = command.id.replaceAll(':', ' ');
@@ -45,6 +56,10 @@ describe('every command', () => {
         Object.values(command.flags).filter(({ char }) => char === 'h'),
         [],
       );
+    });
+
+    it(`${name}: has --dry-run if it writes`, () => {
+      assert.equal(command.flags['dry-run'] === undefined, onlyRead.includes(name));
     });
 
     it(`${name}: belongs to a topic that is described`, () => {

@@ -20,6 +20,7 @@ describe('settingsOf', () => {
       quiet: false,
       logLevel: 'warn',
       progress: 'auto',
+      dryRun: false,
       parallel: undefined,
       registry: plain,
       destination: plain,
@@ -80,6 +81,23 @@ describe('settingsOf', () => {
     const both = { ...plain, authfile: 'both.json', creds: 'both:1', certDir: 'both', tlsVerify: true };
     assert.deepEqual(registry, { ...both, creds: 'one:1', certDir: 'one' });
     assert.deepEqual(destination, { ...both, authfile: 'other.json', tlsVerify: false });
+  });
+
+  it('takes A and B of a comparison for the two sides', () => {
+    const { registry, destination, places } = settingsOf({
+      creds: 'both:1',
+      'tls-verify': true,
+      'a-creds': 'one:1',
+      'b-tls-verify': false,
+      'shared-blob-dir': '/sh',
+    });
+    assert.deepEqual(registry, { ...plain, creds: 'one:1', tlsVerify: true });
+    assert.deepEqual(destination, { ...plain, creds: 'both:1', tlsVerify: false });
+    assert.deepEqual(places.destination, { sharedBlobDir: '/sh', tlsVerify: false });
+    assert.throws(
+      () => settingsOf({ 'b-creds': 'a:b', 'b-no-creds': true }),
+      /^UsageError: --b-creds and --b-no-creds /,
+    );
   });
 
   it('knows both sides as one where they do not differ', () => {

@@ -235,7 +235,7 @@ describe('what a person types', () => {
     };
     const { error, ...done } = await rm(3, 'none', 'l');
     assert.equal((error as Record<string, unknown>)['code'], 'LIST_NOT_FOUND');
-    assert.deepEqual(done, { untagged: ['localhost/l:latest'], deleted: [id] });
+    assert.deepEqual(done, { untagged: ['localhost/l:latest'], deleted: [id], dryRun: false });
     const several = await sheaf.ok('manifest', 'create', 'm');
     await sheaf.ok('manifest', 'tag', 'm', 'n');
     await sheaf.ok('manifest', 'create', 'l');

@@ -129,6 +129,7 @@ test('registries.conf says what is insecure and which registry is meant', async 
     registry: host,
     username,
     keptIn: join(home, 'config/containers/auth.json'),
+    dryRun: false,
   });
 });
 
@@ -139,12 +140,13 @@ test('--json names the registry and where the login is kept in one way', async (
   for (const how of [['-u', username, '-p', password, '--store', 'file'], [], ['--get-login']]) {
     const done = await sheaf(['login', '--json', '--tls-verify=false', ...how, url]);
     const { keptIn, ...login } = JSON.parse(done.stdout);
-    assert.deepEqual(login, { registry: host, username });
+    assert.deepEqual(login, { registry: host, username, dryRun: false });
     assert.ok(keptIn.startsWith(file), keptIn);
   }
   assert.deepEqual(JSON.parse((await sheaf(['logout', '--json', url])).stdout), {
     registry: host,
     removedFrom: [file],
+    dryRun: false,
   });
 });
 

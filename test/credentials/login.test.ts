@@ -265,6 +265,52 @@ test('logout takes a login out of the credential-helpers of registries.conf too'
   assert.match(broken.notes.join(), /docker-credential-absent/);
 });
 
+test('with dryRun a login is checked, its place is told, and it is kept nowhere', async (t) => {
+  const { made, keychain, homeDir, file } = await environment(t);
+  const asked = accepting();
+  const dry = { registry: 'quay.io', login: me, check: asked.check, dryRun: true };
+  const [told, kept] = [await loginTo(dry, made), new Map(keychain.entries)];
+  assert.deepEqual([told.store, told.notes, kept.size], [{ kind: 'keychain' }, [], 0]);
+  assert.equal(asked.checked.length, 1);
+  const without = await loginTo(dry, { ...made, keychain: unusable });
+  assert.deepEqual(without.store, { kind: 'file' });
+  assert.match(without.notes.join(), /the keychain cannot be used; the credentials are kept in /);
+  await assert.rejects(loginTo({ ...dry, store: { kind: 'keychain' } }, { ...made, keychain: unusable }), {
+    code: 'KEYCHAIN_UNAVAILABLE',
+  });
+  await assert.rejects(stat(join(homeDir, '.config')), { code: 'ENOENT' });
+  await put(homeDir, '.config/containers/auth.json', { auths: { 'quay.io': { auth: authOf('old', 'x') } } });
+  const before = await readFile(file, 'utf8');
+  await loginTo(dry, made);
+  await loginTo({ ...dry, store: { kind: 'file' } }, made);
+  assert.equal(await readFile(file, 'utf8'), before);
+});
+
+test('with dryRun nothing is forgotten, and all is told that would be', async (t) => {
+  const { made, keychain, homeDir, file } = await environment(t);
+  const bin = join(homeDir, 'bin');
+  const list = `[ "$1" = list ] && echo '{"quay.io":"me"}' && exit 0; `;
+  await putHelper(bin, 'kept', `${list}${fileHelper(bin)}`);
+  await put(bin, 'kept', { ServerURL: 'quay.io', Username: 'me', Secret: 'pw' });
+  await put(homeDir, '.config/containers/auth.json', {
+    auths: { 'quay.io': { auth: authOf('me', 'pw') }, 'ghcr.io': { auth: authOf('me', 'pw') } },
+  });
+  keychain.entries.set('quay.io', me);
+  const all = { ...made, env: { PATH: pathWith(bin) }, helpers: ['kept'] };
+  const state = async () => [await json(file), await json(join(bin, 'kept')), [...keychain.entries]];
+  const before = await state();
+  const [one, everything] = [
+    await logoutFrom({ registry: 'quay.io', dryRun: true }, all),
+    await logoutFromAll(all, { dryRun: true }),
+  ];
+  assert.deepEqual(await state(), before);
+  await assert.rejects(logoutFrom({ registry: 'docker.io', dryRun: true }, made), { code: 'NOT_LOGGED_IN' });
+  const places = ['docker-credential-kept', file, 'the keychain of the operating system'];
+  assert.deepEqual([everything.removedFrom, everything.notes], [places, []]);
+  assert.deepEqual(one, await logoutFrom({ registry: 'quay.io' }, all));
+  assert.deepEqual(one.removedFrom, [file, 'docker-credential-kept', 'the keychain of the operating system']);
+});
+
 test('the file that login changes', async (t) => {
   const { made, homeDir, file } = await environment(t);
   const where = async (over: Partial<LoginEnvironment>): Promise<string> =>

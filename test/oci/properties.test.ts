@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convertImageManifest } from '../../src/oci/convert-manifest.ts';
+import { diffIndexes, isDifferent } from '../../src/oci/diff-indexes.ts';
 import { applyEdits } from '../../src/oci/edits.ts';
 import { convertIndex, encodeIndex, type ImageIndex, parseIndex, sameIndexContent } from '../../src/oci/image-index.ts';
 import { encodeGoJson, type JsonValue, parseJson } from '../../src/oci/json.ts';
@@ -137,4 +138,29 @@ always('references: the full and the short form name the same', (random) => {
   assert.deepEqual(parseReference(formatReference(reference)), reference);
   assert.deepEqual(parseReference(familiarReference(reference)), reference);
   assert.ok(familiarReference(reference).length <= formatReference(reference).length);
+});
+
+always('differences: each instance is told once, and nothing is where the content is the same', (random) => {
+  const a = deepFreeze(randomIndex(random));
+  const b = deepFreeze(
+    random.pick([randomIndex(random), applyEdits(a, [randomEdit(random, a)]), parseIndex(encodeIndex(a))]),
+  );
+  const diff = diffIndexes(a, b);
+  const sorted = (index: ImageIndex): string[] => index.manifests.map((entry) => JSON.stringify(entry)).sort();
+  const sides = (side: 'a' | 'b') =>
+    diff.instances.flatMap((one) => (side in one ? [one[side as keyof typeof one]] : []));
+  assert.deepEqual(
+    sides('a')
+      .map((entry) => JSON.stringify(entry))
+      .sort(),
+    sorted(a),
+  );
+  assert.deepEqual(
+    sides('b')
+      .map((entry) => JSON.stringify(entry))
+      .sort(),
+    sorted(b),
+  );
+  assert.equal(!isDifferent(diff), sameIndexContent(a, b));
+  assert.equal(isDifferent(diff), isDifferent(diffIndexes(b, a)));
 });

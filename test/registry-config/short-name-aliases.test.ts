@@ -81,6 +81,15 @@ test('who sits at a terminal is asked, and what proved right is written down wit
   }
 });
 
+test('nothing is written down where nothing may be', async () => {
+  const config = mergeRegistriesConf([
+    parseRegistriesConf('unqualified-search-registries = ["a.test", "b.test"]', 'x'),
+  ]);
+  const memory: ShortNameMemory = { aliases: async () => new Map(), choose: async (_name, [first = '']) => first };
+  const resolution = await createRegistryRoutes(async () => config, memory).shortName('app:1');
+  assert.deepEqual(resolution, { candidates: ['a.test/app:1'], reason: 'chosen' });
+});
+
 test('nobody is asked where there is nothing to choose, or nobody to ask', async () => {
   const aliased = routes('enforcing', { app: 'two.test/team/app', known: '' }, 0);
   assert.deepEqual((await aliased.routes.shortName('app:1'))?.candidates, ['two.test/team/app:1']);

@@ -5,6 +5,7 @@ import { ConflictError, NotFoundError, SheafError, UsageError } from '../../src/
 import { ExactNumber } from '../../src/oci/json-value.ts';
 import type { ListRecord } from '../../src/store/list-store.ts';
 import { Store } from '../../src/store/store.ts';
+import { randomFrom } from '../oci/generate.ts';
 import { emptyList, entryOf, sha256, testStore, withEntry } from './fixtures.ts';
 
 const fails =
@@ -234,6 +235,34 @@ test('removing by ID takes a list with one name or none, or with all when that i
     deleted: other.id,
   });
   assert.deepEqual(store.lists.list(), []);
+});
+
+test('a rehearsed removal tells what the removal then does, one after the other, and changes nothing', async (t) => {
+  const outcome = (remove: () => unknown): unknown => {
+    try {
+      return remove();
+    } catch (thrown) {
+      assert.ok(thrown instanceof SheafError, String(thrown));
+      return thrown.code;
+    }
+  };
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const { whole, pick } = randomFrom(seed * 7919);
+    const store = await testStore(t);
+    const ids = ['a', 'b', 'c'].map((name) => store.lists.create({ name, index: emptyList }).id);
+    for (let at = whole(5); at > 0; at -= 1) store.lists.tag(pick(ids), pick(['a', 'b', 'd', 'e', 'quay.io/f']));
+    const words = ['a', 'localhost/a:latest', 'b', 'c', 'd', 'e', 'quay.io/f', 'g', ...ids];
+    const asked = Array.from({ length: 1 + whole(6) }, () => pick(words));
+    const before = store.lists.list();
+    const rehearse = store.lists.rehearseRemoval();
+    const told = asked.map((word) => outcome(() => rehearse(word)));
+    assert.deepEqual(store.lists.list(), before);
+    assert.deepEqual(
+      told,
+      asked.map((word) => outcome(() => store.lists.remove(word))),
+      `with seed ${seed}: ${asked.join(' ')}`,
+    );
+  }
 });
 
 test('what is not known comes with a hint', async (t) => {

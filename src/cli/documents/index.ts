@@ -1,5 +1,6 @@
 /** Which documents there are, and which command prints which. */
 import type * as z from 'zod';
+import { diffedImages } from './diffs.ts';
 import { failure } from './failure.ts';
 import { contentDocument, describedImageOrIndex, prunedLayout, tree } from './images.ts';
 import {
@@ -33,6 +34,7 @@ export const documents = {
   'manifest-add': addedToList,
   'manifest-annotate': annotatedList,
   'manifest-create': createdList,
+  'manifest-diff': diffedImages,
   'manifest-exists': listExists,
   'manifest-ls': localLists,
   'manifest-remove': removedInstances,
@@ -62,6 +64,7 @@ export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
   'manifest:add': [{ document: 'manifest-add' }],
   'manifest:annotate': [{ document: 'manifest-annotate' }],
   'manifest:create': [{ document: 'manifest-create' }],
+  'manifest:diff': [{ document: 'manifest-diff' }],
   'manifest:exists': [{ document: 'manifest-exists' }],
   'manifest:inspect': [{ document: 'tree', flags: ['--tree'] }, { document: 'content' }],
   'manifest:ls': [{ document: 'manifest-ls' }],

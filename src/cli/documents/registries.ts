@@ -1,6 +1,6 @@
 /** What the commands for registries print with --json. */
 import * as z from 'zod';
-import type { DocumentOf } from './parts.ts';
+import { type DocumentOf, dryRun } from './parts.ts';
 
 export const login = z
   .object({
@@ -9,6 +9,7 @@ export const login = z
     keptIn: z
       .string()
       .describe('The file, the helper, the keychain or the variable that has the credentials, in words.'),
+    dryRun,
   })
   .describe('Who is logged in.');
 export type LoginDocument = DocumentOf<typeof login>;
@@ -17,6 +18,7 @@ export const logout = z
   .object({
     registry: z.string().nullable().describe('The registry: HOST[:PORT][/NAMESPACE]; null with --all.'),
     removedFrom: z.array(z.string()).describe('Each file, helper and keychain that had the credentials, in words.'),
+    dryRun,
   })
   .describe('What was forgotten.');
 export type LogoutDocument = DocumentOf<typeof logout>;

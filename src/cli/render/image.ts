@@ -6,7 +6,7 @@ import { formatPlatform } from '../../oci/platform.ts';
 import type { DescribedImage, DescribedIndex } from '../../operations/describe-image.ts';
 import type { DescribedImageOrIndex } from '../documents/images.ts';
 import { renderTable } from './table.ts';
-import { formatBytes } from './texts.ts';
+import { formatBytes, visible } from './texts.ts';
 
 /** What an image is called beside what it says of itself. */
 export interface ImageNaming {
@@ -23,9 +23,6 @@ export function renderImage(described: DescribedImage | DescribedIndex, naming: 
   const tags = naming.tags === undefined ? [] : section('Tags', naming.tags);
   return [field('Name', naming.title), ...lines, ...tags].map(visible);
 }
-
-/** What an image says may hold anything; nothing of it may steer the terminal. */
-const visible = (line: string): string => line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').trimEnd();
 
 const field = (name: string, value: string): string => `${`${name}:`.padEnd(14)}${value}`;
 

@@ -26,6 +26,9 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** What an image says may hold anything; nothing of it may steer the terminal. */
+export const visible = (line: string): string => line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ').trimEnd();
+
 /** In the words of the peers, which scripts look for. */
 export function describeRetry(event: Extract<ProgressEvent, { type: 'retry' }>): string {
   const seconds = event.delayMs / 1000;

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { AddedToList } from '../../cli/documents/lists.ts';
-import { placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
+import { dryRunFlag, placeFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationFlag, annotationsOf, entryChanges, entryFlags } from '../../cli/manifest-flags.ts';
 import { policyFlag } from '../../cli/sign-flags.ts';
 import { takingOf } from '../../cli/taking.ts';
@@ -66,6 +66,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
     ...entryFlags,
     artifact: Flags.boolean({ summary: 'The arguments are files: make an artifact of them.', helpGroup: 'ARTIFACT' }),
     ...artifactFlags,
+    ...dryRunFlag,
     ...policyFlag,
     ...placeFlags,
     ...registryFlags,
@@ -73,11 +74,17 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
 
   async run(): Promise<AddedToList> {
     const [list = '', ...rest] = this.positionals;
-    const { record, added } = this.flags.artifact
+    const { record, added, before } = this.flags.artifact
       ? await this.#addFiles(list, rest)
       : await this.#addImages(list, rest);
+    if (this.settings.dryRun) {
+      const { describeList, renderEdit } = await import('../../cli/render/edit.ts');
+      const { lines, changes } = renderEdit(`add to ${describeList(record)}`, before, record.index);
+      for (const line of lines) this.output.print(line);
+      return { id: record.id, added, dryRun: true, changes };
+    }
     for (const entry of added) this.output.print(`${record.id}: ${entry.digest}`);
-    return { id: record.id, added };
+    return { id: record.id, added, dryRun: false };
   }
 
   async #addImages(list: string, images: readonly string[]): Promise<AddedInstances> {
@@ -99,6 +106,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
       images: await Promise.all(images.map((image) => findImage(env, image))),
       taking,
       changes,
+      dryRun: this.settings.dryRun,
     });
   }
 
@@ -116,6 +124,7 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
       excludeTitles: flags['artifact-exclude-titles'],
       artifactAnnotations: annotationsOf(flags['artifact-annotation']),
       changes: entryChanges(flags, annotationsOf(flags.annotation)),
+      dryRun: this.settings.dryRun,
       ...(flags['artifact-type'] === undefined ? {} : { artifactType: flags['artifact-type'] }),
       ...(flags['artifact-config'] === undefined ? {} : { configFile: flags['artifact-config'] }),
       ...(flags['artifact-config-type'] === undefined ? {} : { configType: flags['artifact-config-type'] }),

@@ -2,7 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { AnnotatedList } from '../../cli/documents/lists.ts';
-import { registryFlags, repeatable } from '../../cli/flags.ts';
+import { dryRunFlag, registryFlags, repeatable } from '../../cli/flags.ts';
 import { annotationEditsOf, entryChanges, entryFlags, firstEntryFlag } from '../../cli/manifest-flags.ts';
 import { UsageError } from '../../foundation/errors.ts';
 
@@ -31,6 +31,7 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
     }),
     'artifact-type': Flags.string({ summary: 'Set artifactType, of the index or of the instance.', helpValue: 'TYPE' }),
     ...entryFlags,
+    ...dryRunFlag,
     ...registryFlags,
   };
 
@@ -59,6 +60,7 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
     }
     const annotations = annotationEditsOf(flags.annotation);
     const changes = entryChanges(flags);
+    const { dryRun } = this.settings;
     const { annotateList } = await import('../../operations/annotate-list.ts');
     const done = await annotateList(await this.env.operations(), {
       list,
@@ -66,10 +68,19 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
       annotations: annotations.set,
       removeAnnotations: annotations.remove,
       changes,
+      dryRun,
       ...(flags['artifact-type'] === undefined ? {} : { artifactType: flags['artifact-type'] }),
       ...(flags.subject === undefined ? {} : { subject: flags.subject }),
     });
-    this.output.print(done.instance === undefined ? done.record.id : `${done.record.id}: ${done.instance}`);
-    return { id: done.record.id, ...(done.instance === undefined ? {} : { instance: done.instance }) };
+    const { record, instance: edited, before } = done;
+    const result = { id: record.id, ...(edited === undefined ? {} : { instance: edited }) };
+    if (dryRun) {
+      const { describeList, renderEdit } = await import('../../cli/render/edit.ts');
+      const { lines, changes: told } = renderEdit(`annotate ${describeList(record)}`, before, record.index);
+      for (const line of lines) this.output.print(line);
+      return { ...result, dryRun, changes: told };
+    }
+    this.output.print(edited === undefined ? record.id : `${record.id}: ${edited}`);
+    return { ...result, dryRun };
   }
 }

@@ -1,7 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { RemovedInstances } from '../../cli/documents/lists.ts';
-import { registryFlags } from '../../cli/flags.ts';
+import { dryRunFlag, registryFlags } from '../../cli/flags.ts';
 
 export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
   static override summary = 'Take instances off a list.';
@@ -16,13 +16,21 @@ export default class ManifestRemove extends BaseCommand<typeof ManifestRemove> {
     list: Args.string({ required: true, description: 'Name or ID of the list.' }),
     instance: Args.string({ required: true, description: 'Digests, platforms or names.' }),
   };
-  static override flags = { ...registryFlags };
+  static override flags = { ...dryRunFlag, ...registryFlags };
 
   async run(): Promise<RemovedInstances> {
     const { removeInstances } = await import('../../operations/remove-instances.ts');
     const [list = '', ...instances] = this.positionals;
-    const { record, removed } = await removeInstances(await this.env.operations(), list, instances);
+    const { dryRun } = this.settings;
+    const env = await this.env.operations();
+    const { record, removed, before } = await removeInstances(env, list, instances, { dryRun });
+    if (dryRun) {
+      const { describeList, renderEdit } = await import('../../cli/render/edit.ts');
+      const { lines, changes } = renderEdit(`remove from ${describeList(record)}`, before, record.index);
+      for (const line of lines) this.output.print(line);
+      return { id: record.id, removed, dryRun, changes };
+    }
     for (const digest of removed) this.output.print(`${record.id}: ${digest}`);
-    return { id: record.id, removed };
+    return { id: record.id, removed, dryRun };
   }
 }

@@ -2,6 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { RemovedLists } from '../../cli/documents/lists.ts';
+import { dryRunFlag } from '../../cli/flags.ts';
 import { NotFoundError, SheafError } from '../../foundation/errors.ts';
 
 export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
@@ -18,29 +19,32 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
   };
   static override flags = {
     ignore: Flags.boolean({ char: 'i', summary: 'Do not mind lists that are not there.' }),
+    ...dryRunFlag,
   };
 
   async run(): Promise<RemovedLists> {
     const { lists } = await this.env.store();
+    const { dryRun } = this.settings;
+    const remove = dryRun ? lists.rehearseRemoval() : (name: string) => lists.remove(name);
     const untagged: string[] = [];
     const deleted: string[] = [];
     const missing: NotFoundError[] = [];
     for (const name of this.positionals) {
       try {
-        const gone = lists.remove(name);
-        for (const tag of gone.untagged) this.output.print(`untagged: ${tag}`);
+        const gone = remove(name);
+        for (const tag of gone.untagged) this.output.print(dryRun ? `untag ${tag}` : `untagged: ${tag}`);
         untagged.push(...gone.untagged);
         if (gone.deleted !== undefined) {
-          this.output.print(gone.deleted);
+          this.output.print(dryRun ? `remove ${gone.deleted}` : gone.deleted);
           deleted.push(gone.deleted);
         }
       } catch (thrown) {
-        if (!(thrown instanceof NotFoundError)) throw withDone(thrown, { untagged, deleted });
+        if (!(thrown instanceof NotFoundError)) throw withDone(thrown, { untagged, deleted, dryRun });
         if (!this.flags.ignore) missing.push(thrown);
       }
     }
-    if (missing.length > 0) throw withDone(notThere(missing), { untagged, deleted });
-    return { untagged, deleted };
+    if (missing.length > 0) throw withDone(notThere(missing), { untagged, deleted, dryRun });
+    return { untagged, deleted, dryRun };
   }
 }
 

@@ -1,6 +1,7 @@
 import * as Args from '@oclif/core/args';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { TaggedList } from '../../cli/documents/lists.ts';
+import { dryRunFlag } from '../../cli/flags.ts';
 
 export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
   static override summary = 'Give a list more names.';
@@ -11,16 +12,21 @@ export default class ManifestTag extends BaseCommand<typeof ManifestTag> {
     list: Args.string({ required: true, description: 'Name or ID of the list.' }),
     name: Args.string({ required: true, description: 'New names.' }),
   };
+  static override flags = { ...dryRunFlag };
 
   async run(): Promise<TaggedList> {
-    const { checkNewListName } = await import('../../operations/new-list-name.ts');
+    const { tagList } = await import('../../operations/tag-list.ts');
     const { lists } = await this.env.store();
-    const [list = '', ...names] = this.positionals;
-    for (const name of names) checkNewListName(name);
-    const { id } = lists.read(list);
-    for (const name of names) lists.tag(id, name);
-    const record = lists.read(id);
-    this.output.print(record.id);
-    return { id: record.id, names: record.names };
+    const { dryRun } = this.settings;
+    const [list = '', ...newNames] = this.positionals;
+    const { id, names, given } = tagList(lists, list, newNames, { dryRun });
+    if (!dryRun) this.output.print(id);
+    else {
+      for (const { name, before } of given) {
+        const taken = before === undefined ? '' : `, which the list ${before.id} loses`;
+        this.output.print(before?.id === id ? `keep ${name}` : `tag ${id} as ${name}${taken}`);
+      }
+    }
+    return { id, names, dryRun };
   }
 }
