@@ -98,7 +98,16 @@ export { createSigstoreVerifier } from './signing/sigstore/verifier.ts';
 export { createGpgKeySigner, type KeySignerOptions } from './signing/simple/key-signer.ts';
 export { type GpgPublicKey, readKeyring } from './signing/simple/keyring.ts';
 export type { ListParts, ListRecord, ListStore, NewList, RemovedList } from './store/list-store.ts';
-export { Store, type StoreOptions, storeDirectory } from './store/store.ts';
+export {
+  type Defect,
+  type GarbageReport,
+  type GarbageRequest,
+  Store,
+  type StoreCheck,
+  type StoreContents,
+  type StoreOptions,
+  storeDirectory,
+} from './store/store.ts';
 export { locate, parseDestination } from './transports/image-names.ts';
 export type { PruneRequest } from './transports/oci/prune.ts';
 export type {

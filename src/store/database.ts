@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { pathToFileURL } from 'node:url';
 import { BugError, StorageError } from '../foundation/errors.ts';
 import { migrations } from './schema.ts';
-import { SQLITE_BUSY, SQLITE_CANTOPEN, sqliteCode, toStorageError } from './storage-errors.ts';
+import { SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_FULL, sqliteCode, toStorageError } from './storage-errors.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -33,6 +33,9 @@ export interface DatabaseOptions {
   readonly busyTimeoutMs?: number;
 }
 
+/** A database with less than so many free bytes, or less than a quarter of it free, stays as it is. */
+const worthwhileBytes = 1 << 20;
+
 export class StoreDatabase {
   readonly dir: string;
   readonly #file: string;
@@ -52,6 +55,11 @@ export class StoreDatabase {
       get: (sql, ...values) => this.#prepare(sql).get(...values),
       all: (sql, ...values) => this.#prepare(sql).all(...values),
     };
+  }
+
+  /** Paths of the files that it may have on the disk. */
+  files(): readonly string[] {
+    return ['', '-wal'].map((suffix) => `${this.#file}${suffix}`);
   }
 
   /** Whether anything was ever written, which costs a look for a file. Throws StorageError. */
@@ -108,6 +116,34 @@ export class StoreDatabase {
   /** Makes the folder of the store, readable by its owner only. */
   createFolder(): void {
     if (this.#connection === undefined) mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+  }
+
+  /**
+   * Gives the room of rows that are gone back to the disk, where that is worth the work, and tells how many bytes that
+   * were. It waits for nobody: while others write, or where the disk has no room for it, all stays as it is, and rows to
+   * come fill that room. Throws StorageError.
+   */
+  compact(): number {
+    try {
+      const connection = this.#open();
+      const pragma = (name: string): number =>
+        Number(Object.values(connection.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+      const pageSize = pragma('page_size');
+      const [free, all] = [pragma('freelist_count'), pragma('page_count')];
+      if (free * pageSize < worthwhileBytes || free * 4 < all) return 0;
+      connection.exec('PRAGMA busy_timeout = 0');
+      try {
+        connection.exec('VACUUM');
+        connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      } finally {
+        connection.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+      }
+      return (all - pragma('page_count')) * pageSize;
+    } catch (thrown) {
+      const code = sqliteCode(thrown);
+      if (code === SQLITE_BUSY || code === SQLITE_FULL) return 0;
+      throw toStorageError(thrown, this.dir);
+    }
   }
 
   close(): void {

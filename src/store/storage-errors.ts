@@ -72,6 +72,7 @@ export function sqliteCode(thrown: unknown): number | undefined {
 }
 
 export const SQLITE_BUSY = 5;
+export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
 
 /**

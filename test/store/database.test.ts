@@ -203,6 +203,29 @@ test('a lock that is held for too long ends in an error, and readers go on meanw
   assert.equal(level, 2, 'what failed has left the connection less durable');
 });
 
+test('the database is made smaller while others read, and left alone while they write', async (t) => {
+  const store = await testStore(t);
+  const { id } = store.lists.create({ name: 'foo', index: emptyList, files: { a: ['x'.repeat(2 << 20)] } });
+  store.lists.remove(id);
+  const other = new DatabaseSync(join(store.dir, 'sheaf.db'));
+  t.after(() => other.close());
+  const database = new StoreDatabase(store.dir);
+  t.after(() => database.close());
+  other.exec('BEGIN IMMEDIATE');
+  assert.equal(database.compact(), 0);
+  other.exec('COMMIT');
+  assert.equal(
+    database.transaction((tables) => tables.get('PRAGMA busy_timeout')?.['timeout']),
+    30_000,
+  );
+  other.exec('BEGIN');
+  other.exec('SELECT * FROM lists');
+  assert.ok(database.compact() > 1 << 20);
+  assert.equal(database.compact(), 0);
+  other.exec('COMMIT');
+  assert.equal(store.lists.exists('foo'), false);
+});
+
 test('nothing is printed by using a store', async (t) => {
   const dir = join(await testFolder(t), 'home');
   const run = spawnSync(process.execPath, [fragment, 'use', dir], { encoding: 'utf8' });

@@ -15,6 +15,7 @@ import {
 import { progressLine } from './progress.ts';
 import { login, logout, servedRegistry } from './registries.ts';
 import { generatedKey, signedImage, verifiedImage } from './signatures.ts';
+import { storeContents, storeGarbage, storePath } from './store.ts';
 import { plan, transfer } from './transfers.ts';
 
 /** Every document by the name of its file in docs/schemas, without the end. */
@@ -40,6 +41,9 @@ export const documents = {
   'manifest-tag': taggedList,
   'registry-serve': servedRegistry,
   sign: signedImage,
+  'store-gc': storeGarbage,
+  'store-ls': storeContents,
+  'store-path': storePath,
   verify: verifiedImage,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -71,5 +75,8 @@ export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
   'manifest:tag': [{ document: 'manifest-tag' }],
   'registry:serve': [{ document: 'registry-serve' }],
   sign: [{ document: 'sign' }],
+  'store:gc': [{ document: 'store-gc' }],
+  'store:ls': [{ document: 'store-ls' }],
+  'store:path': [{ document: 'store-path' }],
   verify: [{ document: 'verify' }],
 };

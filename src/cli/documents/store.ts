@@ -1,0 +1,82 @@
+/** What the commands on the local store print with --json. */
+import * as z from 'zod';
+import { count, type DocumentOf, digest, dryRun, listId, listNames, time } from './parts.ts';
+
+const path = z.string().describe('Path of the folder.');
+
+export const storePath = z.object({ path }).describe('Where the local store is, or will be once something is written.');
+export type StorePath = DocumentOf<typeof storePath>;
+
+const amount = z
+  .object({ count: count.describe('How many there are.'), bytes: count.describe('Bytes of all together.') })
+  .meta({ id: 'Amount', description: 'Some files.' });
+
+const listContents = z.object({
+  id: listId,
+  names: listNames,
+  instances: count.nullable().describe('Number of instances on it; null where its record is damaged.'),
+  blobs: amount.describe('What it keeps in the store: manifests, configs, files that were added.'),
+  missing: count.describe('Number of blobs that it keeps and that are not there.'),
+  updated: time.describe('When it was edited last (UTC).'),
+});
+
+export const storeContents = z
+  .object({
+    path,
+    exists: z.boolean().describe('Whether anything was ever written to it.'),
+    lists: z.array(listContents).describe('The lists, oldest first.'),
+    blobs: z
+      .object({
+        lists: amount.describe('What lists keep.'),
+        leases: amount.describe('What only commands hold that run now.'),
+        waiting: amount.describe(
+          'Layers that a stopped run has compressed, for the next one; they go after seven days.',
+        ),
+        garbage: amount.describe('What nothing needs.'),
+      })
+      .describe('Every blob once.'),
+    temporaryFiles: z
+      .object({
+        running: amount.describe('Of commands that run now.'),
+        garbage: amount.describe('Of commands that have ended.'),
+      })
+      .describe('Half-written blobs.'),
+    leases: z
+      .object({
+        running: count.describe('Of commands that run now.'),
+        garbage: count.describe('Of commands that have ended.'),
+      })
+      .describe('Number of holds on blobs.'),
+    knowledge: z
+      .object({
+        recompressions: count.describe('Layers of which is known what they become when they are compressed anew.'),
+        conversions: count.describe('Images and indexes of which is known what they become.'),
+        places: count.describe('Repositories that are known to have a blob, for each blob.'),
+        uploads: count.describe('Uploads that can be resumed.'),
+        repositories: count.describe('Repositories that were new when a run began to write into them.'),
+      })
+      .describe('Number of things that runs have learned, to save work.'),
+    databaseBytes: count.describe('Bytes of the database.'),
+  })
+  .describe('What is in the local store.');
+export type StoreContents = DocumentOf<typeof storeContents>;
+
+const removedBlob = z.object({ digest, size: count.describe('Bytes.') });
+
+export const storeGarbage = z
+  .object({
+    path,
+    dryRun,
+    blobs: z.array(removedBlob).describe('Blobs that were removed, in the order of their digests.'),
+    temporaryFiles: z
+      .array(z.object({ name: z.string().describe('Name of the file.'), size: count.describe('Bytes.') }))
+      .describe('Half-written blobs of ended commands that were removed.'),
+    leases: count.describe('Number of holds of ended commands that were removed.'),
+    knowledge: count.describe('Number of things learned that were forgotten.'),
+    bytes: count.describe('Bytes of these blobs and files together.'),
+    compacted: count
+      .optional()
+      .describe('Bytes by which the database became smaller; absent with --dry-run: that cannot be told before.'),
+  })
+  .describe('What was removed from the local store.');
+export type StoreGarbage = DocumentOf<typeof storeGarbage>;
