@@ -78,6 +78,7 @@ export {
   type VerifyTrust,
   verifyImage,
 } from './operations/verify-image.ts';
+export { type VerifiedStore, type VerifyStoreRequest, verifyStore } from './operations/verify-store.ts';
 export {
   loadRegistriesD,
   type RegistriesD,

@@ -57,6 +57,7 @@ export async function checkStore(database: StoreDatabase, session: Session): Pro
   try {
     const rows = checkRows(database);
     const files = blobFiles(dir);
+    const noDatabase = files.length > 0 && !database.exists() ? [damaged(dir, 'there is no sheaf.db, but blobs')] : [];
     const users = usersOf(rows.lists);
     const found = await checkBlobs(dir, files, session);
     const missing = [...users].filter(([digest]) => !found.read.has(digest) && isMissing(database, digest));
@@ -65,9 +66,10 @@ export async function checkStore(database: StoreDatabase, session: Session): Pro
       blobs: found.read.size,
       bytes: [...found.read.values()].reduce((sum, { size }) => sum + size, 0),
       defects: [
+        ...noDatabase,
         ...rows.defects,
         ...missing.map(([digest, lists]) => missingBlob(dir, digest, lists)),
-        ...found.defects.map((defect) => withUsers(defect, users)),
+        ...found.defects.map((defect) => withUsers(defect, users.get(defect.digest) ?? [])),
         ...wrongSizes(dir, rows.lists, found.read),
       ],
     };
@@ -76,38 +78,41 @@ export async function checkStore(database: StoreDatabase, session: Session): Pro
   }
 }
 
+function damaged(dir: string, what: string): Defect {
+  return {
+    kind: 'database',
+    path: join(dir, 'sheaf.db'),
+    lists: [],
+    message: `the database of the local store in ${dir} is damaged: ${what}`,
+    hint: 'Restore sheaf.db from a backup, or move the folder away to begin with an empty store.',
+  };
+}
+
 interface Rows {
   readonly lists: readonly ListRecord[];
   readonly defects: readonly Defect[];
 }
 
 function checkRows(database: StoreDatabase): Rows {
-  const damage = (message: string): Defect => ({
-    kind: 'database',
-    path: join(database.dir, 'sheaf.db'),
-    lists: [],
-    message: `the database of the local store is damaged: ${message}`,
-    hint: 'Restore sheaf.db from a backup. Lists that can be read still are handed over with `sheaf store export`.',
-  });
   try {
-    return database.read((tables) => readRows(tables, damage)) ?? { lists: [], defects: [] };
+    return database.read((tables) => readRows(tables, database.dir)) ?? { lists: [], defects: [] };
   } catch (thrown) {
     if (!(thrown instanceof StorageError) || thrown.code !== 'STORE_CORRUPT') throw thrown;
     return {
       lists: [],
-      defects: [damage(thrown.cause === undefined ? thrown.message : asError(thrown.cause).message)],
+      defects: [damaged(database.dir, asError(thrown.cause ?? thrown).message)],
     };
   }
 }
 
-function readRows(tables: Tables, damage: (message: string) => Defect): Rows {
+function readRows(tables: Tables, dir: string): Rows {
   const defects: Defect[] = tables
     .all('PRAGMA integrity_check')
     .map((row) => String(row['integrity_check']))
     .filter((message) => message !== 'ok')
-    .map(damage);
+    .map((message) => damaged(dir, message));
   for (const { table, rowid, parent } of tables.all('PRAGMA foreign_key_check')) {
-    defects.push(damage(`row ${rowid} of ${table} names something that is not in ${parent}`));
+    defects.push(damaged(dir, `row ${rowid} of ${table} names something that is not in ${parent}`));
   }
   const lists: ListRecord[] = [];
   for (const row of tables.all('SELECT id FROM lists ORDER BY created_at, rowid')) {
@@ -123,15 +128,17 @@ function readRows(tables: Tables, damage: (message: string) => Defect): Rows {
   return { lists, defects };
 }
 
+type DefectOfBlob = Omit<Defect, 'lists' | 'hint'> & { readonly digest: Digest };
+
 interface Checked {
   /** What was read to its end, whatever it was. */
   readonly read: ReadonlyMap<Digest, StoredBlob>;
-  readonly defects: ReadonlyArray<Omit<Defect, 'lists' | 'hint'> & { readonly digest: Digest }>;
+  readonly defects: readonly DefectOfBlob[];
 }
 
 async function checkBlobs(dir: string, files: readonly BlobFile[], session: Session): Promise<Checked> {
   const read = new Map<Digest, StoredBlob>();
-  const defects: Array<Checked['defects'][number]> = [];
+  const defects: DefectOfBlob[] = [];
   const queue = [...files];
   if (files.length > 0) {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
@@ -148,7 +155,7 @@ async function checkBlobs(dir: string, files: readonly BlobFile[], session: Sess
         const actual = await readBlob(path, digest, buffer, session);
         read.set(digest, { digest, size: actual.size });
         if (actual.digest !== digest) {
-          const message = `the blob ${digest} is damaged: ${path} has ${actual.size} bytes with the digest ${actual.digest}`;
+          const message = `${path} is damaged: its ${actual.size} bytes have the digest ${actual.digest}`;
           defects.push({ kind: 'damaged', digest, path, message });
         }
       } catch (thrown) {
@@ -157,7 +164,7 @@ async function checkBlobs(dir: string, files: readonly BlobFile[], session: Sess
         if (code !== 'ENOENT') {
           if (!(thrown instanceof Error && 'syscall' in thrown)) throw thrown;
           read.set(digest, { digest, size });
-          const message = `the blob ${digest} cannot be read from ${path}: ${thrown.message}`;
+          const message = `${path} cannot be read: ${thrown.message}`;
           defects.push({ kind: 'unreadable', digest, path, message });
         }
       }
@@ -201,17 +208,19 @@ function isMissing(database: StoreDatabase, digest: Digest): boolean {
 
 function missingBlob(dir: string, digest: Digest, users: readonly ListRecord[]): Defect {
   const path = blobPath(dir, digest);
-  const message = `the blob ${digest} is not there, which ${namesIn(users).join(', ')} keeps`;
-  return { kind: 'missing', digest, path, lists: namesIn(users), message, hint: fetchAgain };
+  return withUsers({ kind: 'missing', digest, path, message: `${path} is not there` }, users);
 }
 
-function withUsers(defect: Checked['defects'][number], users: ReadonlyMap<Digest, ListRecord[]>): Defect {
-  const needed = users.get(defect.digest) ?? [];
-  const hint =
-    needed.length > 0
-      ? fetchAgain
-      : 'No list needs it: `sheaf store gc --forget` removes it, once no running command uses it.';
-  return { ...defect, lists: namesIn(needed), hint };
+function withUsers(defect: DefectOfBlob, users: readonly ListRecord[]): Defect {
+  if (users.length === 0) {
+    return {
+      ...defect,
+      lists: [],
+      hint: 'No list needs it: `sheaf store gc --forget` removes it, once no running command uses it.',
+    };
+  }
+  const lists = namesIn(users);
+  return { ...defect, lists, message: `${defect.message}; it is needed by ${lists.join(', ')}`, hint: fetchAgain };
 }
 
 const fetchAgain =

@@ -15,7 +15,7 @@ import {
 import { progressLine } from './progress.ts';
 import { login, logout, servedRegistry } from './registries.ts';
 import { generatedKey, signedImage, verifiedImage } from './signatures.ts';
-import { storeContents, storeGarbage, storePath } from './store.ts';
+import { storeContents, storeGarbage, storePath, verifiedStore } from './store.ts';
 import { plan, transfer } from './transfers.ts';
 
 /** Every document by the name of its file in docs/schemas, without the end. */
@@ -44,6 +44,7 @@ export const documents = {
   'store-gc': storeGarbage,
   'store-ls': storeContents,
   'store-path': storePath,
+  'store-verify': verifiedStore,
   verify: verifiedImage,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -78,5 +79,6 @@ export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
   'store:gc': [{ document: 'store-gc' }],
   'store:ls': [{ document: 'store-ls' }],
   'store:path': [{ document: 'store-path' }],
+  'store:verify': [{ document: 'store-verify' }],
   verify: [{ document: 'verify' }],
 };

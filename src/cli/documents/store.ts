@@ -80,3 +80,33 @@ export const storeGarbage = z
   })
   .describe('What was removed from the local store.');
 export type StoreGarbage = DocumentOf<typeof storeGarbage>;
+
+const defect = z
+  .object({
+    kind: z
+      .enum(['database', 'list', 'damaged', 'unreadable', 'missing', 'wrong-size'])
+      .describe(
+        'database, list: rows that cannot be read; damaged: a blob with other bytes; unreadable: the disk does not give it; missing: a blob that a list keeps; wrong-size: a list says another size of it.',
+      ),
+    digest: digest.optional().describe('The blob; absent where it is not one.'),
+    path: z.string().optional().describe('The file that it is in, or should be.'),
+    lists: z.array(z.string()).describe('Names (or IDs) of the lists that are damaged by it.'),
+    message: z.string().describe('What is wrong.'),
+    hint: z.string().describe('What to do about it.'),
+  })
+  .meta({ id: 'Defect', description: 'Something that is not as it must be.' });
+
+export const verifiedStore = z
+  .object({
+    path,
+    sound: z
+      .boolean()
+      .describe('Whether there are no defects, or none that were not repaired; the exit code says the same.'),
+    lists: count.describe('Number of lists that were looked at.'),
+    blobs: count.describe('Number of blobs that were read.'),
+    bytes: count.describe('Bytes of these blobs.'),
+    defects: z.array(defect).describe('What is wrong.'),
+    repaired: z.array(digest).describe('Blobs that were fetched again, with --repair.'),
+  })
+  .describe('Whether the local store is whole.');
+export type VerifiedStore = DocumentOf<typeof verifiedStore>;

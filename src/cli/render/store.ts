@@ -1,4 +1,5 @@
-/** The local store as text and as JSON: what is in it, what was removed. */
+/** The local store as text and as JSON: what is in it, what was removed, what is damaged. */
+import type { VerifiedStore } from '../../operations/verify-store.ts';
 import type { Amount, GarbageReport, StoreContents } from '../../store/store.ts';
 import type { StoreContents as ContentsDocument } from '../documents/store.ts';
 import { renderTable } from './table.ts';
@@ -69,6 +70,18 @@ export function renderGarbage(report: GarbageReport, dryRun: boolean): string[] 
       ? 'Nothing to remove: everything is needed.'
       : `${dryRun ? 'Would remove' : 'Removed'} ${parts.join(', ')}: ${formatBytes(bytes)}`,
     ...smaller,
+  ];
+}
+
+/** What was repaired, two lines for each defect, and the verdict. */
+export function renderCheck(path: string, { lists, blobs, bytes, defects, repaired }: VerifiedStore): string[] {
+  const checked = [...number(blobs, 'blob'), ...number(lists, 'list')].join(' and ');
+  return [
+    ...repaired.map((digest) => `repaired: ${digest}`),
+    ...defects.flatMap(({ message, hint }) => [message, `  ${hint}`]),
+    defects.length === 0
+      ? `${path} is sound: ${checked === '' ? 'there is nothing in it' : `${checked}, ${formatBytes(bytes)}`}`
+      : `${path} is NOT sound: ${number(defects.length, 'defect').join('')}`,
   ];
 }
 
