@@ -59,6 +59,12 @@ export { type DescribedImage, type DescribedIndex, describeImage } from './opera
 export { describeTree, type TreeNode, type TreeRole } from './operations/describe-tree.ts';
 export type { UsedSource } from './operations/enforce-policy.ts';
 export type { Env } from './operations/environment.ts';
+export {
+  type ExportedList,
+  type ExportedLists,
+  type ExportListsRequest,
+  exportLists,
+} from './operations/export-lists.ts';
 export { type GeneratedKey, type GenerateKeyRequest, generateKey, type KindOfKey } from './operations/generate-key.ts';
 export { type InspectedImage, inspectImage } from './operations/inspect-list.ts';
 export type { PlannedCopy } from './operations/plan-and-execute.ts';

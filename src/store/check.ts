@@ -84,7 +84,7 @@ function damaged(dir: string, what: string): Defect {
     path: join(dir, 'sheaf.db'),
     lists: [],
     message: `the database of the local store in ${dir} is damaged: ${what}`,
-    hint: 'Restore sheaf.db from a backup, or move the folder away to begin with an empty store.',
+    hint: 'Restore sheaf.db from a backup, or hand over what can be read still with `sheaf store export`, and move the folder away.',
   };
 }
 

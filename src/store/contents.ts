@@ -58,6 +58,7 @@ export function readContents(database: StoreDatabase, leases: Leases, now: numbe
   try {
     const files = new Map(blobFiles(dir).map(({ digest, size }) => [digest, size]));
     const left = temporaryFiles(dir);
+    database.openWhereFull();
     const found = database.read((tables) => {
       const ended = new Set(leases.ended(tables));
       const holders = {

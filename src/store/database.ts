@@ -43,6 +43,8 @@ export class StoreDatabase {
   readonly #statements = new Map<string, StatementSync>();
   readonly #tables: Tables;
   #connection: DatabaseSync | undefined;
+  /** Whether it is opened without sharing it. */
+  #alone = false;
 
   constructor(dir: string, { busyTimeoutMs = 30_000 }: DatabaseOptions = {}) {
     this.dir = dir;
@@ -68,6 +70,20 @@ export class StoreDatabase {
       return this.#connection !== undefined || this.#isThere();
     } catch (error) {
       throw toStorageError(error, this.dir);
+    }
+  }
+
+  /**
+   * Opens the database for what makes room: also where a full disk has none for the file that its users share. Nobody else can
+   * use it then, until {@link close}. Throws StorageError.
+   */
+  openWhereFull(): void {
+    try {
+      this.read(() => {});
+    } catch (thrown) {
+      if (!(thrown instanceof StorageError) || thrown.code !== 'STORE_FULL') throw thrown;
+      this.#alone = true;
+      this.read(() => {});
     }
   }
 
@@ -149,6 +165,7 @@ export class StoreDatabase {
   close(): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#alone = false;
     this.#statements.clear();
     connection?.close();
   }
@@ -177,6 +194,7 @@ export class StoreDatabase {
     });
     try {
       connection.open();
+      if (this.#alone) connection.exec('PRAGMA locking_mode = EXCLUSIVE');
       connection.exec('PRAGMA synchronous = FULL');
       if (versionOf(connection) !== migrations.length) migrate(connection, this.dir, this.#busyTimeoutMs);
       return connection;

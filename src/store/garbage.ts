@@ -62,6 +62,7 @@ export async function collectGarbage(
     if (options.dryRun === true) return findGarbage(database, leases, options);
     // what needs no room in the database goes first: the disk may be full
     const left = removeAbandonedFiles(dir);
+    database.openWhereFull();
     if (!database.exists()) return reportOf([], left, { leases: 0, knowledge: 0 });
     const blobs = await removeUnheld(database, leases, options);
     const { ended, released, knowledge } = endHolders(database, leases, options);
@@ -81,6 +82,7 @@ function findGarbage(
   const { dir } = database;
   const left = temporaryFiles(dir).filter(({ abandoned }) => abandoned);
   const files = blobFiles(dir).filter(isOlder(now, ages));
+  database.openWhereFull();
   const found = database.read((tables) => {
     const ended = leases.ended(tables);
     const held = heldNow(tables, forget ? Number.POSITIVE_INFINITY : now, new Set(ended));

@@ -15,7 +15,7 @@ import {
 import { progressLine } from './progress.ts';
 import { login, logout, servedRegistry } from './registries.ts';
 import { generatedKey, signedImage, verifiedImage } from './signatures.ts';
-import { storeContents, storeGarbage, storePath, verifiedStore } from './store.ts';
+import { exportedLists, storeContents, storeGarbage, storePath, verifiedStore } from './store.ts';
 import { plan, transfer } from './transfers.ts';
 
 /** Every document by the name of its file in docs/schemas, without the end. */
@@ -41,6 +41,7 @@ export const documents = {
   'manifest-tag': taggedList,
   'registry-serve': servedRegistry,
   sign: signedImage,
+  'store-export': exportedLists,
   'store-gc': storeGarbage,
   'store-ls': storeContents,
   'store-path': storePath,
@@ -76,6 +77,7 @@ export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
   'manifest:tag': [{ document: 'manifest-tag' }],
   'registry:serve': [{ document: 'registry-serve' }],
   sign: [{ document: 'sign' }],
+  'store:export': [{ document: 'store-export' }],
   'store:gc': [{ document: 'store-gc' }],
   'store:ls': [{ document: 'store-ls' }],
   'store:path': [{ document: 'store-path' }],

@@ -1,6 +1,7 @@
 /** What the commands on the local store print with --json. */
 import * as z from 'zod';
 import { count, type DocumentOf, digest, dryRun, listId, listNames, time } from './parts.ts';
+import { plan, transfer } from './transfers.ts';
 
 const path = z.string().describe('Path of the folder.');
 
@@ -110,3 +111,31 @@ export const verifiedStore = z
   })
   .describe('Whether the local store is whole.');
 export type VerifiedStore = DocumentOf<typeof verifiedStore>;
+
+const exportedList = z.object({
+  id: listId,
+  names: z.array(z.string()).describe('Its names there; its ID where it has none.'),
+  digest: digest.nullable().describe('Its digest there; null with --dry-run, where it is known once layers are made.'),
+  transfer: transfer.optional().describe('What was copied; absent with --dry-run.'),
+  plan: plan.optional().describe('What would be done, with --dry-run.'),
+});
+
+export const exportedLists = z
+  .object({
+    destination: z.string().describe('Where to: transport:path.'),
+    dryRun,
+    lists: z.array(exportedList).describe('Lists that are there now.'),
+    failed: z
+      .array(
+        z.object({
+          list: z.string().describe('Its name, or what was asked for.'),
+          code: z.string().describe('What failed: LIST_NOT_FOUND, INSTANCE_GONE.'),
+          message: z.string().describe('What failed, on what.'),
+          hint: z.string().optional().describe('What to do about it.'),
+        }),
+      )
+      .describe('Lists that are not; the error that stands beside them is that of the first.'),
+    bytes: count.describe('Bytes of the blobs that were written, or may have to be.'),
+  })
+  .describe('What was handed over. Where some lists failed, this stands beside the error.');
+export type ExportedLists = DocumentOf<typeof exportedLists>;
