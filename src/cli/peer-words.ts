@@ -27,6 +27,10 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['generate-key-pair', 'key generate'],
   ['generate-sigstore-key', 'key generate'],
   ['key create', 'key generate'],
+  ['system prune', 'store gc'],
+  ['system df', 'store ls'],
+  ['system check', 'store verify'],
+  ['sync', 'store export'],
   ['version', '--version'],
 ]);
 
