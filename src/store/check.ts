@@ -28,7 +28,7 @@ export interface Defect {
   readonly digest?: Digest;
   /** The file that it is in, or should be. */
   readonly path?: string;
-  /** Names (or IDs) of the lists that have less of it. */
+  /** Names (or IDs) of the lists that need it. */
   readonly lists: readonly string[];
   /** What is wrong. */
   readonly message: string;

@@ -94,6 +94,9 @@ export function readContents(database: StoreDatabase, leases: Leases, now: numbe
     };
   } catch (thrown) {
     throw toStorageError(thrown, dir);
+  } finally {
+    // where the disk is full nobody else could use it until then
+    database.close();
   }
 }
 
@@ -125,13 +128,16 @@ function listsOf(tables: Tables, files: ReadonlyMap<Digest, number>): ListConten
   );
   return rows.map(({ id, updated_at: updatedAt, instances }) => {
     const kept = [...digestsOf(tables, 'SELECT digest FROM list_content WHERE list_id = ?', String(id))];
-    const sizes = kept.flatMap((digest) => files.get(digest) ?? []);
+    const there = kept.flatMap((digest) => {
+      const size = files.get(digest);
+      return size === undefined ? [] : [{ size }];
+    });
     return {
       id: String(id),
       names: namesOf(tables, String(id)),
       instances: instances === null ? undefined : Number(instances),
-      blobs: sumOf(sizes.map((size) => ({ size }))),
-      missing: kept.length - sizes.length,
+      blobs: sumOf(there),
+      missing: kept.length - there.length,
       updatedAt: Number(updatedAt),
     };
   });

@@ -64,6 +64,7 @@ export async function collectGarbage(
     const left = removeAbandonedFiles(dir);
     database.openWhereFull();
     if (!database.exists()) return reportOf([], left, { leases: 0, knowledge: 0 });
+    requireSound(database);
     const blobs = await removeUnheld(database, leases, options);
     const { ended, released, knowledge } = endHolders(database, leases, options);
     const report = reportOf([...blobs, ...released], left, { leases: ended, knowledge });
@@ -83,6 +84,7 @@ function findGarbage(
   const left = temporaryFiles(dir).filter(({ abandoned }) => abandoned);
   const files = blobFiles(dir).filter(isOlder(now, ages));
   database.openWhereFull();
+  requireSound(database);
   const found = database.read((tables) => {
     const ended = leases.ended(tables);
     const held = heldNow(tables, forget ? Number.POSITIVE_INFINITY : now, new Set(ended));
@@ -168,6 +170,19 @@ function requireNothing(dir: string): void {
     code: 'NO_DATABASE',
     hint: 'Restore sheaf.db from a backup, or move the folder away to begin with an empty store.',
   });
+}
+
+/** What a damaged database does not tell of, a list may need. */
+function requireSound(database: StoreDatabase): void {
+  const found = database.read((tables) => tables.get('PRAGMA integrity_check(1)')?.['integrity_check']) ?? 'ok';
+  if (found === 'ok') return;
+  throw new StorageError(
+    `nothing is removed from the local store in ${database.dir}: its database is damaged: ${found}`,
+    {
+      code: 'STORE_CORRUPT',
+      hint: 'See `sheaf store verify`.',
+    },
+  );
 }
 
 function reportOf(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -154,6 +154,30 @@ test('blobs whose database has gone are left alone', async (t) => {
     );
   }
   assert.deepEqual(blobsIn(store), namesOf([sha256('stray')]));
+});
+
+test('nothing is removed by what a damaged database says', async (t) => {
+  const store = await testStore(t);
+  const { digest } = await store.content.putBytes(Buffer.from('listed'));
+  store.lists.create({ name: 'a', index: emptyList, content: [digest] });
+  store.close();
+  // the indexes by which it is asked who needs a blob are empty, as if nobody needed any (SQLite's file format, 1.6)
+  const [pageSize = ''] = rowsIn(store.dir, 'PRAGMA page_size');
+  const roots = rowsIn(
+    store.dir,
+    "SELECT rootpage FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'list_content'",
+  );
+  const file = join(store.dir, 'sheaf.db');
+  const bytes = readFileSync(file);
+  for (const root of roots) bytes.writeUInt16BE(0, (Number(root) - 1) * Number(pageSize) + 3);
+  writeFileSync(file, bytes);
+  for (const dryRun of [true, false]) {
+    await assert.rejects(
+      store.collectGarbage({ dryRun }),
+      (thrown) => thrown instanceof StorageError && thrown.code === 'STORE_CORRUPT',
+    );
+  }
+  assert.deepEqual(blobsIn(store), namesOf([digest]));
 });
 
 test('the room of many rows that are gone is given back', async (t) => {
