@@ -1,5 +1,6 @@
 /** Lists that were handed over, as text and as JSON. */
 import { plannedDigest } from '../../copy/plan.ts';
+import { redact } from '../../foundation/redaction.ts';
 import type { ExportedList, ExportedLists } from '../../operations/export-lists.ts';
 import type { ExportedLists as ExportDocument } from '../documents/store.ts';
 import { planDocument, renderPlan, transferDocument } from './plan.ts';
@@ -25,7 +26,7 @@ export function exportDocument(destination: string, { lists, failed }: ExportedL
     failed: failed.map(({ list, error: { code, message, hint } }) => ({
       list,
       code,
-      message,
+      message: redact(message),
       ...(hint === undefined ? {} : { hint }),
     })),
     bytes: bytesOf(lists),

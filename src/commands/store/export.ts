@@ -68,7 +68,7 @@ export default class StoreExport extends BaseCommand<typeof StoreExport> {
     const [first] = result.failed;
     if (first === undefined) return document;
     if (result.failed.length + result.lists.length > 1) {
-      for (const { list, error } of result.failed) this.warn(`${list} was not exported: ${error.message}`);
+      for (const { list, message } of document.failed) this.warn(`${list} was not exported: ${message}`);
     }
     first.error.done = document;
     throw first.error;
