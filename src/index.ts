@@ -61,6 +61,12 @@ export { describeTree, type TreeNode, type TreeRole } from './operations/describ
 export { type DiffedImage, type DiffVerdict, diffImages, type ImagesDiff } from './operations/diff-images.ts';
 export type { UsedSource } from './operations/enforce-policy.ts';
 export type { Env } from './operations/environment.ts';
+export {
+  type ExportedList,
+  type ExportedLists,
+  type ExportListsRequest,
+  exportLists,
+} from './operations/export-lists.ts';
 export { type GeneratedKey, type GenerateKeyRequest, generateKey, type KindOfKey } from './operations/generate-key.ts';
 export { type InspectedImage, inspectImage } from './operations/inspect-list.ts';
 export type { PlannedCopy } from './operations/plan-and-execute.ts';
@@ -80,6 +86,7 @@ export {
   type VerifyTrust,
   verifyImage,
 } from './operations/verify-image.ts';
+export { type VerifiedStore, type VerifyStoreRequest, verifyStore } from './operations/verify-store.ts';
 export {
   loadRegistriesD,
   type RegistriesD,
@@ -100,7 +107,16 @@ export { createSigstoreVerifier } from './signing/sigstore/verifier.ts';
 export { createGpgKeySigner, type KeySignerOptions } from './signing/simple/key-signer.ts';
 export { type GpgPublicKey, readKeyring } from './signing/simple/keyring.ts';
 export type { ListParts, ListRecord, ListStore, NewList, RemovedList } from './store/list-store.ts';
-export { Store, type StoreOptions, storeDirectory } from './store/store.ts';
+export {
+  type Defect,
+  type GarbageReport,
+  type GarbageRequest,
+  Store,
+  type StoreCheck,
+  type StoreContents,
+  type StoreOptions,
+  storeDirectory,
+} from './store/store.ts';
 export { locate, parseDestination } from './transports/image-names.ts';
 export type { PruneRequest } from './transports/oci/prune.ts';
 export type {

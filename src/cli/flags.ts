@@ -206,6 +206,17 @@ export const dryRunFlag = {
   'dry-run': Flags.boolean({ summary: 'Print the plan and change nothing.' }),
 };
 
+/** For commands that remove blobs. */
+export const olderThanFlag = {
+  'older-than': Flags.custom<number>({
+    summary: 'Leave blobs that were written less than this time ago.',
+    helpValue: 'DURATION',
+    async parse(input) {
+      return parseDuration(input, 'olderThan');
+    },
+  })(),
+};
+
 /** A flag that may be given several times, one value each; commas belong to the value. */
 export function repeatable(options: {
   summary: string;

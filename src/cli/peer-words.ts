@@ -2,7 +2,7 @@
 
 /** Commands of others, and the command line here. */
 const commands: ReadonlyMap<string, string> = new Map([
-  ...['cp', 'pull', 'save', 'load', 'export', 'import'].map((word) => [word, 'image copy'] as const),
+  ...['cp', 'pull', 'save', 'load', 'export', 'import', 'sync'].map((word) => [word, 'image copy'] as const),
   ...['push', 'pull', 'save', 'load', 'export', 'import', 'tag'].map(
     (word) => [`image ${word}`, 'image copy'] as const,
   ),
@@ -27,6 +27,9 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['generate-key-pair', 'key generate'],
   ['generate-sigstore-key', 'key generate'],
   ['key create', 'key generate'],
+  ['system prune', 'store gc'],
+  ['system df', 'store ls'],
+  ['system check', 'store verify'],
   ['version', '--version'],
 ]);
 

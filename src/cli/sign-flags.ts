@@ -36,6 +36,9 @@ export const signatureSearchFlags = {
   'registries-d': registriesDFlag,
 };
 
+/** Of commands that take signatures along, and make none. */
+export const registriesDFlags = { 'registries-d': registriesDFlag };
+
 /** Of commands that copy images. */
 export const removeSignaturesFlag = {
   'remove-signatures': Flags.boolean({

@@ -4,7 +4,15 @@
 import type { TransferSide } from './errors.ts';
 
 /** How a step of a plan ended. */
-export type StepOutcome = 'copied' | 'mounted' | 'recompressed' | 'encrypted' | 'decrypted' | 'reused' | 'written';
+export type StepOutcome =
+  | 'copied'
+  | 'mounted'
+  | 'recompressed'
+  | 'encrypted'
+  | 'decrypted'
+  | 'reused'
+  | 'written'
+  | 'checked';
 
 export type ProgressEvent =
   /** For `--log-level`; never holds a secret. */

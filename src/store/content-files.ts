@@ -70,7 +70,7 @@ export class ContentFiles implements ContentStore {
     return handle.readFile();
   }
 
-  async putBytes(bytes: Uint8Array, options: PutOptions = {}): Promise<StoredBlob> {
+  async putBytes(bytes: Uint8Array, options: Omit<PutOptions, 'replace'> = {}): Promise<StoredBlob> {
     checkSize(bytes.byteLength, options);
     const { digest, algorithm, lease } = options;
     const blob = digest === undefined ? { bytes } : { bytes, digest };
@@ -116,7 +116,7 @@ export class ContentFiles implements ContentStore {
     try {
       if (options.digest !== undefined) {
         this.#leases.hold([options.digest], options.lease);
-        const size = await this.size(options.digest);
+        const size = options.replace === true ? undefined : await this.size(options.digest);
         if (size !== undefined && size === (options.size ?? size)) {
           await this.#sync(dirname(this.path(options.digest)));
           return { digest: options.digest, size };
@@ -126,7 +126,7 @@ export class ContentFiles implements ContentStore {
       if (options.digest === undefined) {
         await this.#removeOnError(path, async () => this.#leases.hold([digest], options.lease));
       }
-      await this.#place({ digest, size, path });
+      await this.#place({ digest, size, path }, options.replace);
       await this.#sync(dirname(this.path(digest)));
       return { digest, size };
     } finally {
@@ -181,13 +181,13 @@ export class ContentFiles implements ContentStore {
   }
 
   /** Gives a temporary file the name of its digest. The digest must be held already. */
-  async #place({ path, digest, size }: Temporary): Promise<void> {
+  async #place({ path, digest, size }: Temporary, replace = false): Promise<void> {
     await this.#removeOnError(path, () =>
       this.#guard(async () => {
         const target = this.path(digest);
         await this.#folder(dirname(target));
         // the same bytes put by somebody else meanwhile stay; a file of another size is damaged and is replaced
-        if ((await this.size(digest)) === size) await rm(path);
+        if (!replace && (await this.size(digest)) === size) await rm(path);
         else await rename(path, target);
       }),
     );

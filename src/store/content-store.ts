@@ -26,6 +26,8 @@ export interface PutOptions {
   readonly algorithm?: 'sha256' | 'sha512';
   /** ID of the lease that keeps the blob until a list does. Default: a lease that ends when the store is closed. */
   readonly lease?: string;
+  /** Takes the place of a blob that is there: its file is known to be damaged. */
+  readonly replace?: boolean;
 }
 
 /** Bytes `start` to `end`, both inclusive; without `end` up to the last byte. */
@@ -46,15 +48,15 @@ export interface ContentStore {
   /** The whole blob. Throws NotFoundError BLOB_NOT_FOUND, IntegrityError BLOB_TOO_LARGE above `maxBytes`. */
   read(digest: Digest, maxBytes: number): Promise<Uint8Array>;
   /** Keeps `bytes`. Throws IntegrityError DIGEST_MISMATCH or SIZE_MISMATCH. */
-  putBytes(bytes: Uint8Array, options?: PutOptions): Promise<StoredBlob>;
+  putBytes(bytes: Uint8Array, options?: Omit<PutOptions, 'replace'>): Promise<StoredBlob>;
   /** Keeps many small blobs at once, for the price of one transaction. Results are in the order of `blobs`. */
   putAll(
     blobs: ReadonlyArray<{ readonly bytes: Uint8Array; readonly digest?: Digest }>,
     options?: Pick<PutOptions, 'algorithm' | 'lease'>,
   ): Promise<StoredBlob[]>;
   /**
-   * Keeps what `stream` gives, to its end. A blob that is known by `options.digest` and is there already is not read:
-   * the stream is destroyed. Errors of the stream pass through unchanged. Throws IntegrityError DIGEST_MISMATCH or
+   * Keeps what `stream` gives, to its end. A blob that is known by `options.digest` and is there already is not read
+   * (but with `options.replace`): the stream is destroyed. Errors of the stream pass through unchanged. Throws IntegrityError DIGEST_MISMATCH or
    * SIZE_MISMATCH.
    */
   putStream(stream: Readable, options?: PutOptions): Promise<StoredBlob>;

@@ -9,7 +9,7 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 import { pathToFileURL } from 'node:url';
 import { BugError, StorageError } from '../foundation/errors.ts';
 import { migrations } from './schema.ts';
-import { SQLITE_BUSY, SQLITE_CANTOPEN, sqliteCode, toStorageError } from './storage-errors.ts';
+import { SQLITE_BUSY, SQLITE_CANTOPEN, SQLITE_FULL, sqliteCode, toStorageError } from './storage-errors.ts';
 
 export type Row = Readonly<Record<string, SQLOutputValue>>;
 
@@ -33,6 +33,9 @@ export interface DatabaseOptions {
   readonly busyTimeoutMs?: number;
 }
 
+/** A database with less than so many free bytes, or less than a quarter of it free, stays as it is. */
+const worthwhileBytes = 1 << 20;
+
 export class StoreDatabase {
   readonly dir: string;
   readonly #file: string;
@@ -40,6 +43,8 @@ export class StoreDatabase {
   readonly #statements = new Map<string, StatementSync>();
   readonly #tables: Tables;
   #connection: DatabaseSync | undefined;
+  /** Whether it is opened without sharing it. */
+  #alone = false;
 
   constructor(dir: string, { busyTimeoutMs = 30_000 }: DatabaseOptions = {}) {
     this.dir = dir;
@@ -54,12 +59,31 @@ export class StoreDatabase {
     };
   }
 
+  /** Paths of the files that it may have on the disk. */
+  files(): readonly string[] {
+    return ['', '-wal'].map((suffix) => `${this.#file}${suffix}`);
+  }
+
   /** Whether anything was ever written, which costs a look for a file. Throws StorageError. */
   exists(): boolean {
     try {
       return this.#connection !== undefined || this.#isThere();
     } catch (error) {
       throw toStorageError(error, this.dir);
+    }
+  }
+
+  /**
+   * Opens the database for what makes room: also where a full disk has none for the file that its users share. Nobody else can
+   * use it then, until {@link close}. Throws StorageError.
+   */
+  openWhereFull(): void {
+    try {
+      this.read(() => {});
+    } catch (thrown) {
+      if (!(thrown instanceof StorageError) || thrown.code !== 'STORE_FULL') throw thrown;
+      this.#alone = true;
+      this.read(() => {});
     }
   }
 
@@ -110,9 +134,38 @@ export class StoreDatabase {
     if (this.#connection === undefined) mkdirSync(this.dir, { recursive: true, mode: 0o700 });
   }
 
+  /**
+   * Gives the room of rows that are gone back to the disk, where that is worth the work, and tells how many bytes that
+   * were. It waits for nobody: while others write, or where the disk has no room for it, all stays as it is, and rows to
+   * come fill that room. Throws StorageError.
+   */
+  compact(): number {
+    try {
+      const connection = this.#open();
+      const pragma = (name: string): number =>
+        Number(Object.values(connection.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+      const pageSize = pragma('page_size');
+      const [free, all] = [pragma('freelist_count'), pragma('page_count')];
+      if (free * pageSize < worthwhileBytes || free * 4 < all) return 0;
+      connection.exec('PRAGMA busy_timeout = 0');
+      try {
+        connection.exec('VACUUM');
+        connection.exec('PRAGMA wal_checkpoint(PASSIVE)');
+      } finally {
+        connection.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+      }
+      return (all - pragma('page_count')) * pageSize;
+    } catch (thrown) {
+      const code = sqliteCode(thrown);
+      if (code === SQLITE_BUSY || code === SQLITE_FULL) return 0;
+      throw toStorageError(thrown, this.dir);
+    }
+  }
+
   close(): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#alone = false;
     this.#statements.clear();
     connection?.close();
   }
@@ -141,6 +194,7 @@ export class StoreDatabase {
     });
     try {
       connection.open();
+      if (this.#alone) connection.exec('PRAGMA locking_mode = EXCLUSIVE');
       connection.exec('PRAGMA synchronous = FULL');
       if (versionOf(connection) !== migrations.length) migrate(connection, this.dir, this.#busyTimeoutMs);
       return connection;

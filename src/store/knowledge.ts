@@ -66,9 +66,9 @@ const day = 24 * 60 * 60 * 1000;
 /** Milliseconds for which a compressed layer waits for a run that needs it. */
 export const keepMs = 7 * day;
 /** Registries give up uploads after some days. */
-const uploadMs = 7 * day;
+export const uploadMs = 7 * day;
 /** Places not seen for so long, and more places than that, are forgotten. */
-const placeMs = 90 * day;
+export const placeMs = 90 * day;
 const maxPlaces = 100_000;
 /** Repositories told for one blob. */
 const maxRepositories = 5;

@@ -116,7 +116,7 @@ export class Leases {
       (tables) =>
         tables.get('SELECT 1 FROM loose_content LIMIT 1') !== undefined ||
         tables.get('SELECT 1 FROM kept_content WHERE until <= ?', this.#now()) !== undefined ||
-        this.#endedLeases(tables).length > 0,
+        this.ended(tables).length > 0,
     );
     if (somethingToDo === true) this.#database.transaction((tables) => this.#sweep(tables), { durable: false });
   }
@@ -157,16 +157,8 @@ export class Leases {
     return true;
   }
 
-  #sweep(tables: Tables): void {
-    for (const id of this.#endedLeases(tables)) tables.run('DELETE FROM leases WHERE id = ?', id);
-    tables.run('DELETE FROM kept_content WHERE until <= ?', this.#now());
-    for (const row of tables.all('SELECT digest FROM loose_content')) {
-      this.removeUnheld(tables, String(row['digest']) as Digest);
-    }
-    tables.run('DELETE FROM loose_content');
-  }
-
-  #endedLeases(tables: Tables): string[] {
+  /** IDs of the leases that count no more. */
+  ended(tables: Tables): string[] {
     const now = this.#now();
     return tables
       .all('SELECT id, host, process, expires_at FROM leases')
@@ -175,6 +167,15 @@ export class Leases {
           Number(row['expires_at']) <= now || hasEnded({ host: String(row['host']), process: Number(row['process']) }),
       )
       .map((row) => String(row['id']));
+  }
+
+  #sweep(tables: Tables): void {
+    for (const id of this.ended(tables)) tables.run('DELETE FROM leases WHERE id = ?', id);
+    tables.run('DELETE FROM kept_content WHERE until <= ?', this.#now());
+    for (const row of tables.all('SELECT digest FROM loose_content')) {
+      this.removeUnheld(tables, String(row['digest']) as Digest);
+    }
+    tables.run('DELETE FROM loose_content');
   }
 
   #tidyTemporaryFiles(): void {

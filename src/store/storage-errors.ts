@@ -68,10 +68,15 @@ const sqliteReasons: Readonly<Record<number, Reason>> = {
 export function sqliteCode(thrown: unknown): number | undefined {
   if (systemCode(thrown) !== 'ERR_SQLITE_ERROR') return undefined;
   const { errcode } = thrown as { errcode?: unknown };
-  return typeof errcode === 'number' ? errcode & 0xff : undefined;
+  if (typeof errcode !== 'number') return undefined;
+  return errcode === ioErrShmSize ? SQLITE_FULL : errcode & 0xff;
 }
 
+/** There is no room for the file that the users of a database share, which SQLite calls an I/O error. */
+const ioErrShmSize = 4874;
+
 export const SQLITE_BUSY = 5;
+export const SQLITE_FULL = 13;
 export const SQLITE_CANTOPEN = 14;
 
 /**

@@ -4,15 +4,20 @@
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import type { Session } from '../foundation/session.ts';
+import type { StoreCheck } from './check.ts';
 import { blobPath, type ContentStore } from './content-store.ts';
+import type { StoreContents } from './contents.ts';
 import { StoreDatabase } from './database.ts';
-import type { GarbageReport } from './garbage.ts';
+import type { GarbageReport, GarbageRequest } from './garbage.ts';
 import { createKnowledge, type Knowledge } from './knowledge.ts';
 import { createContentStore } from './lazy-content.ts';
 import { type Lease, Leases } from './leases.ts';
 import { createListStore, type ListStore } from './list-store.ts';
 
-export type { GarbageReport } from './garbage.ts';
+export type { Defect, StoreCheck } from './check.ts';
+export type { Amount, StoreContents } from './contents.ts';
+export type { GarbageReport, GarbageRequest } from './garbage.ts';
 export type { Recompression } from './knowledge.ts';
 
 export interface StoreOptions {
@@ -67,10 +72,25 @@ export class Store implements Disposable {
     };
   }
 
-  /** Removes what no list and no running process needs. Blobs written less than `olderThanMs` ago stay (default 0). */
-  async collectGarbage({ olderThanMs = 0 }: { readonly olderThanMs?: number } = {}): Promise<GarbageReport> {
+  /** What is in it, in numbers. Throws StorageError. */
+  async contents(): Promise<StoreContents> {
+    const { readContents } = await import('./contents.ts');
+    return readContents(this.#database, this.#leases, this.#now());
+  }
+
+  /**
+   * Reads every blob, and tells what of the store is not as it must be. Throws StorageError where it cannot be read at
+   * all, CancelledError.
+   */
+  async check(session: Session): Promise<StoreCheck> {
+    const { checkStore } = await import('./check.ts');
+    return checkStore(this.#database, session);
+  }
+
+  /** Removes what no list and no running process needs. Throws StorageError, also NO_DATABASE; CancelledError. */
+  async collectGarbage(request: GarbageRequest = {}): Promise<GarbageReport> {
     const { collectGarbage } = await import('./garbage.ts');
-    return collectGarbage(this.#database, this.#leases, { olderThanMs, now: this.#now() });
+    return collectGarbage(this.#database, this.#leases, { ...request, now: this.#now() });
   }
 
   /** Ends the leases of this store and closes its database. A store that was closed opens again when it is used. */

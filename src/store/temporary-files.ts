@@ -15,6 +15,15 @@ const abandonedMs = 24 * 60 * 60 * 1000;
 
 let count = 0;
 
+export interface TemporaryFile {
+  /** In the folder {@link temporaryFolder}. */
+  readonly name: string;
+  /** Bytes that were written so far. */
+  readonly size: number;
+  /** Whether its process has ended. */
+  readonly abandoned: boolean;
+}
+
 export function temporaryFolder(dir: string): string {
   return join(dir, 'tmp');
 }
@@ -26,26 +35,33 @@ export function temporaryName(dir: string): string {
   return join(temporaryFolder(dir), `${host}-${process}-${Date.now().toString(36)}-${count}`);
 }
 
-/** Removes what processes that have ended left behind, and returns how many files that were. */
-export function removeAbandonedFiles(dir: string): number {
+/** What is there now, in the order of the names. Throws what the file system throws. */
+export function temporaryFiles(dir: string): TemporaryFile[] {
   const folder = temporaryFolder(dir);
-  let removed = 0;
-  for (const name of namesIn(folder)) {
-    if (!isAbandoned(join(folder, name), name)) continue;
-    rmSync(join(folder, name), { force: true });
-    removed += 1;
-  }
+  return namesIn(folder)
+    .sort()
+    .flatMap((name) => {
+      const found = statSync(join(folder, name), { throwIfNoEntry: false });
+      if (found?.isFile() !== true) return [];
+      return [{ name, size: found.size, abandoned: isAbandoned(name, found.mtimeMs) }];
+    });
+}
+
+/** Removes what processes that have ended left behind, and tells what that was. Throws what the file system throws. */
+export function removeAbandonedFiles(dir: string): TemporaryFile[] {
+  const removed = temporaryFiles(dir).filter(({ abandoned }) => abandoned);
+  for (const { name } of removed) rmSync(join(temporaryFolder(dir), name), { force: true });
   return removed;
 }
 
-function isAbandoned(path: string, name: string): boolean {
+function isAbandoned(name: string, writtenAt: number): boolean {
   const [, host, process] = /^([0-9a-f]{8})-([0-9]+)-/.exec(name) ?? [];
   if (host !== undefined && hasEnded({ host, process: Number(process) })) return true;
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found !== undefined && found.mtimeMs < Date.now() - abandonedMs;
+  return writtenAt < Date.now() - abandonedMs;
 }
 
-function namesIn(folder: string): string[] {
+/** None where there is no such folder. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (thrown) {

@@ -129,7 +129,14 @@ test('what is printed of lists, copies, images and signatures is as published', 
     ['transfer', 0, 'image', 'copy', 'oci:l:arm64', 'oci:c:app'],
     ['prune', 0, 'image', 'prune', '--unnamed', '--dry-run', 'oci:c'],
     ['prune', 0, 'image', 'prune', '--unnamed', 'oci:c'],
+    ['store-path', 0, 'store', 'path'],
+    ['store-ls', 0, 'store', 'ls'],
+    ['store-verify', 0, 'store', 'verify'],
+    ['store-export', 0, 'store', 'export', '--tls-verify=false', '--dry-run', 'oci:e'],
+    ['store-export', 0, 'store', 'export', '--tls-verify=false', 'oci:e'],
     ['manifest-rm', 0, 'manifest', 'rm', 'app', 'other'],
+    ['store-gc', 0, 'store', 'gc', '--dry-run', '--forget'],
+    ['store-gc', 0, 'store', 'gc', '--forget'],
   ];
   for (const [expected, exitCode, ...argv] of runs) {
     const { name, code, document } = await print(...argv);

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type FixtureImage, fixtureImage, pushFixtureImage } from '../../fixtures/images.ts';
@@ -146,5 +146,56 @@ describe('sudden death', () => {
     using store = Store.open(join(sheaf.folder, 'store'));
     assert.equal(store.lists.read('l').index.manifests.length, images.length);
     for (const record of store.lists.list()) assert.ok(record.index.manifests.length <= images.length);
+  });
+});
+
+describe('garbage collection', () => {
+  const seed = Number(process.env['SHEAF_TEST_SEED'] ?? Date.now() % 1_000_000);
+  it(`beside create, add and push, and killed at random moments, loses nothing (seed ${seed})`, async (t) => {
+    const random = randomFrom(seed);
+    const { sheaf, registry } = await scene(t, 0);
+    // compressed, it is larger than what is kept in memory until it is sent
+    const noise = Buffer.from(Array.from({ length: 5 << 20 }, () => Math.floor(random() * 256)));
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' }, layers: [{ noise }] });
+    await pushFixtureImage(registry.url, 'src/app', image, '1');
+
+    const lists = Array.from({ length: 3 * times }, (_, at) => `l${at}`);
+    const working = Promise.allSettled(
+      lists.map(async (list) => {
+        await sheaf.ok('manifest', 'create', plain, list, `docker://${registry.host}/src/app:1`);
+        for (const file of [`${list}-1`, `${list}-2`]) {
+          await writeFile(join(sheaf.folder, file), file.repeat(50_000));
+          await sheaf.ok('manifest', 'add', '--artifact', list, file);
+        }
+        const zstd = ['--compression-format', 'zstd', '--force-compression'];
+        await sheaf.ok('manifest', 'push', '-q', plain, ...zstd, list, `docker://${registry.host}/to/${list}:1`);
+      }),
+    );
+    let going = true;
+    const ended = working.finally(() => {
+      going = false;
+    });
+    let collected = 0;
+    for (; going; collected += 1) {
+      if (collected % 2 === 0) await sheaf.ok('store', 'gc', '--forget');
+      else await runAndKill(sheaf, random() * 600, ['store', 'gc', '--forget']);
+    }
+    for (const done of await ended) if (done.status === 'rejected') throw done.reason;
+    assert.ok(collected > 2, `only ${collected} collections were made`);
+
+    await sheaf.ok('store', 'gc', '--forget');
+    await sheaf.ok('store', 'verify', '-q');
+    await sheaf.ok('store', 'export', '-q', plain, 'oci:out');
+    using store = Store.open(join(sheaf.folder, 'store'));
+    const contents = await store.contents();
+    assert.deepEqual(
+      contents.lists.map(({ instances, missing }) => [instances, missing]),
+      lists.map(() => [3, 0]),
+    );
+    const nothing = { count: 0, bytes: 0 };
+    const { lists: _, ...others } = contents.blobs;
+    assert.deepEqual(others, { leases: nothing, waiting: nothing, garbage: nothing });
+    assert.deepEqual([contents.leases, contents.temporaryFiles.garbage], [{ running: 0, garbage: 0 }, nothing]);
+    for (const list of lists) await checkComplete(registry, `to/${list}`, '1');
   });
 });

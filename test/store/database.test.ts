@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -15,12 +15,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SheafError, StorageError } from '../../src/foundation/errors.ts';
 import { StoreDatabase } from '../../src/store/database.ts';
 import { migrations } from '../../src/store/schema.ts';
 import { Store } from '../../src/store/store.ts';
+import { onSmallDisk } from '../support/disks.ts';
 import { testFolder } from '../support/folders.ts';
 import { emptyList, testStore, withEntry } from './fixtures.ts';
 
@@ -203,29 +204,34 @@ test('a lock that is held for too long ends in an error, and readers go on meanw
   assert.equal(level, 2, 'what failed has left the connection less durable');
 });
 
+test('the database is made smaller while others read, and left alone while they write', async (t) => {
+  const store = await testStore(t);
+  const { id } = store.lists.create({ name: 'foo', index: emptyList, files: { a: ['x'.repeat(2 << 20)] } });
+  store.lists.remove(id);
+  const other = new DatabaseSync(join(store.dir, 'sheaf.db'));
+  t.after(() => other.close());
+  const database = new StoreDatabase(store.dir);
+  t.after(() => database.close());
+  other.exec('BEGIN IMMEDIATE');
+  assert.equal(database.compact(), 0);
+  other.exec('COMMIT');
+  assert.equal(
+    database.transaction((tables) => tables.get('PRAGMA busy_timeout')?.['timeout']),
+    30_000,
+  );
+  other.exec('BEGIN');
+  other.exec('SELECT * FROM lists');
+  assert.ok(database.compact() > 1 << 20);
+  assert.equal(database.compact(), 0);
+  other.exec('COMMIT');
+  assert.equal(store.lists.exists('foo'), false);
+});
+
 test('nothing is printed by using a store', async (t) => {
   const dir = join(await testFolder(t), 'home');
   const run = spawnSync(process.execPath, [fragment, 'use', dir], { encoding: 'utf8' });
   assert.deepEqual([run.status, run.stderr, run.stdout], [0, '', 'used\n']);
 });
-
-/** Whether a process may mount file systems of its own here; they go with it. */
-function canMount(): boolean {
-  return spawnSync('unshare', ['-rm', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0;
-}
-
-/** Runs a fragment on a small file system, after `prepare`; `$D` is its folder. */
-function onSmallDisk(t: TestContext, dir: string, script: string): string | undefined {
-  if (!canMount()) {
-    t.skip('no file system can be mounted here');
-    return undefined;
-  }
-  mkdirSync(dir, { recursive: true });
-  return execFileSync('unshare', ['-rm', 'sh', '-ec', `mount -t tmpfs -o size=1m tmpfs "$D"\n${script}`], {
-    encoding: 'utf8',
-    env: { ...process.env, D: dir, NODE: process.execPath, FRAGMENT: fragment },
-  });
-}
 
 test('a full disk is an error of its own, and the store is usable afterwards', async (t) => {
   const out = onSmallDisk(
@@ -242,6 +248,7 @@ test('a full disk is an error of its own, and the store is usable afterwards', a
     rm "$D/home/ballast"
     "$NODE" "$FRAGMENT" check "$D/home"
     `,
+    { FRAGMENT: fragment },
   );
   if (out === undefined) return;
   assert.deepEqual(out.trim().split('\n'), [
@@ -266,6 +273,7 @@ test('a store that cannot be written is an error of its own, and can be read', a
     "$NODE" "$FRAGMENT" write "$D/new"
     "$NODE" "$FRAGMENT" read "$D/home"
     `,
+    { FRAGMENT: fragment },
   );
   if (out === undefined) return;
   assert.deepEqual(out.trim().split('\n'), ['used', 'write: STORE_READ_ONLY', 'write: STORE_READ_ONLY', 'read 1']);

@@ -55,7 +55,7 @@ const works: Record<string, (store: Store) => Promise<void>> = {
       const content = wanted.map(({ digest }) => digest);
       const { id } = store.lists.create({ name: `list-${seed}-${round}`, index: emptyList, content });
       lease.close();
-      if (pick(8) === 0) await store.collectGarbage();
+      if (pick(8) === 0) await store.collectGarbage({ forget: pick(2) === 0 });
       await requireContent(store, content);
       store.lists.remove(id);
     }
@@ -84,7 +84,7 @@ const works: Record<string, (store: Store) => Promise<void>> = {
       store.lists.create({ name: `list-${text}`, index: withEntry(emptyList, text), content });
       lease.close();
       if (pick(3) > 0) store.lists.remove(`list-${text}`);
-      if (pick(10) === 0) await store.collectGarbage();
+      if (pick(10) === 0) await store.collectGarbage({ forget: pick(2) === 0, olderThanMs: pick(2) });
     }
   },
 };

@@ -16,6 +16,7 @@ import {
 import { progressLine } from './progress.ts';
 import { login, logout, servedRegistry } from './registries.ts';
 import { generatedKey, signedImage, verifiedImage } from './signatures.ts';
+import { exportedLists, storeContents, storeGarbage, storePath, verifiedStore } from './store.ts';
 import { plan, transfer } from './transfers.ts';
 
 /** Every document by the name of its file in docs/schemas, without the end. */
@@ -42,6 +43,11 @@ export const documents = {
   'manifest-tag': taggedList,
   'registry-serve': servedRegistry,
   sign: signedImage,
+  'store-export': exportedLists,
+  'store-gc': storeGarbage,
+  'store-ls': storeContents,
+  'store-path': storePath,
+  'store-verify': verifiedStore,
   verify: verifiedImage,
 } as const satisfies Record<string, z.ZodType>;
 
@@ -74,5 +80,10 @@ export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
   'manifest:tag': [{ document: 'manifest-tag' }],
   'registry:serve': [{ document: 'registry-serve' }],
   sign: [{ document: 'sign' }],
+  'store:export': [{ document: 'store-export' }],
+  'store:gc': [{ document: 'store-gc' }],
+  'store:ls': [{ document: 'store-ls' }],
+  'store:path': [{ document: 'store-path' }],
+  'store:verify': [{ document: 'store-verify' }],
   verify: [{ document: 'verify' }],
 };

@@ -36,8 +36,8 @@ export const progressLine = z
         type: z.literal('step-end').describe(type),
         id,
         outcome: z
-          .enum(['copied', 'mounted', 'recompressed', 'encrypted', 'decrypted', 'reused', 'written'])
-          .describe('How it ended; written: a manifest or tag.'),
+          .enum(['copied', 'mounted', 'recompressed', 'encrypted', 'decrypted', 'reused', 'written', 'checked'])
+          .describe('How it ended; written: a manifest or tag; checked: a blob of the local store.'),
       })
       .describe('A step is done.'),
     z

@@ -117,7 +117,7 @@ const percent = (fraction: number): string => `${Math.floor(fraction * 100)}%`.p
 
 /** A digest by its first twelve digits: enough to find it in the log. */
 function shortLabel(label: string): string {
-  return label.replace(/\bsha(?:256|512):([0-9a-f]{12})[0-9a-f]+/g, '$1').replace(/^Copying blob /, '');
+  return label.replace(/\bsha(?:256|512):([0-9a-f]{12})[0-9a-f]+/g, '$1').replace(/^(?:Copying|Checking) blob /, '');
 }
 
 function cut(text: string, columns: number, { unicode }: FrameStyle): string {

@@ -34,7 +34,7 @@ export class Transfer {
   #endedBytes = 0;
   /** Bytes that went over the wire. */
   #sent = 0;
-  #blobs = { copied: 0, mounted: 0, recompressed: 0, encrypted: 0, decrypted: 0, reused: 0 };
+  #blobs = { copied: 0, mounted: 0, recompressed: 0, encrypted: 0, decrypted: 0, reused: 0, checked: 0 };
 
   constructor(now: () => number) {
     this.#now = now;
@@ -116,14 +116,15 @@ export class Transfer {
 
   /** What was done, in one line; `undefined` where there was nothing to move. */
   summary(): string | undefined {
-    const { copied, mounted, recompressed, encrypted, decrypted, reused } = this.#blobs;
+    const { copied, mounted, recompressed, encrypted, decrypted, reused, checked } = this.#blobs;
     const made = recompressed + encrypted + decrypted;
-    if (copied + mounted + made + reused === 0) return undefined;
+    if (copied + mounted + made + reused + checked === 0) return undefined;
     const ms = this.#now() - this.#startedAt;
     const how =
       this.#sent === 0
         ? ''
         : ` (${formatBytes(this.#sent)} in ${formatDuration(ms)}${ms < settleMs ? '' : `, ${formatBytes((this.#sent * 1000) / ms)}/s`})`;
+    if (checked > 0) return `Blobs: ${checked} checked${how}`;
     const parts = [
       ...(copied > 0 || made === 0 ? [`${copied} copied${made > 0 ? '' : how}`] : []),
       ...(recompressed > 0 ? [`${recompressed} compressed${encrypted + decrypted > 0 ? '' : how}`] : []),

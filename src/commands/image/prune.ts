@@ -2,8 +2,7 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { PrunedLayout } from '../../cli/documents/images.ts';
-import { parseDuration } from '../../cli/duration.ts';
-import { dryRunFlag } from '../../cli/flags.ts';
+import { dryRunFlag, olderThanFlag } from '../../cli/flags.ts';
 
 export default class ImagePrune extends BaseCommand<typeof ImagePrune> {
   static override summary = 'Remove from an image layout what nothing in it needs.';
@@ -18,13 +17,7 @@ export default class ImagePrune extends BaseCommand<typeof ImagePrune> {
   };
   static override flags = {
     unnamed: Flags.boolean({ summary: 'Also images without a name, unless one with a name needs them.' }),
-    'older-than': Flags.custom<number>({
-      summary: 'Leave blobs that were written less than this time ago.',
-      helpValue: 'DURATION',
-      async parse(input) {
-        return parseDuration(input, 'olderThan');
-      },
-    })(),
+    ...olderThanFlag,
     ...dryRunFlag,
   };
 

@@ -33,27 +33,61 @@ export async function createOciArchiveDestination(
   env: TransportEnv,
   output?: ArchiveOutput,
 ): Promise<ImageDestination> {
-  return new OciArchiveDestination(place, env, output ?? (await archiveOutput(place.path, env)));
+  const archive = new LayoutArchive(place.path, env, output ?? (await archiveOutput(place.path, env)));
+  return {
+    ...partsOf(archive),
+    async currentRoot(tag) {
+      if (tag !== undefined) archive.checkTag(tag);
+      return archive.rootOf(tag ?? place.name);
+    },
+    async commit(root) {
+      archive.clear();
+      archive.enter(root, place.name);
+      await archive.write();
+    },
+    async tag(root, tag) {
+      archive.checkTag(tag);
+      if (archive.isEmpty) archive.enter(root, place.name);
+      archive.enter(root, tag);
+      await archive.write();
+    },
+    [Symbol.asyncDispose]: () => archive[Symbol.asyncDispose](),
+  };
 }
 
-class OciArchiveDestination implements ImageDestination {
-  readonly traits = layoutTraits;
-  readonly #place: LayoutPlace;
+/** What destinations do that have an archive for themselves or share one. */
+export function partsOf(
+  archive: LayoutArchive,
+): Pick<ImageDestination, 'traits' | 'hasBlob' | 'hasManifest' | 'putBlob' | 'putManifest'> {
+  return {
+    traits: layoutTraits,
+    hasBlob: (blob) => archive.hasBlob(blob),
+    hasManifest: (digest) => archive.hasManifest(digest),
+    putBlob: (content) => archive.putBlob(content),
+    putManifest: async (manifest, at) => archive.putManifest(manifest, at),
+  };
+}
+
+/** A layout on its way into an archive, with any number of images. */
+export class LayoutArchive implements AsyncDisposable {
   readonly #env: TransportEnv;
   readonly #output: ArchiveOutput;
   readonly #manifests = new Map<Digest, Uint8Array>();
   readonly #reader: CurrentArchive;
-  #root: RawManifest | undefined;
-  #tags: string[] = [];
+  /** What index.json will name. */
+  #entries: Array<{ readonly root: RawManifest; readonly name: string | undefined }> = [];
 
   /** Tags come side by side. */
-  readonly #write = oneAtATime(() => this.#writeNow());
+  readonly write = oneAtATime(() => this.#writeNow());
 
-  constructor(place: LayoutPlace, env: TransportEnv, output: ArchiveOutput) {
-    this.#place = place;
+  constructor(path: string, env: TransportEnv, output: ArchiveOutput) {
     this.#env = env;
     this.#output = output;
-    this.#reader = new CurrentArchive(output.rewritable ? place.path : undefined, env);
+    this.#reader = new CurrentArchive(output.rewritable ? path : undefined, env);
+  }
+
+  get isEmpty(): boolean {
+    return this.#entries.length === 0;
   }
 
   async hasBlob(blob: Descriptor): Promise<boolean> {
@@ -66,12 +100,11 @@ class OciArchiveDestination implements ImageDestination {
     return this.#before(async (archive) => archive?.size(blobName(digest)) !== undefined);
   }
 
-  async currentRoot(tag?: string): Promise<Digest | undefined> {
-    if (tag !== undefined) this.#checkTag(tag);
-    const wanted = tag ?? this.#place.name;
+  /** What the archive that stands there calls `name`. */
+  async rootOf(name: string | undefined): Promise<Digest | undefined> {
     return this.#before(async (archive) => {
       const index = archive && (await readLayoutIndex(archivedFiles(archive)));
-      return index?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
+      return index?.manifests.find((entry) => nameOf(entry) === name)?.digest;
     });
   }
 
@@ -82,24 +115,19 @@ class OciArchiveDestination implements ImageDestination {
     await writeBlobFile(workFolder, path, content, this.#env, { durable: false });
   }
 
-  async putManifest(manifest: RawManifest, at: Digest): Promise<void> {
+  putManifest(manifest: RawManifest, at: Digest): void {
     assertDigest(manifest, at);
     this.#manifests.set(at, manifest.bytes);
   }
 
-  async commit(root: RawManifest): Promise<void> {
-    this.#root = root;
+  /** Has the archive name `root`, which must be there with all that it needs before {@link write}. */
+  enter(root: RawManifest, name: string | undefined): void {
     this.#manifests.set(root.digest, root.bytes);
-    this.#tags = [];
-    await this.#write();
+    this.#entries.push({ root, name });
   }
 
-  async tag(root: RawManifest, tag: string): Promise<void> {
-    this.#checkTag(tag);
-    this.#root ??= root;
-    this.#manifests.set(root.digest, root.bytes);
-    this.#tags.push(tag);
-    await this.#write();
+  clear(): void {
+    this.#entries = [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,7 +135,8 @@ class OciArchiveDestination implements ImageDestination {
     await this.#output.removeWorkFolder();
   }
 
-  #checkTag(tag: string): void {
+  /** Throws UsageError INVALID_IMAGE_NAME, UnsupportedError ONE_NAME_ONLY. */
+  checkTag(tag: string): void {
     assertName(tag, this.#output.where);
     if (this.#output.rewritable) return;
     throw new UnsupportedError(`${this.#output.where} takes an archive with one name only`, {
@@ -126,14 +155,15 @@ class OciArchiveDestination implements ImageDestination {
     return answer(await this.#reader.current());
   }
 
-  /** The archive with all that the root needs, from what waits and from what stood there. */
+  /** The archive with all that its entries need, from what waits and from what stood there. */
   async #writeNow(): Promise<void> {
-    const root = this.#root;
-    if (root === undefined) return;
+    const entries = [...this.#entries];
+    if (entries.length === 0) return;
     await this.#before(async (archive) => {
-      const named = await this.#contents(root, archive);
-      const index = [this.#place.name, ...this.#tags].reduce<ImageIndex>(
-        (known, name) => withRoot(known, root, name),
+      const named = new Set<Digest>();
+      for (const { root } of entries) await this.#addContents(named, root, archive);
+      const index = entries.reduce<ImageIndex>(
+        (known, { root, name }) => withRoot(known, root, name),
         emptyIndex(mediaTypes.ociIndex),
       );
       await this.#output.write(async (stream) => {
@@ -172,8 +202,7 @@ class OciArchiveDestination implements ImageDestination {
   }
 
   /** Everything below the root that is there. Instances of a sparse index may be missing, what an image needs may not. */
-  async #contents(root: RawManifest, archive: TarFile | undefined): Promise<Set<Digest>> {
-    const named = new Set<Digest>();
+  async #addContents(named: Set<Digest>, root: RawManifest, archive: TarFile | undefined): Promise<void> {
     const isThere = async (digest: Digest): Promise<boolean> =>
       (await sizeOfFile(this.#waiting(digest))) !== undefined || archive?.size(blobName(digest)) !== undefined;
     const visit = async (manifest: RawManifest): Promise<void> => {
@@ -190,7 +219,6 @@ class OciArchiveDestination implements ImageDestination {
       }
     };
     await visit(root);
-    return named;
   }
 
   async #manifestBytes(digest: Digest, archive: TarFile | undefined): Promise<Uint8Array | undefined> {

@@ -154,6 +154,21 @@ describe('the painter for terminals', () => {
     assert.match(terminal.text().at(-1) ?? '', /^Blobs: 2 copied \(5 B in [^)]*\)$/);
   });
 
+  it('tells blobs that are only read', () => {
+    const { terminal, tell, later } = painted();
+    const check = (sign: string): StepEvent => ({
+      type: 'step-start',
+      id: sign,
+      label: `Checking blob ${digest(sign)}`,
+      bytes: 10e6,
+    });
+    tell({ type: 'plan', title: 'Checking 2 blobs', steps: 2, bytes: 20e6 }, check('a'), progress('a', 5e6));
+    later(1000);
+    assert.match(terminal.text()[1] ?? '', /^ {2}aaaaaaaaaaaa ━/);
+    tell(progress('a', 5e6), end('a', 'checked'), check('b'), progress('b', 10e6), end('b', 'checked'));
+    assert.deepEqual(terminal.text(), ['Checking 2 blobs', 'Blobs: 2 checked (20.0 MB in 1.0 s, 20.0 MB/s)']);
+  });
+
   it('says nothing more where there was nothing to move', () => {
     const { terminal, tell } = painted();
     tell({ type: 'plan', title: 'Everything is there', steps: 1, bytes: 0 });
