@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/cli/full-run.ts';
 const config = await loadConfig({ root: new URL('../../', import.meta.url), tree: 'src' });
 const commands = config.commands.filter((command) => !command.hidden);
 
-/** Commands that write nothing, and the one that serves others who write. */
+/** Commands that write nothing, the one that serves others who write, and one that writes with `--repair` alone. */
 const onlyRead = [
   'image inspect',
   'manifest diff',
@@ -14,6 +14,9 @@ const onlyRead = [
   'manifest inspect',
   'manifest ls',
   'registry serve',
+  'store ls',
+  'store path',
+  'store verify',
   'verify',
 ];
 
