@@ -65,10 +65,12 @@ async function mount(
     });
   } catch (thrown) {
     // an upload does the same; if it is refused too, it says so
-    if (thrown instanceof UnsupportedError) traits.mount = false;
+    const status = thrown instanceof RegistryError ? thrown.status : undefined;
+    // where mounts alone make the registry fail, no other blob need go through all tries
+    if (thrown instanceof UnsupportedError || (status !== undefined && status >= 500)) traits.mount = false;
     if (thrown instanceof UnsupportedError || thrown instanceof AuthError || thrown instanceof NotFoundError)
       return 'refused';
-    if (thrown instanceof RegistryError && thrown.status !== undefined && thrown.status < 429) return 'refused';
+    if (status !== undefined && status !== 429) return 'refused';
     throw thrown;
   }
 }

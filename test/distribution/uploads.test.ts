@@ -103,6 +103,23 @@ test('a registry that knows no mounts is asked once', async (t) => {
   await repository.uploadBlob(blob);
 });
 
+test('where asking for a mount makes the registry fail, blobs are uploaded all the same', async (t) => {
+  const { registry, repository, pool } = await setUp(t);
+  registry.faults.on({ path: /mount=/ }, faults.serverError());
+  for (const bytes of [bytesOf(10), bytesOf(11)]) {
+    await repository.uploadBlob(blobOf(bytes), { unlessThere: true });
+    await assertThere(repository, bytes);
+  }
+  assert.equal(registry.faults.seen({ path: /mount=/ }).length, 4, 'the second blob does not ask for a mount any more');
+  assert.equal(pool.retries().length, 3);
+});
+
+test('a registry that wants fewer requests is not sent an upload in place of a mount', async (t) => {
+  const { registry, repository } = await setUp(t);
+  registry.faults.on({ path: /mount=/ }, faults.tooManyRequests());
+  await assert.rejects(repository.uploadBlob(blobOf(bytesOf(10)), { unlessThere: true }), { code: 'TOOMANYREQUESTS' });
+});
+
 for (const size of [1000, 50 * KiB, large.byteLength]) {
   const bytes = large.subarray(0, size);
   test(`an upload of ${size} bytes survives a cut in each phase`, async (t) => {
