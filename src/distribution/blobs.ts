@@ -25,7 +25,7 @@ export function createBlobs(context: RepositoryContext): Pick<Repository, 'headB
         return { size: contentLength(answer) };
       });
     },
-    openBlob: (digest, range) =>
+    openBlob: (digest, range, blobSize) =>
       openDownload(
         http,
         {
@@ -34,6 +34,7 @@ export function createBlobs(context: RepositoryContext): Pick<Repository, 'headB
           what: `read the blob ${named(context, digest)}`,
         },
         range,
+        blobSize,
       ),
   };
 }

@@ -1,10 +1,10 @@
 /**
  * Blobs as streams that survive a cut connection (OCI Distribution Specification v1.1, "Pulling blobs"; RFC 9110, 14).
  */
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { RegistryError } from '../foundation/errors.ts';
 import { connectionFailure } from './connection-failure.ts';
-import { type Answer, headerOf } from './exchange.ts';
+import { type Answer, headerOf, isGzipped } from './exchange.ts';
 import type { Call, Http } from './http.ts';
 import type { BlobRange } from './registry-client.ts';
 import { contentLength } from './repository-context.ts';
@@ -14,13 +14,14 @@ import { TryFailure } from './try-failure.ts';
 /** After this many bytes the tries spent on earlier cuts are forgotten. */
 const renewingBytes = 64 * 1024;
 
-/** The stream of a blob and its size, as soon as the registry has answered. */
+/** The stream of a blob and its size, as soon as the registry has answered. `blobSize`: that of the whole blob, where it is known. */
 export async function openDownload(
   http: Http,
   call: Omit<Call, 'method'>,
   range: BlobRange | undefined,
+  blobSize?: number,
 ): Promise<{ body: Readable; size?: number }> {
-  const download = new Download(http, { ...call, method: 'GET' }, range);
+  const download = new Download(http, { ...call, method: 'GET' }, range, blobSize);
   const size = await download.start();
   return { body: download, ...(size !== undefined && { size }) };
 }
@@ -29,6 +30,7 @@ class Download extends Readable {
   readonly #http: Http;
   readonly #call: Call;
   readonly #budget: RetryBudget;
+  readonly #blobSize: number | undefined;
   readonly #start: number;
   /** The last byte wanted, inclusive. */
   readonly #end: number | undefined;
@@ -42,11 +44,12 @@ class Download extends Readable {
   #ranges = true;
   #source: Answer | undefined;
 
-  constructor(http: Http, call: Call, range: BlobRange | undefined) {
+  constructor(http: Http, call: Call, range: BlobRange | undefined, blobSize: number | undefined) {
     super({ highWaterMark: 1024 * 1024 });
     this.#http = http;
     this.#call = call;
     this.#budget = http.budget(call.what);
+    this.#blobSize = blobSize;
     this.#start = range?.start ?? 0;
     this.#end = range?.end;
     this.#offset = this.#start;
@@ -83,7 +86,8 @@ class Download extends Readable {
           inner: again,
           ...(ranged && { headers: { ...this.#call.headers, ...range }, accept: [416] }),
         });
-        if (answer.status === 206 && ranged && startOf(answer) === this.#offset) {
+        const isCoded = this.#isCoded(answer);
+        if (answer.status === 206 && ranged && startOf(answer) === this.#offset && !isCoded) {
           this.#skip = 0;
           this.#whole = false;
           return answer;
@@ -91,7 +95,10 @@ class Download extends Readable {
         if (answer.status === 200) {
           this.#skip = this.#offset;
           this.#whole = true;
-          return answer;
+          if (!isCoded) return answer;
+          // parts would be parts of what was compressed
+          this.#ranges = false;
+          return await gunzipped(answer);
         }
         answer.body.destroy();
         if (!ranged) throw this.#badAnswer(answer);
@@ -101,6 +108,13 @@ class Download extends Readable {
         await this.#budget.spend(thrown);
       }
     }
+  }
+
+  /** Whether the blob comes compressed once more; storages also call so what they give as it is, which the length tells then. */
+  #isCoded(answer: Answer): boolean {
+    if (!isGzipped(answer)) return false;
+    const text = answer.status === 206 ? totalOf(answer) : headerOf(answer, 'content-length');
+    return text === undefined || Number(text) !== this.#blobSize;
   }
 
   #attach(answer: Answer): void {
@@ -169,8 +183,24 @@ class Download extends Readable {
   }
 }
 
+/** The answer with the bytes that were compressed on the way, or in the storage. */
+async function gunzipped(answer: Answer): Promise<Answer> {
+  const { createGunzip } = await import('node:zlib');
+  // what goes wrong with either comes out of the last one
+  return { ...answer, body: pipeline(answer.body, createGunzip(), () => {}) };
+}
+
 /** Where a part begins, as `Content-Range: bytes 5-9/10` says. */
 function startOf(answer: Answer): number | undefined {
-  const match = /^bytes (\d{1,15})-\d{1,15}\/(?:\d{1,15}|\*)$/.exec(headerOf(answer, 'content-range')?.trim() ?? '');
-  return match === null ? undefined : Number(match[1]);
+  const start = rangeOf(answer)?.[1];
+  return start === undefined ? undefined : Number(start);
+}
+
+/** The bytes of the whole of which a part is given, as its `Content-Range` says: the `10` of `bytes 5-9/10`. */
+function totalOf(answer: Answer): string | undefined {
+  return rangeOf(answer)?.[2];
+}
+
+function rangeOf(answer: Answer): RegExpExecArray | null {
+  return /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15}|\*)$/.exec(headerOf(answer, 'content-range')?.trim() ?? '');
 }

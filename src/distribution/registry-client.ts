@@ -84,9 +84,10 @@ export interface Repository {
   /**
    * A stream of the blob's bytes, or of a range of them; a connection that is cut on the way is made again and read on
    * from there. What it holds is **not** checked against the digest. `size` is that of the stream, where it is known.
-   * Throws NotFoundError BLOB_UNKNOWN.
+   * A blob that comes with `Content-Encoding: gzip` is given without, unless it has `blobSize` bytes as it comes: storages
+   * say so of layers that are compressed themselves, too. Throws NotFoundError BLOB_UNKNOWN.
    */
-  openBlob(digest: Digest, range?: BlobRange): Promise<{ body: Readable; size?: number }>;
+  openBlob(digest: Digest, range?: BlobRange, blobSize?: number): Promise<{ body: Readable; size?: number }>;
   /**
    * Takes the blob over from the repository `from` of the same registry. `false` where the registry did not; the upload
    * that it began in place of that is used by the next {@link uploadBlob} of the digest.

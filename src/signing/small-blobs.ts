@@ -13,7 +13,7 @@ export async function readSmallBlob(
   maxBytes: number,
 ): Promise<Uint8Array> {
   if (blob.size > maxBytes) throw tooLarge(repository, blob.digest, maxBytes);
-  const { body } = await repository.openBlob(blob.digest);
+  const { body } = await repository.openBlob(blob.digest, undefined, blob.size);
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const piece of body) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { openDownload } from '../../src/distribution/download.ts';
 import type { Http } from '../../src/distribution/http.ts';
 import type { Repository } from '../../src/distribution/registry-client.ts';
@@ -104,6 +105,44 @@ test('a wrong part is not taken for the right one', async (t) => {
     assert.ok((await readAll((await repository.openBlob(digest)).body)).equals(bytes));
     assert.equal(registry.faults.requests.length, 3);
   }
+});
+
+test('a blob that was compressed on the way is read, also after a cut', async (t) => {
+  const body = gzipSync(bytes);
+  const half = body.subarray(0, body.byteLength / 2);
+  const server = await fakeServer(t, (_request, response) => {
+    const isFirst = server.requests.length === 1;
+    response.writeHead(200, { 'content-encoding': 'gzip' });
+    if (isFirst) response.write(half, () => response.destroy());
+    else response.end(body);
+  });
+  const repository = testPool(t).pool.client(server.host).repository('a');
+  const download = await repository.openBlob(digest, undefined, bytes.byteLength);
+  assert.ok((await readAll(download.body)).equals(bytes));
+  assert.deepEqual(
+    server.requests.map(({ headers }) => headers.range),
+    [undefined, undefined],
+    'no part of what is compressed is asked for',
+  );
+});
+
+test('a layer that is only called compressed, since it is a gzip file, stays one', async (t) => {
+  const layer = gzipSync(bytes);
+  const label = { 'content-encoding': 'gzip' };
+  const server = await fakeServer(t, ({ headers }, response) => {
+    const start = Number(/bytes=(\d+)-/.exec(headers.range ?? '')?.[1] ?? 0);
+    if (start > 0) {
+      const range = `bytes ${start}-${layer.byteLength - 1}/${layer.byteLength}`;
+      response.writeHead(206, { ...label, 'content-range': range }).end(layer.subarray(start));
+      return;
+    }
+    response.writeHead(200, { ...label, 'content-length': layer.byteLength });
+    response.write(layer.subarray(0, 1000), () => response.destroy());
+  });
+  const repository = testPool(t).pool.client(server.host).repository('a');
+  const { body } = await repository.openBlob(digestOf(layer), undefined, layer.byteLength);
+  assert.ok((await readAll(body)).equals(layer));
+  assert.equal(server.requests.length, 2);
 });
 
 test('cut after cut, a download that makes progress comes to its end', async (t) => {

@@ -29,7 +29,7 @@ export function createDockerSource(endpoints: readonly Endpoint[], env: Transpor
       return top !== undefined && (wanted === named || wanted === top.digest) ? top : repository.getManifest(wanted);
     },
     async openBlob(blob, range) {
-      return (await (await open()).repository.openBlob(blob.digest, range)).body;
+      return (await (await open()).repository.openBlob(blob.digest, range, blob.size)).body;
     },
     async companions(of) {
       const { repository } = await open();
