@@ -62,6 +62,8 @@ interface Reach {
 }
 
 const maxRedirects = 5;
+/** Answers 401 to one request, where each came to something that was stale by then. */
+const maxRefusals = 3;
 
 export function createHttp(host: string, env: HttpEnv): Http {
   const { session, settings, lanes } = env;
@@ -103,7 +105,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
       if (challenge === undefined && status !== 401) return answer;
       refusals += 1;
       const { what, grant } = call;
-      if (refusals > 1) {
+      if (refusals > 1 && (refusals > maxRefusals || !isStale(grant, sent))) {
         const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
         throw refusal(body, { what, host, status: 401, authenticated: authorizer.identified(grant.repository) });
       }
@@ -111,6 +113,12 @@ export function createHttp(host: string, env: HttpEnv): Http {
       const challenged = authorizer.challenged(grant, challenge, sent);
       [obtained] = await Promise.all([challenged, discard(answer, smallBodyMs)]);
     }
+  }
+
+  /** Whether what was sent has run out, or was replaced, while the request waited for its slot. */
+  function isStale(grant: Grant, sent: string | undefined): boolean {
+    const now = authorizer.known(grant);
+    return now === 'unknown' || now.header !== sent;
   }
 
   let root: Promise<Answer | undefined> | undefined;

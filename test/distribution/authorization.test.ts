@@ -216,6 +216,37 @@ test('a token is renewed before it runs out, and when the registry does not take
   assert.equal(auth.tokenRequests.length, 4);
 });
 
+test('a token that runs out while its request waits for a slot is renewed', async (t) => {
+  const given: string[] = [];
+  const server: FakeServer = await fakeServer(t, (request, response) => {
+    if (request.url?.startsWith('/token')) {
+      given.push(`t${given.length + 1}`);
+      // as long as a registry may ask everybody to wait
+      if (given.length === 1) advance(600_000);
+      response.end(JSON.stringify({ token: given.at(-1), expires_in: 300 }));
+    } else if (request.headers.authorization === 'Bearer t2') {
+      response.writeHead(200, { 'content-type': ociIndex }).end(manifest.bytes);
+    } else {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
+    }
+  });
+  const { pool, advance } = testPool(t, { credentials: async () => alice });
+  await pool.client(server.host).repository('a').getManifest('v1');
+  assert.deepEqual(given, ['t1', 't2']);
+});
+
+test('tokens that have always run out come to an end', async (t) => {
+  const server: FakeServer = await fakeServer(t, (request, response) => {
+    if (request.url?.startsWith('/token')) {
+      advance(600_000);
+      response.end('{"token":"abc","expires_in":300}');
+    } else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
+  });
+  const { pool, advance } = testPool(t, { credentials: async () => alice });
+  await assert.rejects(pool.client(server.host).repository('a').getManifest('v1'), { code: 'UNAUTHORIZED' });
+  assert.equal(server.requests.filter(({ url }) => url.startsWith('/v2')).length, 4);
+});
+
 test('one slot is enough when token server and registry are one host', async (t) => {
   const server: FakeServer = await fakeServer(t, (request, response) => {
     if (request.url?.startsWith('/token')) response.end('{"token":"abc"}');
