@@ -62,8 +62,8 @@ interface Reach {
 }
 
 const maxRedirects = 5;
-/** Answers 401 to one request, where each came to something that was stale by then. */
-const maxRefusals = 3;
+/** Answers 401 to one request, where each but the last may have come to something that was stale by then. */
+const maxRefusals = 5;
 
 export function createHttp(host: string, env: HttpEnv): Http {
   const { session, settings, lanes } = env;
@@ -100,6 +100,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
       }
       if (answer.status !== 400) reach.answered();
       const { status } = answer;
+      if (sent !== undefined && status < 400) accepted.add(sent);
       let challenge = status === 401 ? answer.headers['www-authenticate'] : undefined;
       if (challenge === undefined && sent === undefined) challenge = await unspokenChallenge(call, status, reach);
       if (challenge === undefined && status !== 401) return answer;
@@ -115,10 +116,13 @@ export function createHttp(host: string, env: HttpEnv): Http {
     }
   }
 
-  /** Whether what was sent has run out, or was replaced, while the request waited for its slot. */
+  /** What other requests were let in with. */
+  const accepted = new Set<string>();
+
+  /** Whether what was sent was good once, and has run out or was replaced while the request waited for its slot. */
   function isStale(grant: Grant, sent: string | undefined): boolean {
     const now = authorizer.known(grant);
-    return now === 'unknown' || now.header !== sent;
+    return now === 'unknown' || now.header !== sent || (sent !== undefined && accepted.has(sent));
   }
 
   let root: Promise<Answer | undefined> | undefined;

@@ -244,7 +244,26 @@ test('tokens that have always run out come to an end', async (t) => {
   });
   const { pool, advance } = testPool(t, { credentials: async () => alice });
   await assert.rejects(pool.client(server.host).repository('a').getManifest('v1'), { code: 'UNAUTHORIZED' });
-  assert.equal(server.requests.filter(({ url }) => url.startsWith('/v2')).length, 4);
+  assert.equal(server.requests.filter(({ url }) => url.startsWith('/v2')).length, 6);
+});
+
+test('tokens that are good for less than they say are renewed, as long as they are of use', async (t) => {
+  let given = 0;
+  let uses = 0;
+  const server: FakeServer = await fakeServer(t, (request, response) => {
+    if (request.url?.startsWith('/token')) {
+      given += 1;
+      uses = 0;
+      response.end(JSON.stringify({ token: `t${given}`, expires_in: 300 }));
+    } else if (request.headers.authorization === `Bearer t${given}` && uses < 2) {
+      uses += 1;
+      response.writeHead(200, { 'content-type': ociIndex }).end(manifest.bytes);
+    } else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
+  });
+  const { pool } = testPool(t, { credentials: async () => alice });
+  const repository = pool.client(server.host).repository('a');
+  await Promise.all(['v1', 'v2', 'v3', 'v4', 'v5'].map((tag) => repository.getManifest(tag)));
+  assert.equal(given, 3);
 });
 
 test('one slot is enough when token server and registry are one host', async (t) => {
