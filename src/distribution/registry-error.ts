@@ -116,7 +116,7 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   if (codes.has('MANIFEST_BLOB_UNKNOWN')) {
     return new RegistryError(answered, {
       ...options,
-      hint: 'What it is made of has been removed there meanwhile, by a collection of garbage perhaps: run the command again.',
+      hint: 'Not all that it names is there: removed meanwhile, by a collection of garbage perhaps (run the command again), or left out of the copy (copy all images of the index, or take the others out of it with --unselected strip).',
     });
   }
   if ((status === 401 || status === 403 || codes.has('UNAUTHORIZED') || codes.has('DENIED')) && foreign !== true) {

@@ -103,6 +103,6 @@ test('a blob that has gone before its manifest came: the next run sends it', () 
   for (const status of [400, 404]) {
     const error = refusal(answered, { ...context, what: 'write the manifest r.test/a:1', status });
     assert.ok(error instanceof RegistryError);
-    assert.match(error.hint ?? '', /run the command again/);
+    assert.match(error.hint ?? '', /run the command again.*left out of the copy/);
   }
 });
