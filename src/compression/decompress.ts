@@ -4,6 +4,9 @@ import { type DetectedCompression, detectCompression, magicBytes } from './detec
 import { gunzip } from './gunzip.ts';
 import { unzstd } from './unzstd.ts';
 
+/** The plain bytes of what is compressed in a way that Node.js does not know. */
+export type UnpackOther = (compression: 'bzip2' | 'xz', packed: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
 /**
  * The plain bytes of `source`; `found` is told what it is before the first of them. Throws IntegrityError (codes
  * TRUNCATED_GZIP, DAMAGED_GZIP, TRUNCATED_ZSTD, DAMAGED_ZSTD, ZSTD_WINDOW_TOO_LARGE) with the offset in the source, and
@@ -13,7 +16,7 @@ import { unzstd } from './unzstd.ts';
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   found: (compression: DetectedCompression) => void = () => {},
-  others: (compression: 'bzip2' | 'xz', packed: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = unreadable,
+  others: UnpackOther = unreadable,
 ): AsyncGenerator<Uint8Array> {
   const reader = source[Symbol.asyncIterator]();
   try {

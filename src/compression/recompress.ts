@@ -12,7 +12,7 @@ import type { Annotations } from '../oci/descriptor.ts';
 import { createDigester, type Digest, type Digester } from '../oci/digest.ts';
 import { type Budget, sharedBudget, type Turn } from './budget.ts';
 import { type CompressionFormat, compressionLevel, defaultCompressionLevel } from './compression.ts';
-import { decompress } from './decompress.ts';
+import { decompress, type UnpackOther } from './decompress.ts';
 import type { DetectedCompression } from './detect.ts';
 import { gzip } from './gzip.ts';
 import { peerGzip, peerGzipJobBytes } from './peer-gzip.ts';
@@ -33,6 +33,8 @@ export interface RecompressOptions {
   diffId?: Digest;
   /** `false` where nobody wants `digest` and `diffId` of the result: hashing takes as long as the fast levels of zstd. */
   hash?: boolean;
+  /** Reads sources in bzip2 and xz; without it they are refused. */
+  unpackOther?: UnpackOther | undefined;
   signal?: AbortSignal;
   /** {@link sharedBudget} unless told. */
   budget?: Budget;
@@ -186,7 +188,7 @@ class RecompressStream extends Readable {
 async function* pieces(
   source: Readable,
   turn: Turn,
-  { format, level, asked, asPeers = false, diffId, hash = true }: JobOptions,
+  { format, level, asked, asPeers = false, diffId, hash = true, unpackOther }: JobOptions,
   finished: (result: RecompressResult) => void,
 ): AsyncGenerator<Uint8Array> {
   let from: DetectedCompression = 'none';
@@ -196,9 +198,13 @@ async function* pieces(
 
   const plainBytes = plain.through(
     blamingSource(
-      decompress(counted(source), (found) => {
-        from = found;
-      }),
+      decompress(
+        counted(source),
+        (found) => {
+          from = found;
+        },
+        unpackOther,
+      ),
     ),
   );
   yield* written.through(

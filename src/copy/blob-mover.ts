@@ -125,10 +125,12 @@ export class BlobMover implements AsyncDisposable {
   async recompress({ layer, recipe }: Recompressing, id: string): Promise<Recompression> {
     const store = this.#requireStore();
     const { recompress } = await import('../compression/recompress.ts');
+    const { unpackedBy } = await import('../transports/unpack-program.ts');
     const { stream, done } = await recompress(() => this.#openSource(layer, 0, id), {
       ...recipe,
       // the store hashes what it is given, and the source was verified by its own digest
       hash: false,
+      unpackOther: unpackedBy,
       signal: this.#stopping.signal,
     });
     this.#track(stream);

@@ -44,7 +44,8 @@ function decrypted({ layer }: CryptStep, encryption: LayerEncryption, { open }: 
 
 async function compressedBy(recipe: NonNullable<CryptStep['recipe']>, open: Hands['open'], signal: AbortSignal) {
   const { recompress } = await import('../compression/recompress.ts');
-  return recompress(open, { ...recipe, hash: false, signal });
+  const { unpackedBy } = await import('../transports/unpack-program.ts');
+  return recompress(open, { ...recipe, hash: false, unpackOther: unpackedBy, signal });
 }
 
 /** Bytes that may wait for the reader of the stream. */

@@ -35,7 +35,7 @@ export async function* unpackedBy(
       throw new UnsupportedError(`there is no program ${program} here to unpack it`, {
         code: 'UNREADABLE_COMPRESSION',
         cause: thrown,
-        hint: `Install ${program}, unpack the archive first, or compress it with gzip or zstd.`,
+        hint: `Install ${program}, or compress it with gzip or zstd where it comes from.`,
       });
     });
     const failure = await feeding;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -194,6 +195,24 @@ describe('copying with another compression', () => {
     assert.deepEqual(types, [[mediaTypes.dockerLayerGzip], [mediaTypes.ociLayerZstd]]);
     assert.deepEqual(tars[1], tars[0]);
   });
+
+  for (const program of ['bzip2', 'xz']) {
+    const isHere = spawnSync(program, ['--version']).error === undefined;
+    it(`compresses anew what is ${program}`, { skip: !isHere && `there is no ${program} here` }, async (t) => {
+      const setup = await setUp(t);
+      const image = setup.images[0] ?? assert.fail();
+      const packed = image.layers.map(({ bytes }) =>
+        blobOf(mediaTypes.ociLayerTar, spawnSync(program, ['-c'], { input: gunzipSync(bytes) }).stdout),
+      );
+      for (const layer of packed) await pushFixtureBlob(setup.url, 'src/app', layer);
+      const document = { ...(JSON.parse(image.manifest.bytes.toString()) as object), layers: packed.map(pick) };
+      const manifest = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
+      await pushFixtureManifest(setup.url, 'src/app', manifest);
+      await pushFixtureManifest(setup.url, 'src/app', fixtureIndex([{ ...image, manifest }]), program);
+      await copy(setup, `src/app:${program}`, 'dst/app:1', { compression: { format: 'gzip' } });
+      assert.deepEqual((await read(setup, 'dst/app:1')).tars, plainOf([image]));
+    });
+  }
 
   it('leaves layers alone that are in the wanted form, and so every byte', async (t) => {
     const setup = await setUp(t);

@@ -31,6 +31,7 @@ import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output
 import { givenUp, openFile, sizeOfFile } from '../local-file.ts';
 import { taggedAs } from '../tag-names.ts';
 import type { BlobContent, DestinationTraits, ImageDestination, ImageOfList, TransportEnv } from '../transport.ts';
+import { unpackedBy } from '../unpack-program.ts';
 import { isRunnable, nameImages, notesOf, withSuffix } from './list-names.ts';
 import type { DockerArchivePlace } from './location.ts';
 import { type PackedImage, type PlainLayer, packDockerArchive } from './pack.ts';
@@ -217,7 +218,8 @@ class DockerArchiveDestination implements ImageDestination {
     const { unpackedBytes } = archiveLimits();
     let size = 0;
     const measured = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const chunk of decompress(checked(await content.open(), content.descriptor))) {
+      const packed = checked(await content.open(), content.descriptor);
+      for await (const chunk of decompress(packed, undefined, unpackedBy)) {
         unpacked.update(chunk);
         countYoungBytes(chunk.byteLength);
         size += chunk.byteLength;
