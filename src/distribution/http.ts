@@ -100,13 +100,13 @@ export function createHttp(host: string, env: HttpEnv): Http {
       }
       if (answer.status !== 400) reach.answered();
       const { status } = answer;
-      if (sent !== undefined && status < 400) accepted.add(sent);
+      if (sent !== undefined && status < 400) accepted.add(keyOf(call, sent));
       let challenge = status === 401 ? answer.headers['www-authenticate'] : undefined;
       if (challenge === undefined && sent === undefined) challenge = await unspokenChallenge(call, status, reach);
       if (challenge === undefined && status !== 401) return answer;
       refusals += 1;
       const { what, grant } = call;
-      if (refusals > 1 && (refusals > maxRefusals || !isStale(grant, sent))) {
+      if (refusals > 1 && (refusals > maxRefusals || !isStale(call, sent))) {
         const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
         throw refusal(body, { what, host, status: 401, authenticated: authorizer.identified(grant.repository) });
       }
@@ -116,13 +116,14 @@ export function createHttp(host: string, env: HttpEnv): Http {
     }
   }
 
-  /** What other requests were let in with. */
+  /** What other requests of the same kind were let in with: who may read need not be allowed to write. */
   const accepted = new Set<string>();
+  const keyOf = ({ method }: Call, sent: string): string => `${isRead(method) ? 'read' : 'write'} ${sent}`;
 
   /** Whether what was sent was good once, and has run out or was replaced while the request waited for its slot. */
-  function isStale(grant: Grant, sent: string | undefined): boolean {
-    const now = authorizer.known(grant);
-    return now === 'unknown' || now.header !== sent || (sent !== undefined && accepted.has(sent));
+  function isStale(call: Call, sent: string | undefined): boolean {
+    const now = authorizer.known(call.grant);
+    return now === 'unknown' || now.header !== sent || (sent !== undefined && accepted.has(keyOf(call, sent)));
   }
 
   let root: Promise<Answer | undefined> | undefined;
@@ -165,7 +166,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
       const own = url.origin === reach.origin;
       const answer = own ? await authorized(call, url, reach) : await abroad(call, url);
       const location = headerOf(answer, 'location');
-      const reads = call.method === 'GET' || call.method === 'HEAD';
+      const reads = isRead(call.method);
       // other statuses would make a GET of what is written
       const statuses = reads ? [301, 302, 303, 307, 308] : [307, 308];
       if (!statuses.includes(answer.status) || location === undefined) return answer;
@@ -285,6 +286,10 @@ export function createHttp(host: string, env: HttpEnv): Http {
       env.connections.prepare(origin, Math.min(count, lanes.free(new URL(origin).host)));
     },
   };
+}
+
+function isRead(method: Call['method']): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function transmission(call: Call, url: URL): Omit<Transmission, 'own'> {

@@ -266,6 +266,20 @@ test('tokens that are good for less than they say are renewed, as long as they a
   assert.equal(given, 3);
 });
 
+test('who may read but not write is refused after one login', async (t) => {
+  const server: FakeServer = await fakeServer(t, (request, response) => {
+    if (request.url?.startsWith('/token')) response.end('{"token":"abc","expires_in":300}');
+    else if (request.headers.authorization === 'Bearer abc' && request.method === 'GET') {
+      response.writeHead(200, { 'content-type': ociIndex }).end(manifest.bytes);
+    } else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${server.host}/token"` }).end();
+  });
+  const { pool } = testPool(t, { credentials: async () => alice });
+  const repository = pool.client(server.host).repository('a', 'push');
+  await repository.getManifest('v1');
+  await assert.rejects(repository.putManifest('v1', manifest), { code: 'UNAUTHORIZED' });
+  assert.equal(server.requests.filter(({ method }) => method === 'PUT').length, 2);
+});
+
 test('one slot is enough when token server and registry are one host', async (t) => {
   const server: FakeServer = await fakeServer(t, (request, response) => {
     if (request.url?.startsWith('/token')) response.end('{"token":"abc"}');
