@@ -16,7 +16,7 @@ export { commandModules } from './command-modules.ts';
 export async function main(argv: readonly string[], place: Place, runner: CommandRunner = leanRun): Promise<never> {
   const failAndEnd = (thrown: unknown): void => {
     showError(thrown, argv);
-    endProcess();
+    endProcess(process.exitCode, true);
   };
   process.on('uncaughtException', failAndEnd);
   process.on('unhandledRejection', failAndEnd);
