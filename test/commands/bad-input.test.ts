@@ -73,6 +73,7 @@ async function expectFailure(
   assert.doesNotMatch(ran.stderr, /^\s+at .*\(/m, 'no stack trace');
 }
 
+const program = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const plain = '--tls-verify=false';
 const quick = ['--retry=1', '--retry-delay=1ms'];
 
@@ -309,6 +310,22 @@ describe('what a machine has', () => {
     }
   });
 
+  it('settings without an end, and a policy from a pipe', {
+    skip: process.platform === 'win32' && 'needs /dev',
+  }, async (t) => {
+    const sheaf = sheafIn(await testFolder(t));
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    await writeFixtureLayout(join(sheaf.folder, 'l'), { app: image });
+    const copy = ['image', 'copy', '-q', 'oci:l:app', 'oci:to', '--policy'];
+    await expectFailure(sheaf, exitCodes.storage, ['/dev/zero', 'more than'], ...copy, '/dev/zero');
+    await expectFailure(sheaf, exitCodes.storage, ['/dev/zero', 'more than'], 'verify', 'oci:l', '--key', '/dev/zero');
+    const env = { ...process.env, HOME: sheaf.folder, SHEAF_HOME: join(sheaf.folder, 'store') };
+    const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
+    const piped = ['-c', `printf %s '${policy}' | "$0" "$@"`, process.execPath, program, ...copy, '/dev/stdin'];
+    const ran = await run('sh', piped, { cwd: sheaf.folder, env });
+    assert.equal(ran.code, 0, ran.stderr);
+  });
+
   it('few open files for a list of many images', {
     skip: process.platform === 'win32' && 'needs ulimit',
   }, async (t) => {
@@ -322,7 +339,6 @@ describe('what a machine has', () => {
       list: fixtureIndex(images),
     });
     await sheaf.ok('manifest', 'create', '--all', 'many', 'oci:l:list');
-    const program = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
     const env = { ...process.env, HOME: sheaf.folder, SHEAF_HOME: join(sheaf.folder, 'store') };
     // as a list from the store, and as an index from files
     for (const args of [
