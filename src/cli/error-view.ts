@@ -11,6 +11,7 @@ import {
 } from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
 import type { ErrorDocument } from './documents/failure.ts';
+import { visibleText } from './render/texts.ts';
 
 const reportHint = 'This is a defect of sheaf: please report it with the command and the output of --log-level debug.';
 
@@ -64,7 +65,7 @@ export function formatError(error: SheafError, options: { stack?: boolean } = {}
   const hint = hintOf(error);
   if (hint !== undefined) lines.push(`hint: ${hint}`);
   if (options.stack === true) lines.push('', redact(stackOf(error)));
-  return lines.join('\n');
+  return visibleText(lines.join('\n'));
 }
 
 function hintOf(error: SheafError): string | undefined {

@@ -16,13 +16,14 @@ export { commandModules } from './command-modules.ts';
 export async function main(argv: readonly string[], place: Place, runner: CommandRunner = leanRun): Promise<never> {
   const failAndEnd = (thrown: unknown): void => {
     showError(thrown, argv);
-    endProcess();
+    endProcess(process.exitCode, true);
   };
   process.on('uncaughtException', failAndEnd);
   process.on('unhandledRejection', failAndEnd);
   // before oclif adds a listener of its own, which throws
   guardStream(process.stdout, 'stdout', failAndEnd);
-  guardStream(process.stderr, 'stderr', () => process.exit(exitCodes.storage));
+  // there is nowhere to tell it; a run that has failed before keeps the status of that
+  guardStream(process.stderr, 'stderr', () => process.exit(process.exitCode || exitCodes.storage));
   try {
     await dispatch(argv, place, runner);
   } catch (thrown) {

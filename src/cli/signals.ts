@@ -26,7 +26,7 @@ const graceMs = 3000;
 
 export function watchSignals(options: SignalWatchOptions = {}): SignalWatch {
   const source = options.source ?? process;
-  const exit = options.exit ?? endProcess;
+  const exit = options.exit ?? ((code) => endProcess(code, true));
   const giveUp = options.giveUp ?? showAndEnd;
   const controller = new AbortController();
   let overdue: NodeJS.Timeout | undefined;

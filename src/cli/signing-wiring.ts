@@ -1,8 +1,8 @@
 /** From flags, variables and files to those who sign, those who are trusted, and the places of signatures. */
-import { readFile } from 'node:fs/promises';
 import { AuthError, NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
+import { mostKeyBytes, readWholeFile } from '../foundation/whole-file.ts';
 import type { PolicyGuard } from '../operations/enforce-policy.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
@@ -284,7 +284,7 @@ function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphr
 /** Bytes of a file that the user named. Throws NotFoundError INPUT_NOT_FOUND, StorageError. */
 export async function readInput(path: string, what: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readWholeFile(path, mostKeyBytes);
   } catch (thrown) {
     const options = { code: 'INPUT_NOT_FOUND', hint: 'Check the path.', cause: thrown };
     if (systemCode(thrown) === 'ENOENT') throw new NotFoundError(`${what} ${path} is not there`, options);

@@ -1,6 +1,6 @@
 /** Where auth files stand, and how they are read and changed on disk. */
 import { accessSync } from 'node:fs';
-import { access, constants, mkdir, readFile, realpath, stat } from 'node:fs/promises';
+import { access, constants, mkdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { putWhole } from '../foundation/atomic-file.ts';
 import { asError, NotFoundError, StorageError, systemCode } from '../foundation/errors.ts';
@@ -9,6 +9,7 @@ import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
 import { syncFolder } from '../foundation/sync-folder.ts';
 import { removeAbandoned } from '../foundation/temporary-names.ts';
+import { readWholeFile } from '../foundation/whole-file.ts';
 import type { AuthFileFormat } from './auth-file.ts';
 
 /** What decides where auth files stand; a value, so that tests need no real home. */
@@ -84,7 +85,7 @@ export async function readAuthFile(
   place: Pick<AuthFilePlace, 'path' | 'required' | 'origin'>,
 ): Promise<string | undefined> {
   try {
-    return await readFile(place.path, 'utf8');
+    return (await readWholeFile(place.path)).toString();
   } catch (thrown) {
     if (isMissing(thrown) && place.required) throw notAccessible(place, thrown);
     if (isMissing(thrown)) return undefined;
@@ -158,10 +159,12 @@ export async function updateAuthFile(
 }
 
 async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((thrown: unknown) => {
+  try {
+    return (await readWholeFile(path)).toString();
+  } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT') return '';
     throw thrown;
-  });
+  }
 }
 
 /** Throws what the file system would, where `folder` cannot be written to or made. */

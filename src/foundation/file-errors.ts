@@ -11,6 +11,7 @@ const hintsOfBoth: Readonly<Record<string, string>> = {
 
 const hintsOfReading: Readonly<Record<string, string>> = {
   ...hintsOfBoth,
+  EFBIG: 'No file of this kind is that large: name another one.',
   EACCES: 'You may not read it: change its permissions, or run this as somebody who may.',
   EPERM: 'You may not read it: change its permissions, or run this as somebody who may.',
 };

@@ -7,6 +7,12 @@
  */
 import { countYoungBytes } from './young-garbage.ts';
 
+/**
+ * The largest buffer that Node.js may share out to everybody: measured, for newer ones make it longer than `Buffer.poolSize` by what it
+ * takes to align it.
+ */
+const maxSharedSize = Math.max(Buffer.poolSize, Buffer.allocUnsafe(1).buffer.byteLength);
+
 /** Views, not buffers: with a view of part of a buffer nobody can free what others still look at. */
 const owned = new WeakSet<Uint8Array>();
 
@@ -33,8 +39,7 @@ export function handOverLast<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
 }
 
 function own<Bytes extends Uint8Array>(bytes: Bytes): Bytes {
-  // smaller buffers may be parts of one that Node.js shares out to everybody
-  if (bytes.buffer.byteLength > Buffer.poolSize) owned.add(bytes);
+  if (bytes.buffer.byteLength > maxSharedSize) owned.add(bytes);
   return bytes;
 }
 
@@ -45,7 +50,7 @@ export function giveBack(bytes: Uint8Array): void {
 
 /** Frees the memory that `bytes` are in, for whoever knows that nobody else looks at any of it. */
 export function freeBuffer({ buffer }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= Buffer.poolSize) return;
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength <= maxSharedSize) return;
   countYoungBytes(-buffer.byteLength);
   buffer.transfer(0);
 }

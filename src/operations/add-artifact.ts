@@ -4,7 +4,6 @@
  *
  * Source: OCI Image Specification v1.1, manifest.md, "Guidelines for Artifact Usage".
  */
-import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -16,6 +15,7 @@ import type { EntryChanges } from '../oci/edits.ts';
 import { encodeImageManifest } from '../oci/manifest.ts';
 import { emptyDescriptor, mediaTypes } from '../oci/media-types.ts';
 import type { StoredBlob } from '../store/content-store.ts';
+import { openFile } from '../transports/local-file.ts';
 import { contentLocation } from '../transports/store/location.ts';
 import { type AddedInstances, saveAdded } from './add-instances.ts';
 import { describeSubject } from './annotate-list.ts';
@@ -128,7 +128,7 @@ async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob
       },
     );
   }
-  const bytes = await readFile(request.configFile);
+  const bytes = await told(request.configFile, readFile(request.configFile));
   // an empty file cannot be of the empty type, whose content is {}
   if (bytes.byteLength === 0 && request.configType === undefined) return emptyConfig;
   const mediaType = request.configType ?? mediaTypes.ociConfig;
@@ -138,8 +138,8 @@ async function configDescriptor(request: AddArtifactRequest): Promise<ConfigBlob
 /** One file as a layer. */
 async function layerOf(file: string, keep: KeepFile, request: AddArtifactRequest): Promise<Descriptor> {
   await statFile(file);
-  const mediaType = request.layerType ?? mediaTypeOfFile(file, await headOf(file));
-  const { digest, size } = await keep(createReadStream(file, { highWaterMark: 1 << 20 }));
+  const mediaType = request.layerType ?? mediaTypeOfFile(file, await told(file, headOf(file)));
+  const { digest, size } = await keep(openFile(file));
   return {
     mediaType,
     digest,
@@ -177,5 +177,14 @@ async function headOf(file: string): Promise<Uint8Array> {
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
+  }
+}
+
+/** What `reading` gives, which reads `file`. Throws StorageError. */
+async function told<T>(file: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (thrown) {
+    throw readError(thrown, file);
   }
 }

@@ -1,9 +1,10 @@
 /** Which registries.conf files a machine has, in the order in which they are read. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NotFoundError, type StorageError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
+import { readWholeFile } from '../foundation/whole-file.ts';
 import { emptyRegistriesConfig, type RegistriesConfig } from './registries-config.ts';
 
 export interface ConfigPlaces {
@@ -86,7 +87,7 @@ async function readDropIns(directory: string): Promise<FileText[]> {
 
 async function readText(path: string): Promise<FileText | undefined> {
   try {
-    return { path, text: await readFile(path, 'utf8') };
+    return { path, text: (await readWholeFile(path)).toString() };
   } catch (thrown) {
     if (isMissing(thrown)) return undefined;
     throw unreadable(path, thrown);

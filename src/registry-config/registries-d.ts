@@ -3,11 +3,12 @@
  *
  * Source: containers-registries.d(5); what containers/image does where that page says less.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { asError, NotFoundError, systemCode, UsageError } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
+import { readWholeFile } from '../foundation/whole-file.ts';
 import type { Reference } from '../oci/reference.ts';
 import { type ConfigPlaces, userConfigDir } from './load-registries-conf.ts';
 import { referenceScopes } from './reference-scopes.ts';
@@ -90,7 +91,10 @@ async function readFolder(folder: string): Promise<Map<string, ConfigFile> | und
   try {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.yaml')).sort();
     const files = await Promise.all(
-      names.map(async (name) => ({ path: join(folder, name), text: await readFile(join(folder, name), 'utf8') })),
+      names.map(async (name) => {
+        const path = join(folder, name);
+        return { path, text: (await readWholeFile(path)).toString() };
+      }),
     );
     return new Map(files.map((file, at) => [names[at] ?? '', file]));
   } catch (thrown) {

@@ -3,13 +3,14 @@
  *
  * Source: containers-registries.conf(5), "SHORT-NAME ALIASING".
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from '../foundation/atomic-file.ts';
 import { systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import { withFileLock } from '../foundation/file-lock.ts';
 import type { Session } from '../foundation/session.ts';
+import { readWholeFile } from '../foundation/whole-file.ts';
 
 export interface AliasPlaces {
   env: NodeJS.ProcessEnv;
@@ -34,7 +35,7 @@ export function shortNameAliasesPath({ env, homeDir, userId = process.getuid?.()
 export async function readShortNameAliases(path: string): Promise<ReadonlyMap<string, string>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readWholeFile(path)).toString();
   } catch (thrown) {
     if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return new Map();
     throw readError(thrown, `the aliases of short names in ${path}`, 'ALIASES_UNREADABLE');

@@ -8,10 +8,11 @@
  * `SSL_CERT_FILE` and `SSL_CERT_DIR` (several directories separated by `:`) take the place of the system's, as with every program
  * that is written in Go.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { getCACertificates } from 'node:tls';
 import { asError, UsageError } from '../foundation/errors.ts';
+import { readWholeFile } from '../foundation/whole-file.ts';
 
 /**
  * PEM texts to give as `ca`.
@@ -24,11 +25,14 @@ export async function trustedAuthorities(env: NodeJS.ProcessEnv): Promise<string
   if (!file && directories.length === 0) {
     return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
   }
-  const texts = file ? [await read('SSL_CERT_FILE', file, () => readFile(file, 'utf8'))] : [];
+  const texts = file ? [await read('SSL_CERT_FILE', file, async () => (await readWholeFile(file)).toString())] : [];
   for (const directory of directories) {
     const names = await read('SSL_CERT_DIR', directory, () => readdir(directory));
     // such directories hold links of other kinds too: what is no certificate is passed over
-    const contents = names.sort().map((name) => readFile(join(directory, name), 'utf8').catch(() => ''));
+    const contents = names.sort().map(async (name) => {
+      const bytes = await readWholeFile(join(directory, name)).catch(() => '');
+      return bytes.toString();
+    });
     texts.push(...(await Promise.all(contents)));
   }
   // NODE_EXTRA_CA_CERTS is an addition in Node.js and stays one

@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ConflictError, IntegrityError, NotFoundError, systemCode } from '../foundation/errors.ts';
+import { withOpenFile } from '../foundation/open-files.ts';
 import { giveBack } from '../foundation/own-bytes.ts';
 import { syncFolder } from '../foundation/sync-folder.ts';
 import { createDigester, type Digest, digestOf } from '../oci/digest.ts';
@@ -56,7 +57,11 @@ export class ContentFiles implements ContentStore {
     });
   }
 
-  async read(digest: Digest, maxBytes: number): Promise<Uint8Array> {
+  read(digest: Digest, maxBytes: number): Promise<Uint8Array> {
+    return withOpenFile(() => this.#readFile(digest, maxBytes));
+  }
+
+  async #readFile(digest: Digest, maxBytes: number): Promise<Uint8Array> {
     await using handle = await this.#openFile(digest);
     const { size } = await handle.stat();
     if (size > maxBytes) {

@@ -1,10 +1,11 @@
 /** Files that a transport reads: absence is an answer, sizes are checked before anything is read. */
 import { once } from 'node:events';
-import { createReadStream, type WriteStream } from 'node:fs';
+import { close, createReadStream, open, read, type WriteStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { IntegrityError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
+import { withOpenFile } from '../foundation/open-files.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { ByteRange } from './transport.ts';
 
@@ -29,22 +30,47 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Uin
     });
   }
   try {
-    return await readFile(path);
+    return await withOpenFile(() => readFile(path));
   } catch (thrown) {
     if (isAbsence(thrown)) return undefined;
     throw readError(thrown, path);
   }
 }
 
-/** A stream of the file, or of a part. With `size`, the bytes that it has, small files come in one piece. */
+/**
+ * A stream of the file, or of a part. With `size`, the bytes that it has, small files come in one piece. Fails with StorageError:
+ * to whoever writes what comes out, the error of a file would be one of its own.
+ */
 export function openFile(path: string, range?: ByteRange, size?: number): Readable {
   const end = range?.end ?? (size === undefined ? undefined : size - 1);
   return createReadStream(path, {
     highWaterMark: size !== undefined && size > 0 && size <= onePiece ? size : 1 << 18,
     ...(range === undefined ? {} : { start: range.start }),
+    fs: tellingErrors(path),
     // where the end is known it is not looked for
     ...(end === undefined || end < 0 ? {} : { end }),
   });
+}
+
+/** How a stream opens and reads `path`. */
+function tellingErrors(path: string) {
+  const told = (error: Error | null): Error | null => error && readError(error, path);
+  return {
+    open(name: string, flags: string, mode: number, done: (error: Error | null, file: number) => void): void {
+      open(name, flags, mode, (error, file) => done(told(error), file));
+    },
+    read(
+      file: number,
+      buffer: Buffer,
+      offset: number,
+      length: number,
+      position: number,
+      done: (error: Error | null, count: number, buffer: Buffer) => void,
+    ): void {
+      read(file, buffer, offset, length, position, (error, count) => done(told(error), count, buffer));
+    },
+    close,
+  };
 }
 
 /**

@@ -78,3 +78,16 @@ describe('stdout that fails', () => {
     assert.equal(said, 'waiting\n');
   });
 });
+
+describe('stderr that fails', () => {
+  it('does not hide how the run has failed', { skip: process.platform !== 'linux' && 'needs /dev/full' }, async () => {
+    for (const flags of [[], ['--progress', 'json']]) {
+      const full = openSync('/dev/full', 'w');
+      const child = spawn(process.execPath, [probe, 'lean', 'probe', 'fail', 'not-found', ...flags], {
+        stdio: ['ignore', 'ignore', full],
+      });
+      closeSync(full);
+      assert.equal(await new Promise((resolve) => child.on('close', resolve)), 3, flags.join(' '));
+    }
+  });
+});

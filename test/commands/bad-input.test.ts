@@ -3,9 +3,17 @@
  * Commands run in processes of their own, against the embedded registry with faults.
  */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { blobOf, fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
+import {
+  blobOf,
+  fixtureImage,
+  fixtureIndex,
+  pushFixtureImage,
+  pushFixtureManifest,
+  writeFixtureLayout,
+} from '../../fixtures/images.ts';
 import { exitCodes } from '../../src/foundation/errors.ts';
 import { type Sheaf, sheafIn } from '../interop/tools.ts';
 import {
@@ -25,6 +33,7 @@ import {
 } from '../support/fault-kinds.ts';
 import type { Fault, Pattern } from '../support/faults.ts';
 import { testFolder } from '../support/folders.ts';
+import { run } from '../support/peers.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
 
 interface Scene {
@@ -64,6 +73,7 @@ async function expectFailure(
   assert.doesNotMatch(ran.stderr, /^\s+at .*\(/m, 'no stack trace');
 }
 
+const program = join(import.meta.dirname, '..', '..', 'bin', 'run.js');
 const plain = '--tls-verify=false';
 const quick = ['--retry=1', '--retry-delay=1ms'];
 
@@ -280,6 +290,65 @@ describe('what a person types', () => {
       ],
     );
     assert.deepEqual(registry.faults.seen({ path: /dst\/app/ }), [], 'nothing was sent');
+  });
+});
+
+describe('what a machine has', () => {
+  it('files of an artifact that cannot be read', {
+    skip: process.platform !== 'linux' && 'needs a file that not even root can read',
+  }, async (t) => {
+    const sheaf = sheafIn(await testFolder(t));
+    await sheaf.ok('manifest', 'create', 'app');
+    await writeFile(join(sheaf.folder, 'notes'), 'notes');
+    for (const args of [
+      ['app', '/proc/self/mem'],
+      ['--artifact-layer-type', 'text/plain', 'app', '/proc/self/mem'],
+      ['--artifact-config', '/proc/self/mem', 'app', 'notes'],
+    ]) {
+      const { stderr } = await sheaf.fails(exitCodes.storage, 'manifest', 'add', '--artifact', ...args);
+      assert.match(stderr, /^Error: cannot read \/proc\/self\/mem: /);
+    }
+  });
+
+  it('settings without an end, and a policy from a pipe', {
+    skip: process.platform === 'win32' && 'needs /dev',
+  }, async (t) => {
+    const sheaf = sheafIn(await testFolder(t));
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    await writeFixtureLayout(join(sheaf.folder, 'l'), { app: image });
+    const copy = ['image', 'copy', '-q', 'oci:l:app', 'oci:to', '--policy'];
+    await expectFailure(sheaf, exitCodes.storage, ['/dev/zero', 'more than'], ...copy, '/dev/zero');
+    await expectFailure(sheaf, exitCodes.storage, ['/dev/zero', 'more than'], 'verify', 'oci:l', '--key', '/dev/zero');
+    const env = { ...process.env, HOME: sheaf.folder, SHEAF_HOME: join(sheaf.folder, 'store') };
+    const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
+    const piped = ['-c', `printf %s '${policy}' | "$0" "$@"`, process.execPath, program, ...copy, '/dev/stdin'];
+    const ran = await run('sh', piped, { cwd: sheaf.folder, env });
+    assert.equal(ran.code, 0, ran.stderr);
+  });
+
+  it('few open files for a list of many images', {
+    skip: process.platform === 'win32' && 'needs ulimit',
+  }, async (t) => {
+    const sheaf = sheafIn(await testFolder(t));
+    const images = await Promise.all(
+      Array.from({ length: 160 }, (_, index) =>
+        fixtureImage({ platform: { os: 'linux', architecture: 'arm', variant: `v${index}` } }),
+      ),
+    );
+    await writeFixtureLayout(join(sheaf.folder, 'l'), Object.fromEntries(images.map((image, i) => [`i${i}`, image])), {
+      list: fixtureIndex(images),
+    });
+    await sheaf.ok('manifest', 'create', '--all', 'many', 'oci:l:list');
+    const env = { ...process.env, HOME: sheaf.folder, SHEAF_HOME: join(sheaf.folder, 'store') };
+    // as a list from the store, and as an index from files
+    for (const args of [
+      ['manifest', 'push', 'many', 'oci:a'],
+      ['image', 'copy', '--all', 'oci:l:list', 'oci:b'],
+    ]) {
+      const command = ['-c', 'ulimit -n 128 && exec "$0" "$@"', process.execPath, program, ...args];
+      const ran = await run('sh', command, { cwd: sheaf.folder, env });
+      assert.equal(ran.code, 0, ran.stderr);
+    }
   });
 });
 

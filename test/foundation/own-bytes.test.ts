@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { giveBack, handOver, handOverInTurn, handOverLast } from '../../src/foundation/own-bytes.ts';
+import { freeBuffer, giveBack, handOver, handOverInTurn, handOverLast } from '../../src/foundation/own-bytes.ts';
 
 const size = 1 << 20;
 
@@ -25,6 +25,17 @@ describe('giving back', () => {
     giveBack(handOver(small));
     assert.equal(small.toString(), 'a few bytes');
     assert.equal(Buffer.from('others').toString(), 'others');
+  });
+
+  it('leaves it alone where it is longer than Node.js says, as from 26.8 on', (t) => {
+    const { poolSize } = Buffer;
+    t.after(() => (Buffer.poolSize = poolSize));
+    const small = Buffer.from('a few bytes');
+    Buffer.poolSize = 1;
+    giveBack(handOverLast(small));
+    assert.equal(small.toString(), 'a few bytes');
+    freeBuffer(small);
+    assert.equal(small.toString(), 'a few bytes');
   });
 
   it('leaves parts of a buffer alone, of which others may have the rest', () => {

@@ -5,7 +5,7 @@ import { type CopyPlan, type CopyStep, isCryptStep, isNothingToDo, plannedDigest
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
 import type { Plan, Transfer } from '../documents/transfers.ts';
-import { formatBytes } from './texts.ts';
+import { formatBytes, visible } from './texts.ts';
 
 /** Who signs what is pushed, before the tag moves. */
 export interface Signed {
@@ -25,7 +25,7 @@ export function renderPlan(plan: CopyPlan, signed?: Signed, carried = 0): string
     (signer) => `  sign          every manifest as ${signed?.identity}, by ${signer}`,
   );
   const along = carried === 0 ? [] : [`  carry         ${carried} signature${carried === 1 ? '' : 's'} of the source`];
-  return [...head, ...steps, ...along, ...signers, ...notes, total];
+  return [...head, ...steps, ...along, ...signers, ...notes, total].map(visible);
 }
 
 /** Where layers are compressed or unpacked on the way, nobody can tell before how much they become. */

@@ -7,8 +7,9 @@ import type { ProgressEvent } from '../../foundation/events.ts';
 import type { ProgressLine } from '../documents/progress.ts';
 import type { LogLevel, ProgressMode } from '../flags.ts';
 import { createJsonPainter } from './json-painter.ts';
-import type { StepPainter } from './painter.ts';
+import type { StepEvent, StepPainter } from './painter.ts';
 import { createPlainPainter } from './plain-painter.ts';
+import { visible, visibleText } from './texts.ts';
 import { createTtyPainter } from './tty-painter.ts';
 
 export interface ProgressView {
@@ -43,16 +44,17 @@ export function createProgressView(options: ProgressViewOptions): ProgressView {
     handle(event) {
       switch (event.type) {
         case 'warning':
-          if (!quiet && shows('warn')) tell(event, `${styleText('yellow', 'Warning:', { stream })} ${event.message}`);
+          if (!quiet && shows('warn'))
+            tell(event, `${styleText('yellow', 'Warning:', { stream })} ${visibleText(event.message)}`);
           return;
         case 'log':
-          if (shows(event.level)) tell(event, `${event.level}: ${event.message}`);
+          if (shows(event.level)) tell(event, `${event.level}: ${visibleText(event.message)}`);
           return;
         case 'request':
           if (shows('debug')) tell(event, `debug: ${event.method} ${event.host}${event.path} -> ${event.status}`);
           return;
         default:
-          painter?.handle(event);
+          painter?.handle(mode === 'json' ? event : shown(event));
       }
     },
     note(text) {
@@ -60,6 +62,12 @@ export function createProgressView(options: ProgressViewOptions): ProgressView {
     },
     close: () => painter?.close(),
   };
+}
+
+/** A step is called by what the image says. */
+function shown(event: StepEvent): StepEvent {
+  if (event.type === 'plan') return { ...event, title: visible(event.title) };
+  return event.type === 'step-start' ? { ...event, label: visible(event.label) } : event;
 }
 
 function resolveMode(mode: ProgressMode, stream: NodeJS.WriteStream): Exclude<ProgressMode, 'auto'> {

@@ -36,3 +36,8 @@ export function describeRetry(event: Extract<ProgressEvent, { type: 'retry' }>):
   const asked = Math.floor(seconds) * 1.1 >= seconds ? Math.floor(seconds) : Math.round(seconds * 10) / 10;
   return `Failed, retrying in ${asked}s ... (${event.attempt}/${event.of}). ${event.what}: ${event.reason}`;
 }
+
+/** The same as {@link visible} for a text of lines. */
+export function visibleText(text: string): string {
+  return text.replace(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
+}

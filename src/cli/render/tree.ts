@@ -1,10 +1,14 @@
 /** A tree of an image as a picture in text. */
 import type { TreeNode } from '../../operations/describe-tree.ts';
-import { formatBytes } from './texts.ts';
+import { formatBytes, visible } from './texts.ts';
 
 /** Lines of the picture, root first. */
 export function renderTree(name: string, root: TreeNode): string[] {
-  return [`${name}  ${describe(root)}`, ...details(root, root.children.length > 0 ? '│  ' : '   '), ...below(root, '')];
+  return [
+    `${name}  ${describe(root)}`,
+    ...details(root, root.children.length > 0 ? '│  ' : '   '),
+    ...below(root, ''),
+  ].map(visible);
 }
 
 function below(node: TreeNode, indent: string): string[] {

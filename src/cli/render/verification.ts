@@ -2,6 +2,7 @@
 import type { ManifestVerdict, SignatureVerdict, VerifyImageResult } from '../../operations/verify-image.ts';
 import type { VerifiedImage } from '../documents/signatures.ts';
 import { renderTable } from './table.ts';
+import { visible } from './texts.ts';
 
 export function renderVerification(result: VerifyImageResult): string[] {
   const rows = result.manifests.flatMap((manifest) => rowsOf(manifest));
@@ -16,7 +17,7 @@ export function renderVerification(result: VerifyImageResult): string[] {
     ...table,
     ...reasons,
     `${result.image} is ${result.verified ? 'verified' : 'NOT verified'}: ${result.digest}`,
-  ];
+  ].map(visible);
 }
 
 function rowsOf(manifest: ManifestVerdict): string[][] {

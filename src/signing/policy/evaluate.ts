@@ -3,9 +3,9 @@
  *
  * Source: containers-policy.json(5), "Policy Requirements"; containers/image signature/policy_eval*.go.
  */
-import { readFile } from 'node:fs/promises';
 import type { PublicKey } from 'openpgp';
 import { asError, IntegrityError, UsageError } from '../../foundation/errors.ts';
+import { mostKeyBytes, readWholeFile } from '../../foundation/whole-file.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { Reference } from '../../oci/reference.ts';
 import { simpleSigningType } from '../attachments/attachment-store.ts';
@@ -162,7 +162,7 @@ async function trustOf(trust: SigstoreKeys): Promise<SigstoreTrust> {
 async function bytesOf(source: KeySource): Promise<Uint8Array> {
   if ('data' in source) return source.data;
   try {
-    return await readFile(source.path);
+    return await readWholeFile(source.path, mostKeyBytes);
   } catch (thrown) {
     throw new UsageError(`the policy names ${source.path}, which cannot be read: ${asError(thrown).message}`, {
       code: 'POLICY_KEY_UNREADABLE',

@@ -1,7 +1,7 @@
 /** Finds policy.json. There is no built-in policy: where there is no file, nobody has decided anything. */
-import { readFile } from 'node:fs/promises';
 import { NotFoundError, systemCode } from '../../foundation/errors.ts';
 import { readError } from '../../foundation/file-errors.ts';
+import { readWholeFile } from '../../foundation/whole-file.ts';
 import { parsePolicy } from './parse-policy.ts';
 import type { Policy } from './policy.ts';
 import { namedPolicy, type PolicyPlaces, policyFiles } from './policy-files.ts';
@@ -28,7 +28,7 @@ export async function loadPolicy(places: PolicyPlaces): Promise<Policy | undefin
 
 async function read(path: string): Promise<Uint8Array | undefined> {
   try {
-    return await readFile(path);
+    return await readWholeFile(path);
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(thrown) ?? '')) return undefined;
     throw readError(thrown, `the policy ${path}`, 'POLICY_UNREADABLE');

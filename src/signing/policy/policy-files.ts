@@ -1,6 +1,7 @@
 /** Where a policy is, and whether it is worth reading with care. Light: this is looked at whenever a source is used. */
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readWholeFile } from '../../foundation/whole-file.ts';
 import { type ConfigPlaces, userConfigDir } from '../../registry-config/load-registries-conf.ts';
 
 export interface PolicyPlaces extends ConfigPlaces {
@@ -32,13 +33,16 @@ export function policyFiles(places: PolicyPlaces): readonly string[] {
  * hidden, or that is not plain JSON, is left to whoever reads it with care.
  */
 export async function surelyAllowsAll(places: PolicyPlaces): Promise<boolean> {
+  const named = namedPolicy(places);
   for (const path of policyFiles(places)) {
     let text: string;
     try {
-      text = await readFile(path, 'utf8');
+      // a pipe (`--policy <(...)`) can be read once only
+      if (named !== undefined && !(await stat(named)).isFile()) return false;
+      text = (await readWholeFile(path)).toString();
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
-      if (namedPolicy(places) === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) continue;
+      if (named === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) continue;
       return false;
     }
     return isAllowing(text);

@@ -3,11 +3,11 @@
  * had from here. What is read once, images and layers, stays as it was for the whole run; a layer that others remove
  * meanwhile is noticed, for every byte of it is checked.
  */
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { NotFoundError, UnsupportedError } from '../../foundation/errors.ts';
 import { createDigester, type Digest } from '../../oci/digest.ts';
+import { openFile } from '../local-file.ts';
 import type { ByteRange } from '../transport.ts';
 import { layerTar } from './layer-tar.ts';
 import type { StorageSpec } from './place.ts';
@@ -173,7 +173,7 @@ class OpenStorage implements Storage {
 
 /** A file of the storage as a stream. */
 export function openData(image: ImageRecord, key: string, range?: ByteRange): Readable {
-  return createReadStream(dataPath(image, key), { ...(range === undefined ? {} : range) });
+  return openFile(dataPath(image, key), range);
 }
 
 async function* part(chunks: AsyncIterable<Uint8Array>, range?: ByteRange): AsyncGenerator<Uint8Array> {
