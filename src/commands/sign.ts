@@ -32,8 +32,7 @@ export default class Sign extends BaseCommand<typeof Sign> {
     const { signers, stores } = await chooseSigners(flags, { env: process.env, session, creator, askSecret });
     if (signers.length === 0) throw noSigner('nobody was asked to sign');
     const { signImage } = await import('../operations/sign-image.ts');
-    // oclif leaves flags that are not given undefined
-    const dryRun = flags['dry-run'] === true;
+    const { dryRun } = this.settings;
     const { manifests, report, ...result } = await signImage(await this.env.operations(), {
       location,
       signers,

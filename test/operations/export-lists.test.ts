@@ -8,10 +8,10 @@ import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
 import { CancelledError, StorageError, UsageError } from '../../src/foundation/errors.ts';
 import { createSession } from '../../src/foundation/session.ts';
-import { addArtifact } from '../../src/operations/add-artifact.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { type ExportListsRequest, exportLists } from '../../src/operations/export-lists.ts';
 import { locate } from '../../src/transports/image-names.ts';
+import { addFile } from '../support/artifacts.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
 import { readAll, writeKinds } from '../transports/support.ts';
@@ -44,13 +44,7 @@ async function scene(t: TestContext) {
   env.store().lists.tag(local, 'quay.io/me/local:2.0');
   await make(artifact);
   await writeFile(join(env.folder, 'file'), 'text');
-  await addArtifact(env, {
-    list: artifact,
-    files: [join(env.folder, 'file')],
-    excludeTitles: false,
-    artifactAnnotations: {},
-    changes: {},
-  });
+  await addFile(env, artifact, join(env.folder, 'file'));
   const to = join(env.folder, 'to');
   return { env, registry, layout, folder: `oci:${to}`, to, archive: `oci-archive:${to}.tar` };
 }

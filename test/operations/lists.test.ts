@@ -28,6 +28,7 @@ import { removeInstances } from '../../src/operations/remove-instances.ts';
 import { mergeRegistriesConf, parseRegistriesConf } from '../../src/registry-config/registries-conf.ts';
 import { createRegistryRoutes } from '../../src/registry-config/registry-routes.ts';
 import { locate } from '../../src/transports/image-names.ts';
+import { addFile } from '../support/artifacts.ts';
 import { testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
 
@@ -250,13 +251,7 @@ describe('findInstance', () => {
     await create('l', ['amd64', 'arm64']);
     const file = join(env.folder, 'notes.txt');
     await writeFile(file, 'notes');
-    const { added } = await addArtifact(env, {
-      list: 'l',
-      files: [file],
-      excludeTitles: false,
-      artifactAnnotations: {},
-      changes: {},
-    });
+    const { added } = await addFile(env, 'l', file);
     const record = env.store().lists.read('l');
     const amd64 = images[0]?.manifest.digest;
     const arm64 = images[1]?.manifest.digest;
@@ -500,13 +495,7 @@ describe('pushList', () => {
     await create('l', []);
     const file = join(env.folder, 'data.bin');
     await writeFile(file, Buffer.from([1, 2, 3]));
-    const { added } = await addArtifact(env, {
-      list: 'l',
-      files: [file],
-      excludeTitles: false,
-      artifactAnnotations: {},
-      changes: {},
-    });
+    const { added } = await addFile(env, 'l', file);
     await writeFile(file, 'something else');
     const destination = locate(`docker://${registry.host}/dst/art:1`);
     await pushList(env, { ...whole, destination });

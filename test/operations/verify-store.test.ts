@@ -7,10 +7,10 @@ import { fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } fro
 import { CancelledError } from '../../src/foundation/errors.ts';
 import { createSession } from '../../src/foundation/session.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { addArtifact } from '../../src/operations/add-artifact.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { verifyStore } from '../../src/operations/verify-store.ts';
 import { locate } from '../../src/transports/image-names.ts';
+import { addFile } from '../support/artifacts.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
 import { withRegistry } from '../support/registry.ts';
 
@@ -72,13 +72,7 @@ describe('a damaged store', () => {
     const { env, content, pathOf } = await scene(t);
     const file = join(env.folder, 'file');
     writeFileSync(file, 'text');
-    const { added } = await addArtifact(env, {
-      list: 'l',
-      files: [file],
-      excludeTitles: false,
-      artifactAnnotations: {},
-      changes: {},
-    });
+    const { added } = await addFile(env, 'l', file);
     const artifact = added[0]?.digest ?? assert.fail('nothing was added');
     damage(pathOf(artifact));
     damage(pathOf(content[0] ?? artifact));

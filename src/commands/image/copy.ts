@@ -132,7 +132,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         take,
         preserveDigests: flags['preserve-digests'],
         tags: [...(flags['additional-tag'] ?? []), ...(flags.tag ?? [])],
-        dryRun: flags['dry-run'],
+        dryRun: this.settings.dryRun,
         ...(format === undefined ? {} : { format }),
         ...(compression === undefined ? {} : { compression }),
         ...(addCompression === undefined ? {} : { addCompression }),

@@ -23,10 +23,10 @@ export default class ImagePrune extends BaseCommand<typeof ImagePrune> {
 
   async run(): Promise<PrunedLayout> {
     const { pruneLayoutAt } = await import('../../operations/prune-layout.ts');
-    // oclif leaves flags that are not given undefined
-    const [unnamed, dryRun] = [this.flags.unnamed === true, this.flags['dry-run'] === true];
+    const { dryRun } = this.settings;
     const { folder, entries, blobs } = await pruneLayoutAt(this.env.session, this.args.layout, {
-      unnamed,
+      // oclif leaves flags that are not given undefined
+      unnamed: this.flags.unnamed === true,
       youngerThanMs: this.flags['older-than'] ?? 0,
       dryRun,
     });

@@ -46,7 +46,7 @@ export default class KeyGenerate extends BaseCommand<typeof KeyGenerate> {
     const kind = this.#kind();
     const { generateKey, planKey } = await import('../../operations/generate-key.ts');
     const planned = await planKey({ ...kind, prefix: this.flags['output-key-prefix'] });
-    if (this.flags['dry-run']) {
+    if (this.settings.dryRun) {
       for (const file of Object.values(planned)) this.output.print(`write ${file}`);
       return { type: kind.type, dryRun: true, ...planned };
     }

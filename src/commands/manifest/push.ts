@@ -93,7 +93,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       unselected: platforms === undefined ? 'keep' : 'strip',
       tags: flags.tag ?? [],
       require,
-      dryRun: flags['dry-run'],
+      dryRun: this.settings.dryRun,
       ...(format === undefined ? {} : { format }),
       ...compression,
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),

@@ -36,7 +36,8 @@ export default class StoreExport extends BaseCommand<typeof StoreExport> {
   async run(): Promise<ExportedLists> {
     const { flags } = this;
     const [destination = '', ...lists] = this.positionals;
-    const [offline, dryRun] = [flags.offline === true, flags['dry-run'] === true];
+    const { dryRun } = this.settings;
+    const offline = flags.offline === true;
     const { exportLists } = await import('../../operations/export-lists.ts');
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
     const { exportDocument, renderExport } = await import('../../cli/render/export.ts');

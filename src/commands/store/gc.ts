@@ -24,11 +24,11 @@ export default class StoreGc extends BaseCommand<typeof StoreGc> {
 
   async run(): Promise<StoreGarbage> {
     const store = await this.env.store();
-    // oclif leaves flags that are not given undefined
-    const [forget, dryRun] = [this.flags.forget === true, this.flags['dry-run'] === true];
+    const { dryRun } = this.settings;
     const report = await store.collectGarbage({
       olderThanMs: this.flags['older-than'] ?? 0,
-      forget,
+      // oclif leaves flags that are not given undefined
+      forget: this.flags.forget === true,
       dryRun,
       signal: this.env.session.signal,
     });
