@@ -18,7 +18,7 @@ export interface Bench {
   fresh(): string;
   sheaf(title: string, args: () => readonly string[]): Contender;
   /** Node.js by itself. */
-  node(title: string, args: readonly string[]): Contender;
+  node(title: string, args: () => readonly string[]): Contender;
   /** Nothing, with a line that says so, where the peer is not installed. */
   peer(name: PeerName, title: string, args: () => ReadonlyArray<readonly string[]>): Contender[];
   /** Greatest resident memory in MiB of sheaf with these arguments. */
@@ -64,7 +64,7 @@ export async function openBench(port = 5007): Promise<Bench> {
       return `r${count}`;
     },
     sheaf: (name, args) => ({ name, run: () => call(process.execPath, [sheafProgram, ...args()], home()) }),
-    node: (name, args) => ({ name, run: () => call(process.execPath, args, process.env) }),
+    node: (name, args) => ({ name, run: () => call(process.execPath, args(), process.env) }),
     peer(name, title, commands) {
       const program = findPeer(name);
       if (program === undefined) {
