@@ -1,5 +1,6 @@
 /** What a copy is asked to do. */
 import type { LayerEncryption } from '../encryption/layer-encryption.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
@@ -39,6 +40,8 @@ export interface CopyRequest extends CopyChanges {
   readonly source: VerifiedSource;
   readonly destination: ImageDestination;
   readonly location: ImageLocation;
+  /** What the destination names now, where that was asked already. */
+  readonly current?: Promise<Digest | undefined>;
   /** Which instances of an index go along; ignored for a single image. */
   readonly select: InstanceSelection;
   /** What becomes of entries that do not go along: `keep` leaves them in the index, `strip` takes them out. */

@@ -37,7 +37,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const original = await request.source.getManifest();
   refuseIndex(request, original);
   refuseVariants(request, original);
-  const asked = request.destination.currentRoot();
+  const asked = request.current ?? request.destination.currentRoot();
   if (request.select !== 'none') request.destination.expect?.(likelyBlobs(original));
   const current = await asked;
   const recipes = recipeKeys(request, original);

@@ -2,6 +2,7 @@
 import { type CopyChanges, type CopyRequest, changesOf } from '../copy/copy-request.ts';
 import { type InstanceSelection, selectInstances } from '../copy/select-instances.ts';
 import { type Descriptor, descriptorOf } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { parseIndex } from '../oci/image-index.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
@@ -45,8 +46,13 @@ export interface CopyImageRequest extends CopyChanges {
  * executing and the two sides throw
  */
 export async function copyImage(env: Env, request: CopyImageRequest, to: Env = env): Promise<PlannedCopy> {
-  await using opened = await openVerifiedSource(request.source, env);
-  await using destination = await request.destination.openDestination(to);
+  await using sides = new AsyncDisposableStack();
+  const openDestination = async () => sides.use(await request.destination.openDestination(to));
+  // a registry can say what it has while the source is read; elsewhere the source is looked for before anything is touched
+  const registry = request.destination.transport === 'docker' ? await openDestination() : undefined;
+  const current = registry && askAhead(registry, request.take);
+  const opened = sides.use(await openVerifiedSource(request.source, env));
+  const destination = registry ?? (await openDestination());
   const store = env.store();
   const { signing } = request;
   const take = takingFor(request.take, destination);
@@ -56,6 +62,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     source,
     destination,
     location: request.destination,
+    ...(current === undefined ? {} : { current }),
     ...('one' in take ? { select: 'all', unselected: 'keep' } : { select: take.select, unselected: take.unselected }),
     tags: request.tags,
     host: env.host,
@@ -65,6 +72,14 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
   const carry = request.signatures && carryFrom(env, { ...request, take }, request.signatures, opened, source);
   const { dryRun, digestPairs } = request;
   return await planAndExecute(to, copy, { dryRun, signing, carry, digestPairs });
+}
+
+/** Asks for what a copy to `registry` needs first; a failure is for whoever needs the answer. */
+function askAhead(registry: ImageDestination, take: CopyTaking): Promise<Digest | undefined> {
+  const current = registry.currentRoot();
+  current.catch(() => {});
+  if ('one' in take || take.select !== 'none') registry.expect?.(1);
+  return current;
 }
 
 /** Of one platform a destination that holds no lists takes the image. */

@@ -120,7 +120,10 @@ export interface ImageDestination extends AsyncDisposable {
   hasManifest(digest: Digest): Promise<boolean>;
   /** The digest of what the location (or another tag beside it) names now; `undefined` where that is nothing. */
   currentRoot(tag?: string): Promise<Digest | undefined>;
-  /** Told beside the first {@link currentRoot}: if that is nothing, about so many blobs and manifests are asked for and sent next. */
+  /**
+   * Told beside the first {@link currentRoot}, and again when more is known: if that is nothing, at least so many blobs and manifests
+   * are asked for and sent next.
+   */
   expect?(count: number): void;
   /**
    * For destinations that take an index apart into images: what becomes of `members`, which may have `tags` beside the

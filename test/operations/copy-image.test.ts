@@ -9,6 +9,7 @@ import { type CopyImageRequest, copyImage } from '../../src/operations/copy-imag
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { testEnv } from '../support/env.ts';
+import { answer } from '../support/fault-kinds.ts';
 import { withRegistry } from '../support/registry.ts';
 
 const platforms = [
@@ -47,6 +48,38 @@ describe('copyImage', () => {
     assert.equal(result?.mounted, 2);
     assert.equal(result?.copied, 0);
     assert.ok(!registry.faults.requests.some(({ path }) => path.includes(`/dst/app/manifests/multi`)));
+  });
+
+  it('asks a registry what it has while the source is opened', async (t) => {
+    const { copy, source, destination, index } = await scene(t);
+    const { promise: asked, resolve: tellAsked } = Promise.withResolvers<void>();
+    const { result } = await copy({
+      source: { ...source, openSource: (env) => asked.then(() => source.openSource(env)) },
+      destination: {
+        ...destination,
+        async openDestination(env) {
+          const opened = await destination.openDestination(env);
+          const currentRoot = (tag?: string) => {
+            tellAsked();
+            return opened.currentRoot(tag);
+          };
+          return { ...opened, currentRoot };
+        },
+      },
+      take: { select: 'all', unselected: 'keep' },
+    });
+    assert.equal(result?.root.digest, index.digest);
+  });
+
+  it('tells what is wrong with the source where the destination cannot be asked either', async (t) => {
+    const { copy, registry } = await scene(t);
+    const source = locate(`docker://${registry.host}/src/app:none`);
+    registry.faults.on({ path: /\/dst\/app\// }, answer(403));
+    await assert.rejects(copy({ source }), (thrown: unknown) => {
+      assert.ok(thrown instanceof NotFoundError);
+      assert.equal(thrown.side, 'source');
+      return true;
+    });
   });
 
   it('takes the image that is asked for, and asks for nothing of the others', async (t) => {
