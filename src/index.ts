@@ -51,6 +51,7 @@ export {
   parsePlatform,
 } from './oci/platform.ts';
 export { formatReference, parseReference, type Reference } from './oci/reference.ts';
+export { parseRootCondition, type RootCondition } from './oci/root-condition.ts';
 export { type AddArtifactRequest, addArtifact } from './operations/add-artifact.ts';
 export { type AddedInstances, type AddInstancesRequest, addInstances } from './operations/add-instances.ts';
 export { type AnnotatedList, type AnnotateListRequest, annotateList } from './operations/annotate-list.ts';

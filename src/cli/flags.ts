@@ -4,6 +4,7 @@
  */
 import * as Flags from '@oclif/core/flags';
 import { UsageError } from '../foundation/errors.ts';
+import { parseRootCondition, type RootCondition } from '../oci/root-condition.ts';
 import { parseDuration } from './duration.ts';
 
 /** How much of what goes on under the surface is told on stderr. */
@@ -60,6 +61,17 @@ export const progressFlags = {
       return mode;
     },
   })({ default: 'auto', defaultHelp: 'auto' }),
+};
+
+/** For commands that give something a name at another place. */
+export const expectDigestFlag = {
+  'expect-digest': Flags.custom<RootCondition>({
+    summary: 'Refuse unless the destination names this digest now, or nothing (absent).',
+    description:
+      'For several who push to one tag: what somebody else has pushed since is not replaced. Asked before anything is sent, and again when the tag moves.',
+    helpValue: '<DIGEST|absent>',
+    parse: async (input) => parseRootCondition(input, '--expect-digest'),
+  })(),
 };
 
 /** How often and how fast a failed request is made again. */

@@ -2,6 +2,7 @@
 import type { LayerEncryption } from '../encryption/layer-encryption.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import type { Store } from '../store/store.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
@@ -42,6 +43,8 @@ export interface CopyRequest extends CopyChanges {
   readonly location: ImageLocation;
   /** What the destination names now, where that was asked already. */
   readonly current?: Promise<Digest | undefined>;
+  /** Refuse where the destination names something else than this when it is asked, or before the root gets its name. */
+  readonly onlyIf?: RootCondition | undefined;
   /** Which instances of an index go along; ignored for a single image. */
   readonly select: InstanceSelection;
   /** What becomes of entries that do not go along: `keep` leaves them in the index, `strip` takes them out. */

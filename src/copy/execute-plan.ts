@@ -10,6 +10,7 @@ import type { Session } from '../foundation/session.ts';
 import { inSmallYoungSpace, withFewFullCollections } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import { rootFits, unexpectedRoot } from '../oci/root-condition.ts';
 import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
@@ -174,10 +175,19 @@ async function execute(
     manifests.set(step.id, root);
     if (step.tag === undefined) await (beside ?? options.beforeTag?.(madeManifests(root)));
     if (step.present) return 'reused';
-    if (step.tag === undefined) await destination.commit(root);
+    if (step.tag === undefined) await commit(root);
     else if (destination.tag === undefined) throw new BugError(`${plan.destination} takes no tags`);
     else await destination.tag(root, step.tag);
     return 'written';
+  };
+
+  /** Asks before, too: many registries do not know conditional requests, and move the name whatever they are told. */
+  const commit = async (root: RawManifest): Promise<void> => {
+    const { onlyIf } = plan;
+    const current = onlyIf && (await destination.currentRoot());
+    if (onlyIf === undefined || current === root.digest) return destination.commit(root);
+    if (!rootFits(onlyIf, current)) throw unexpectedRoot(plan.destination, onlyIf, current);
+    await destination.commit(root, onlyIf);
   };
 
   const madeManifests = (root: RawManifest): MadeManifests => ({

@@ -8,6 +8,7 @@ import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
+import { rootFits, unexpectedRoot } from '../oci/root-condition.ts';
 import { checkNamedDigest } from '../transports/docker/named-digest.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
@@ -25,8 +26,8 @@ import { targetFormat } from './target-format.ts';
 export type { CopyRequest, ManifestFormat } from './copy-request.ts';
 
 /**
- * Throws UsageError UNKNOWN_COMPRESSION, NOTHING_TO_ADD_TO; NotFoundError, UnsupportedError, IntegrityError, ConflictError and
- * whatever the two sides throw.
+ * Throws UsageError UNKNOWN_COMPRESSION, NOTHING_TO_ADD_TO; ConflictError UNEXPECTED_DIGEST and others; NotFoundError,
+ * UnsupportedError, IntegrityError and whatever the two sides throw.
  */
 export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const makesLayers = request.compression !== undefined || request.encryption !== undefined;
@@ -98,6 +99,7 @@ async function planAll(
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);
   const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
+  requireRoot(request, root.document, current);
   const tags = await tagSteps(request, root.document, current, [...new Set([...root.needs, ...besides])]);
   return finish({
     request,
@@ -189,6 +191,7 @@ function finish({ request, original, root, steps, remarks, recipe, companions = 
     companions,
     bytes: steps.reduce((sum, step) => sum + moved(step), 0),
     recipe: forgets ? undefined : recipe,
+    ...(request.onlyIf === undefined ? {} : { onlyIf: request.onlyIf }),
     ...(request.location.reference === undefined ? {} : { repository: request.location.reference }),
   };
 }
@@ -230,6 +233,12 @@ async function tagSteps(
     return { id: `tag ${tag}`, kind: 'tag', manifest: root, tag, present, label: `tag ${tag}`, needs: ['root'] };
   });
   return [main, ...(await Promise.all(others))];
+}
+
+/** What the destination names now may be what it is to name: somebody was faster, or this is another try. */
+function requireRoot({ onlyIf, location }: CopyRequest, root: CopyPlan['root'], current: Digest | undefined): void {
+  if (onlyIf === undefined || rootFits(onlyIf, current)) return;
+  if (isDraft(root) || root.digest !== current) throw unexpectedRoot(location.format(), onlyIf, current);
 }
 
 /** Before anything is read or written for nothing. */

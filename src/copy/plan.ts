@@ -2,6 +2,7 @@
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import { isDraft, type ManifestDraft } from './draft.ts';
 import type { CompressionRecipe } from './recipe.ts';
 
@@ -115,6 +116,8 @@ export interface CopyPlan {
   readonly bytes: number;
   /** Names what was asked for, so that a later run may know what it led to; `undefined` where nothing was changed. */
   readonly recipe: string | undefined;
+  /** What the destination must still name when the root gets its name. */
+  readonly onlyIf?: RootCondition;
   /** The repository that the blobs go to, where the destination is a registry. */
   readonly repository?: Reference;
 }

@@ -4,6 +4,7 @@ import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import { algorithmOf, type Digest, digestOf, isDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES, rawManifest } from '../oci/manifest.ts';
 import { isIndexType, isManifestType, isSchema1, mediaTypes, normalizeMediaType } from '../oci/media-types.ts';
+import { type RootCondition, unexpectedRoot } from '../oci/root-condition.ts';
 import { type Answer, headerOf } from './exchange.ts';
 import type { Call } from './http.ts';
 import type { Repository } from './registry-client.ts';
@@ -64,20 +65,26 @@ export function createManifests(context: RepositoryContext): Manifests {
   return {
     getManifest,
     headManifest,
-    async putManifest(reference, manifest) {
+    async putManifest(reference, manifest, onlyIf) {
       const request: Call = {
         ...call('PUT', 'write', reference),
         grant: grants.write,
-        headers: { 'content-type': manifest.mediaType },
+        headers: { 'content-type': manifest.mediaType, ...(onlyIf && precondition(onlyIf)) },
         body: manifest.bytes,
+        ...(onlyIf && { accept: [412] }),
       };
-      const { taken, subject } = await http.send(request, async (answer) => {
+      const { refused, taken, subject } = await http.send(request, async (answer) => {
         await http.discard(answer);
+        if (answer.status === 412) return { refused: true };
         const subjectText = headerOf(answer, 'oci-subject');
         return { taken: contentDigest(answer), subject: isDigest(subjectText) ? subjectText : undefined };
       });
       const here = named(context, reference);
-      if (taken !== undefined) {
+      if (refused === true && onlyIf !== undefined) {
+        const there = await headManifest(reference);
+        // a try before this one may have done it, and its answer was lost
+        if (there?.digest !== manifest.digest) throw unexpectedRoot(here, onlyIf, there?.digest);
+      } else if (taken !== undefined) {
         const ours = digestOf(manifest.bytes, algorithmOf(taken));
         if (ours !== taken) throw changed(here, ours, taken);
       } else if (!isDigest(reference)) {
@@ -106,6 +113,11 @@ export function createManifests(context: RepositoryContext): Manifests {
       }
     },
   };
+}
+
+/** An entity tag of a manifest is its digest in quotes, where a registry has them. */
+function precondition(onlyIf: RootCondition): Record<string, string> {
+  return onlyIf === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${onlyIf}"` };
 }
 
 function checked(context: RepositoryContext, reference: string, answer: Answer, bytes: Uint8Array): RawManifest {

@@ -4,6 +4,7 @@
 import type { Readable } from 'node:stream';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import { createHttp, type HttpEnv } from './http.ts';
 import { createRepository } from './repository.ts';
 
@@ -74,9 +75,10 @@ export interface Repository {
   headManifest(reference: string): Promise<Descriptor | undefined>;
   /**
    * `PUT` of the bytes. `subject` is the subject that the registry says it has linked (`OCI-Subject`). Throws
-   * IntegrityError when the registry took something else than it was given.
+   * IntegrityError when the registry took something else than it was given. With `onlyIf` a conditional request (RFC 9110,
+   * section 13.1): throws ConflictError UNEXPECTED_DIGEST where the registry knows such and the condition does not hold.
    */
-  putManifest(reference: string, manifest: RawManifest): Promise<{ subject?: Digest }>;
+  putManifest(reference: string, manifest: RawManifest, onlyIf?: RootCondition): Promise<{ subject?: Digest }>;
   /** Throws NotFoundError, and UnsupportedError where the registry does not allow it. */
   deleteManifest(reference: string): Promise<void>;
   /** Whether the blob is there, and its size in bytes where the registry tells it. */

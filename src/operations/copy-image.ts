@@ -6,6 +6,7 @@ import type { Digest } from '../oci/digest.ts';
 import { parseIndex } from '../oci/image-index.ts';
 import { isIndexType } from '../oci/media-types.ts';
 import type { PlatformChoice } from '../oci/platform.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ImageDestination, ImageLocation } from '../transports/transport.ts';
 import { openVerifiedSource, parsed, type VerifiedSource } from '../transports/verified-source.ts';
@@ -34,6 +35,8 @@ export interface CopyImageRequest extends CopyChanges {
    * behind.
    */
   readonly signatures?: { registriesD(): Promise<RegistriesD> };
+  /** What the destination must name, when it is asked and when it gets its new name; the root itself is right, too. */
+  readonly onlyIf?: RootCondition;
   /** More tags beside that of the destination. */
   readonly tags: readonly string[];
   readonly dryRun: boolean;
@@ -65,6 +68,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     ...(current === undefined ? {} : { current }),
     ...('one' in take ? { select: 'all', unselected: 'keep' } : { select: take.select, unselected: take.unselected }),
     tags: request.tags,
+    onlyIf: request.onlyIf,
     host: env.host,
     store,
     ...changesOf(request),

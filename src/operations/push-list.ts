@@ -6,6 +6,7 @@ import { ConflictError } from '../foundation/errors.ts';
 import type { ImageIndex, IndexEntry } from '../oci/image-index.ts';
 import { isAttestation } from '../oci/matcher.ts';
 import { formatPlatform, type PlatformSpec, samePlatform } from '../oci/platform.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { ListRecord } from '../store/list-store.ts';
 import { listLocation } from '../transports/store/location.ts';
@@ -28,6 +29,8 @@ export interface PushListRequest extends Omit<CopyChanges, 'preserveDigests'> {
   readonly digestPairs?: string;
   /** Takes the signatures of the instances along, from where these are; see {@link CopyImageRequest.signatures}. */
   readonly signatures?: ListSignatures;
+  /** As in {@link CopyImageRequest.onlyIf}. */
+  readonly onlyIf?: RootCondition;
   readonly tags: readonly string[];
   /** Platforms that must be on the list, each once. */
   readonly require: readonly PlatformSpec[];
@@ -57,6 +60,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
     select,
     unselected,
     tags,
+    onlyIf: request.onlyIf,
     host: env.host,
     store: env.store(),
     ...changesOf(request),

@@ -10,6 +10,7 @@ import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { IndexEntry } from '../oci/image-index.ts';
 import type { Reference } from '../oci/reference.ts';
+import type { RootCondition } from '../oci/root-condition.ts';
 import type { RegistryRoutes } from '../registry-config/registry-routes.ts';
 import type { Store } from '../store/store.ts';
 
@@ -134,8 +135,12 @@ export interface ImageDestination extends AsyncDisposable {
   mountBlob?(blob: Descriptor, from: Reference): Promise<boolean>;
   putBlob(content: BlobContent): Promise<void>;
   putManifest(manifest: RawManifest, at: Digest): Promise<void>;
-  /** Makes `root` (already put by digest, or put now) what the location names. The last call of a push. */
-  commit(root: RawManifest): Promise<void>;
+  /**
+   * Makes `root` (already put by digest, or put now) what the location names. The last call of a push. A destination that others
+   * may write to at the same time sees to it that `onlyIf` holds until then, as far as it can; throws ConflictError
+   * UNEXPECTED_DIGEST where it does not.
+   */
+  commit(root: RawManifest, onlyIf?: RootCondition): Promise<void>;
   /** Gives `root`, already committed, one more tag beside the location's own. */
   tag?(root: RawManifest, tag: string): Promise<void>;
 }

@@ -208,6 +208,12 @@ describe('what a person types', () => {
     ],
     ['a format that is none', exitCodes.usage, ['v3'], ['manifest', 'push', '--format', 'v3', 'l', 'oci:/tmp/x']],
     [
+      'an expectation that is no digest',
+      exitCodes.usage,
+      ['--expect-digest', '"latest"', 'sha256:'],
+      ['image', 'copy', '--expect-digest', 'latest', 'oci:/tmp/x', 'oci:/tmp/y'],
+    ],
+    [
       'a flag that waits for its issue',
       exitCodes.usage,
       ['--sign-by-sq-fingerprint', 'not supported yet'],
@@ -228,6 +234,27 @@ describe('what a person types', () => {
       assert.equal((await sheaf.run('manifest', 'exists', 'l')).code, 1);
     });
   }
+
+  it('a destination that does not name what is expected of it', async (t) => {
+    const folder = await testFolder(t);
+    const sheaf = sheafIn(join(folder, 'home'));
+    const to = `oci:${join(folder, 'layout')}:1`;
+    await sheaf.ok('manifest', 'create', 'l');
+    await expectFailure(
+      sheaf,
+      exitCodes.conflict,
+      [to, 'names nothing', `sha256:${'a'.repeat(64)}`, '--expect-digest'],
+      ...['manifest', 'push', '--expect-digest', `sha256:${'a'.repeat(64)}`, 'l', to],
+    );
+    await sheaf.ok('manifest', 'push', '--expect-digest', 'absent', 'l', to);
+    await sheaf.ok('manifest', 'create', '--annotation', 'a=b', 'other');
+    await expectFailure(
+      sheaf,
+      exitCodes.conflict,
+      [to, 'names sha256:', 'and not nothing'],
+      ...['manifest', 'push', '--expect-digest', 'absent', 'other', to],
+    );
+  });
 
   it('a name that is in use', async (t) => {
     const sheaf = sheafIn(join(await testFolder(t), 'home'));

@@ -8,6 +8,7 @@ import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
 import { encryptionFlags, encryptionOf } from '../../cli/encryption-flags.ts';
 import {
   dryRunFlag,
+  expectDigestFlag,
   progressFlags,
   registryFlags,
   repeatable,
@@ -69,6 +70,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       helpValue: 'TAG',
     }),
     tag: repeatable({ char: 't', summary: 'The same as --additional-tag.', helpValue: 'TAG' }),
+    ...expectDigestFlag,
     ...digestFileFlag,
     attestations: attestationsFlag,
     referrers: referrersFlag,
@@ -133,6 +135,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
         preserveDigests: flags['preserve-digests'],
         tags: [...(flags['additional-tag'] ?? []), ...(flags.tag ?? [])],
         dryRun: this.settings.dryRun,
+        ...(flags['expect-digest'] === undefined ? {} : { onlyIf: flags['expect-digest'] }),
         ...(format === undefined ? {} : { format }),
         ...(compression === undefined ? {} : { compression }),
         ...(addCompression === undefined ? {} : { addCompression }),

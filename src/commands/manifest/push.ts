@@ -10,7 +10,7 @@ import {
 } from '../../cli/compression-flags.ts';
 import { digestFileFlag, expectDigestFile, writeDigestFile } from '../../cli/digest-file.ts';
 import type { Plan, Transfer } from '../../cli/documents/transfers.ts';
-import { dryRunFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
+import { dryRunFlag, expectDigestFlag, placeFlags, progressFlags, registryFlags, repeatable } from '../../cli/flags.ts';
 import { notYet } from '../../cli/manifest-flags.ts';
 import { manifestFormatOf } from '../../cli/manifest-format.ts';
 import { mayKnowSignatures, pushSigning } from '../../cli/push-signing.ts';
@@ -52,6 +52,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       summary: 'Refuse to push unless the list has this platform, once.',
       helpValue: 'OS/ARCH[/VARIANT]',
     }),
+    ...expectDigestFlag,
     ...digestFileFlag,
     rm: Flags.boolean({ summary: 'Remove the list after success.', aliases: ['purge'], charAliases: ['p'] }),
     ...dryRunFlag,
@@ -94,6 +95,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
       tags: flags.tag ?? [],
       require,
       dryRun: this.settings.dryRun,
+      ...(flags['expect-digest'] === undefined ? {} : { onlyIf: flags['expect-digest'] }),
       ...(format === undefined ? {} : { format }),
       ...compression,
       ...(flags.referrers === undefined ? {} : { referrers: flags.referrers }),

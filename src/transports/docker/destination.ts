@@ -4,6 +4,7 @@ import type { RawManifest } from '../../oci/descriptor.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { formatReference } from '../../oci/reference.ts';
 import { referrerOf } from '../../oci/referrer.ts';
+import type { RootCondition } from '../../oci/root-condition.ts';
 import { tagWithin } from '../tag-names.ts';
 import type { BlobContent, ImageDestination, TransportEnv } from '../transport.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -34,9 +35,9 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     knowledge.forgetUpload(key);
   };
   /** Where the registry keeps no list of what refers to a manifest, we keep one under a tag. */
-  const put = async (at: string, manifest: RawManifest): Promise<void> => {
+  const put = async (at: string, manifest: RawManifest, onlyIf?: RootCondition): Promise<void> => {
     await newness.writing(manifest.digest);
-    const { subject: linked } = await repository.putManifest(at, manifest);
+    const { subject: linked } = await repository.putManifest(at, manifest, onlyIf);
     const referrer = linked === undefined ? referrerOf(manifest) : undefined;
     if (referrer === undefined) return;
     const { addToFallbackIndex } = await import('../../signing/referrers/fallback-index.ts');
@@ -74,9 +75,9 @@ export function createDockerDestination({ reference, access }: Endpoint, env: Tr
     async putManifest(manifest, at) {
       await blaming(put(at, manifest));
     },
-    async commit(root) {
+    async commit(root, onlyIf) {
       checkNamedDigest(reference, root.digest);
-      await blaming(put(reference.tag ?? root.digest, root));
+      await blaming(put(reference.tag ?? root.digest, root, onlyIf));
     },
     async tag(root, tag) {
       await blaming(repository.putManifest(tagWithin(reference, tag), root));

@@ -14,6 +14,7 @@ import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { referrerOf } from '../../oci/referrer.ts';
+import { type RootCondition, rootFits, unexpectedRoot } from '../../oci/root-condition.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
@@ -64,8 +65,14 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
       await writeLayoutIndex(folder, blobs, edit(index));
     });
   };
-  const name = (root: RawManifest, as: string | undefined): Promise<void> =>
-    change((index) => withRoot(index, root, as));
+  const name = (root: RawManifest, as: string | undefined, onlyIf?: RootCondition): Promise<void> =>
+    change((index) => {
+      const current = namedIn(index, as);
+      if (onlyIf !== undefined && !rootFits(onlyIf, current)) {
+        throw unexpectedRoot(`oci:${folder}${as === undefined ? '' : `:${as}`}`, onlyIf, current);
+      }
+      return withRoot(index, root, as);
+    });
   /** What refers to a manifest is found in index.json alone; it comes there with the image. */
   const referrers: RawManifest[] = [];
   const putBytes = async (digest: Digest, bytes: Uint8Array): Promise<void> => {
@@ -85,7 +92,8 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
     async currentRoot(tag) {
       if (tag !== undefined) assertName(tag, folder);
       const wanted = tag ?? place.name;
-      return (await readLayoutIndex(files))?.manifests.find((entry) => nameOf(entry) === wanted)?.digest;
+      const index = await readLayoutIndex(files);
+      return index && namedIn(index, wanted);
     },
     async putBlob(content) {
       await beginOnce();
@@ -96,14 +104,18 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
       await putBytes(at, manifest.bytes);
       if (referrerOf(manifest) !== undefined) referrers.push(manifest);
     },
-    async commit(root) {
+    async commit(root, onlyIf) {
       await putBytes(root.digest, root.bytes);
       if (referrers.length > 0) await change((index) => referrers.reduce(withReferrer, index));
-      await name(root, place.name);
+      await name(root, place.name, onlyIf);
     },
-    tag: name,
+    tag: (root, as) => name(root, as),
     [Symbol.asyncDispose]: () => use.end(),
   };
+}
+
+function namedIn(index: ImageIndex, name: string | undefined): Digest | undefined {
+  return index.manifests.find((entry) => nameOf(entry) === name)?.digest;
 }
 
 /** Throws IntegrityError where the manifest is not the one that `at` names. */

@@ -1,0 +1,29 @@
+/**
+ * Compare and swap of a name: what a place names is to change only if it still names what somebody has seen there, so that two
+ * who push at the same time do not undo each other's work unawares.
+ */
+import { ConflictError } from '../foundation/errors.ts';
+import { type Digest, parseDigest } from './digest.ts';
+
+/** What a place must name before it is written to: this, or nothing at all. */
+export type RootCondition = Digest | 'absent';
+
+/** Throws UsageError INVALID_DIGEST; `what` names the thing in the message. */
+export function parseRootCondition(text: string, what: string): RootCondition {
+  return text === 'absent' ? text : parseDigest(text, what);
+}
+
+/** Whether `condition` holds where `current` is what the place names (undefined: nothing). */
+export function rootFits(condition: RootCondition, current: Digest | undefined): boolean {
+  return condition === (current ?? 'absent');
+}
+
+/** ConflictError UNEXPECTED_DIGEST for `place`, which names `current`. */
+export function unexpectedRoot(place: string, condition: RootCondition, current: Digest | undefined): ConflictError {
+  const wanted = condition === 'absent' ? 'nothing' : condition;
+  return new ConflictError(`${place} names ${current ?? 'nothing'}, and not ${wanted} as was expected`, {
+    code: 'UNEXPECTED_DIGEST',
+    side: 'destination',
+    hint: 'Somebody else may have pushed there. Look at what it names now; if that may be replaced, say so with --expect-digest and its digest.',
+  });
+}
