@@ -2,6 +2,7 @@
 // Plain JavaScript: a Node.js that is too old for sheaf must still be able to read this and say so. CommonJS, as all of bin/:
 // Node.js's loader of ES modules takes a tenth of a short run to begin with.
 const fs = require('node:fs');
+const { dirname, isAbsolute } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
 const root = new URL('../', pathToFileURL(__filename));
@@ -21,13 +22,15 @@ if (!((major === 24 && minor >= 15) || major >= 26)) {
 async function start() {
   // without one Node.js and what we load fail for a user whom the machine does not know; an empty one is the working directory
   if (process.platform !== 'win32') process.env.HOME ||= homeOfUser();
-  const home = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
+  const { XDG_CACHE_HOME: caches = '', HOME: ofUser } = process.env;
+  // a relative one does not count (XDG Base Directory Specification): each working directory would get a cache
+  const home = isAbsolute(caches) ? caches : ofUser && `${ofUser}/.cache`;
   // not Node's default below /tmp, where somebody else could put code for us to run
   const cache = home ? `${home}/sheaf/compile-cache` : undefined;
   const isCheckout = fs.existsSync(new URL('src', root));
   if (!isCheckout && !fs.existsSync(new URL('dist/cli/main.cjs', root))) {
     process.stderr.write(
-      `Error: ${require('node:path').dirname(__dirname)} has no dist/, which is the program itself. Install sheaf again.\n`,
+      `Error: ${dirname(__dirname)} has no dist/, which is the program itself. Install sheaf again.\n`,
     );
     process.exitCode = 9;
   } else if (!isCheckout || require('./freshness.js').isFresh(root)) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import process from 'node:process';
 import { describe, it, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { isFresh } from '../../bin/freshness.js';
@@ -96,6 +97,15 @@ describe('what was compiled in a run', { skip }, () => {
     setHead(file, { ...headOf(file), longest: 1e9, runs: many });
     await sheaf('manifest', 'exists', 'docker:secret');
     assert.deepEqual(headOf(file).runs, many);
+  });
+
+  it('goes nowhere near the working directory, whatever the environment says', async (t) => {
+    const { cache, env } = user(t);
+    const folder = join(cache, '../..');
+    const caches = relative(process.cwd(), join(folder, 'relative'));
+    await run(sheaf, ['manifest', 'ls'], { env: { ...env, HOME: folder, XDG_CACHE_HOME: caches } });
+    assert.ok(existsSync(join(folder, '.cache/sheaf/compile-cache/manifest-ls.code')));
+    assert.ok(!existsSync(join(folder, 'relative')));
   });
 
   it('goes under names of commands alone, whatever is typed', async (t) => {
