@@ -37,7 +37,7 @@ export interface ExportedLists {
 
 /**
  * One list after the other; one that fails is told in the result, and the others are exported all the same. In a folder they
- * join what is there; an archive has them alone.
+ * join what is there; an archive has them alone, and of a list that failed what the archive of before had.
  *
  * @throws UsageError INVALID_DESTINATION; CancelledError, and StorageError where the store or the destination fails: these end it
  */
@@ -49,16 +49,19 @@ export async function exportLists(env: Env, request: ExportListsRequest): Promis
   const failed: Array<ExportedLists['failed'][number]> = [];
   for (const text of await wantedLists(env, request.lists)) {
     throwIfCancelled(env.session);
+    let names: readonly string[] = [text];
     try {
       const record = store.read(text);
+      names = namesOf(record);
       if (lists.some(({ id }) => id === record.id)) continue;
       lists.push(await exportList(source, record, target, request));
     } catch (thrown) {
       if (!(thrown instanceof SheafError) || endsAll(thrown)) throw thrown;
       failed.push({ list: redactName(text), error: request.offline ? asNotKept(thrown) : thrown });
+      for (const name of names) await target.keep(name);
     }
   }
-  if (!request.dryRun) await target.write();
+  if (!request.dryRun && lists.length > 0) await target.write();
   return { lists, failed };
 }
 
@@ -75,7 +78,7 @@ async function exportList(
   target: Target,
   request: ExportListsRequest,
 ): Promise<ExportedList> {
-  const [name = record.id, ...others] = record.names;
+  const [name = record.id, ...others] = namesOf(record);
   const copy = await pushList(env, {
     list: record.id,
     destination: target.location(name),
@@ -90,6 +93,11 @@ async function exportList(
   return { id: record.id, names: [name, ...others], copy };
 }
 
+/** What it is called there: its names in full, or its ID where it has none. */
+function namesOf({ id, names }: ListRecord): readonly string[] {
+  return names.length === 0 ? [id] : names;
+}
+
 /** The next list would fail in the same way. */
 function endsAll({ kind, side, code }: SheafError): boolean {
   if (kind === 'storage') return side !== 'source' && code !== 'STORE_CORRUPT';
@@ -97,7 +105,7 @@ function endsAll({ kind, side, code }: SheafError): boolean {
 }
 
 /** Something that takes several images, each under its name. */
-type Target = Pick<ArchiveOfImages, 'location' | 'write'> & AsyncDisposable;
+type Target = Pick<ArchiveOfImages, 'location' | 'keep' | 'write'> & AsyncDisposable;
 
 async function openTarget(env: Env, text: string): Promise<Target> {
   const [, transport, rest = ''] = /^(oci|oci-archive):(.+)$/s.exec(text) ?? [];
@@ -115,6 +123,7 @@ async function openTarget(env: Env, text: string): Promise<Target> {
       assertName(name, path);
       return env.locate(formatLayoutPlace('oci', { ...place, name }));
     },
+    keep: async () => {},
     write: async () => {},
     [Symbol.asyncDispose]: async () => {},
   };

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
-import { CancelledError, StorageError, UsageError } from '../../src/foundation/errors.ts';
+import { CancelledError, NotFoundError, StorageError, UsageError } from '../../src/foundation/errors.ts';
 import { createSession } from '../../src/foundation/session.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { type ExportListsRequest, exportLists } from '../../src/operations/export-lists.ts';
@@ -182,6 +182,29 @@ describe('a list that cannot be exported', () => {
       ],
     );
     assert.equal(lists.length, 1);
+  });
+
+  it('stays in the archive as it was there before', async (t) => {
+    const { env, layout, archive } = await scene(t);
+    await run(env, archive);
+    const before = await readAll(env, `${archive}:${local}`);
+    await rm(layout, { recursive: true });
+    const { lists, failed } = await run(env, archive, { lists: [local, artifact] });
+    assert.deepEqual([lists.length, failed.length], [1, 1]);
+    for (const name of [local, 'quay.io/me/local:2.0']) {
+      assert.deepEqual(await readAll(env, `${archive}:${name}`), before, name);
+    }
+    await requireSame(env, archive, artifact);
+    await assert.rejects(readAll(env, `${archive}:${remote}`), NotFoundError);
+  });
+
+  it('leaves the archive of before where it is the only one', async (t) => {
+    const { env, layout, archive } = await scene(t);
+    await run(env, archive);
+    await rm(layout, { recursive: true });
+    const { failed } = await run(env, archive, { lists: [local] });
+    assert.equal(failed.length, 1);
+    await requireSame(env, archive, remote);
   });
 
   it('leaves nothing where it is the only one', async (t) => {

@@ -10,7 +10,7 @@ import { policyFlag, registriesDFlags, removeSignaturesFlag } from '../../cli/si
 export default class StoreExport extends BaseCommand<typeof StoreExport> {
   static override summary = 'Hand lists over, with all their images, in one layout or archive.';
   static override description =
-    'Copies the lists that are named, or all, into an image layout (oci:FOLDER) or an archive of one (oci-archive:FILE; - is standard output), each under its names in full, with every blob: what the store does not have is fetched from where the list has it. Blobs that lists share are there once. Other machines read it with sheaf, skopeo, podman and whatever reads layouts. To a folder lists are added; an archive that is there is replaced. A list that fails does not keep the others from being exported. Prints the name and the digest of each.';
+    'Copies the lists that are named, or all, into an image layout (oci:FOLDER) or an archive of one (oci-archive:FILE; - is standard output), each under its names in full, with every blob: what the store does not have is fetched from where the list has it. Blobs that lists share are there once. Other machines read it with sheaf, skopeo, podman and whatever reads layouts. To a folder lists are added; an archive that is there is replaced. A list that fails does not keep the others from being exported, and stays in the archive as it was. Prints the name and the digest of each.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> oci-archive:lists.tar',
     '<%= config.bin %> <%= command.id %> oci:/mnt/usb/lists app:1.0 app:1.1',

@@ -8,7 +8,9 @@ import { ociArchiveTransport } from './location.ts';
 export interface ArchiveOfImages extends AsyncDisposable {
   /** Where the image `name` is copied to; opened once for each. Throws UsageError INVALID_IMAGE_NAME. */
   location(name: string): ImageLocation;
-  /** Writes the archive with the images whose copies were completed; nothing where there are none. Throws StorageError. */
+  /** What the archive of before calls `name` stays, if it knows that name. Throws IntegrityError. */
+  keep(name: string): Promise<void>;
+  /** Writes the archive with the images whose copies were completed or that stay; nothing where there are none. Throws StorageError. */
   write(): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function createArchiveOfImages(path: string, env: TransportEnv): Pr
       );
       return { ...location, openDestination: async () => destination(name) };
     },
+    keep: (name) => archive.keep(name),
     write: () => archive.write(),
     [Symbol.asyncDispose]: () => archive[Symbol.asyncDispose](),
   };

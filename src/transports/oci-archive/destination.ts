@@ -10,7 +10,7 @@ import { NotFoundError, UnsupportedError } from '../../foundation/errors.ts';
 import type { Descriptor, RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest } from '../../oci/digest.ts';
 import { emptyIndex, encodeIndex, type ImageIndex } from '../../oci/image-index.ts';
-import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts';
+import { MAX_MANIFEST_BYTES, rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { type ArchiveOutput, archiveOutput, oneAtATime } from '../archive-output.ts';
 import { writeBlobFile } from '../blob-file.ts';
@@ -124,6 +124,13 @@ export class LayoutArchive implements AsyncDisposable {
   enter(root: RawManifest, name: string | undefined): void {
     this.#manifests.set(root.digest, root.bytes);
     this.#entries.push({ root, name });
+  }
+
+  /** Has the archive name what the one that stands there calls `name`, if it knows that name. Throws IntegrityError. */
+  async keep(name: string): Promise<void> {
+    const digest = await this.rootOf(name);
+    const bytes = digest && (await this.#before((archive) => this.#manifestBytes(digest, archive)));
+    if (digest !== undefined && bytes !== undefined) this.enter({ ...rawManifest(bytes), digest }, name);
   }
 
   clear(): void {
