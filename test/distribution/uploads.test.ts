@@ -213,6 +213,45 @@ test('a body that is too large goes in pieces, from one stream', async (t) => {
   await repository.uploadBlob(blobOf(large.subarray(0, 200 * KiB)));
 });
 
+test('pieces that are too large become smaller, for all blobs that follow and at no try', async (t) => {
+  const registry = await withRegistry(t);
+  const pool = testPool(t, { uploads, retry: { maxRetries: 0 } });
+  const repository = pool.pool.client(registry.host).repository('team/app', 'push');
+  registry.faults.on({ method: ['PATCH', 'PUT'] }, async (request, next) =>
+    Number(request.headers['content-length']) > 10 * KiB ? faults.answer(413)(request, next) : next(request),
+  );
+  const small = large.subarray(0, 25 * KiB);
+  await repository.uploadBlob(blobOf(small));
+  assert.deepEqual(steps(pool), ['POST 202', 'PUT 413', 'POST 202', 'PATCH 202', 'PATCH 202', 'PATCH 202', 'PUT 201']);
+  await assertThere(repository, small);
+  pool.events.length = 0;
+  await repository.uploadBlob(blobOf(large));
+  assert.equal(registry.faults.seen({}).filter(({ status }) => status === 413).length, 1);
+  assert.deepEqual(pool.retries(), []);
+  await assertThere(repository, large);
+});
+
+test('a registry that finds even small pieces too large is not asked for ever', async (t) => {
+  for (const [bytes, smallest, refused] of [
+    [large, '0', ['PATCH 413', 'PATCH 413', 'PATCH 413', 'PATCH 413']],
+    [large, String(100 * KiB), ['PATCH 413', 'PATCH 413']],
+    [bytesOf(9 * KiB), '0', ['PUT 413']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: ['PATCH', 'PUT'] }, faults.answer(413));
+    registry.faults.on({ method: 'POST' }, faults.withHeaders({ 'oci-chunk-min-length': smallest }));
+    await assert.rejects(repository.uploadBlob(blobOf(bytes)), { code: 'TOO_LARGE' });
+    assert.deepEqual(
+      steps(pool).filter((step) => step.endsWith(' 413')),
+      refused,
+    );
+  }
+  const { registry, repository, pool } = await setUp(t);
+  registry.faults.on({ method: 'POST' }, faults.answer(413));
+  await assert.rejects(repository.uploadBlob(blobOf(bytesOf(100_000))), { code: 'TOO_LARGE' });
+  assert.deepEqual(steps(pool), ['POST 413']);
+});
+
 test('a registry that takes less than it was sent is sent the rest', async (t) => {
   const { registry, repository } = await setUp(t);
   // takes the first half, and says so, as if nothing were wrong
