@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StorageError } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { createKeyedLock } from '../keyed-lock.ts';
 import { claimFolder } from './folder-claim.ts';
@@ -135,10 +136,7 @@ async function prepare(layout: FolderLayout): Promise<() => Promise<void>> {
     return release;
   } catch (thrown) {
     if (thrown instanceof StorageError) throw thrown;
-    throw new StorageError(`cannot use ${layout.root} as the folder of a registry`, {
-      cause: thrown,
-      hint: 'Name a folder that you may write to.',
-    });
+    throw writeError(thrown, `cannot use ${layout.root} as the folder of a registry`);
   }
 }
 
