@@ -36,6 +36,7 @@ export function connectionFailure(thrown: unknown, context: FailureContext): Err
     transient: found.transient ?? false,
     wrongScheme: found.wrongScheme === true && context.schemeKnown !== true,
     notTls: found.code === 'NOT_TLS',
+    stale: found.code === 'CONNECTION_CUT' && phase !== 'body' && hasServed(cause),
     toError: (tries): SheafError =>
       new RegistryError(`cannot ${context.what}: ${found.text}${afterTries(tries)}`, {
         code: found.code,
@@ -43,6 +44,12 @@ export function connectionFailure(thrown: unknown, context: FailureContext): Err
         cause,
       }),
   });
+}
+
+/** Whether a connection of undici that ended had brought something before. */
+function hasServed(cause: unknown): boolean {
+  const socket = cause instanceof Error && 'socket' in cause ? cause.socket : undefined;
+  return typeof socket === 'object' && socket !== null && 'bytesRead' in socket && Number(socket.bytesRead) > 0;
 }
 
 /** What to add to a message after more than one try. */
