@@ -222,9 +222,9 @@ export class Upload {
       });
       refuseOtherDigest(this.#context, digest, answer);
     } catch (thrown) {
-      // the answer may have been lost after the deed
-      this.#perhapsDone =
-        thrown instanceof TryFailure && thrown.options.status === undefined && size > this.#traits.resumableBytes;
+      // the answer may have been lost after the deed, or come too late for a proxy
+      const lost = thrown instanceof TryFailure && [undefined, 502, 503, 504].includes(thrown.options.status);
+      this.#perhapsDone = lost && size > this.#traits.resumableBytes;
       throw thrown;
     }
   }

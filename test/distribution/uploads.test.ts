@@ -142,6 +142,22 @@ for (const size of [1000, 50 * KiB, large.byteLength]) {
   });
 }
 
+test('a blob that was taken, as the proxy before the registry did not wait to hear, is not sent again', async (t) => {
+  for (const [bytes, first] of [
+    [large, ['POST 202', 'PATCH 202', 'PUT 504']],
+    [bytesOf(100_000), ['POST 202', 'PUT 504']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: 'PUT', nth: 1 }, async (request, next) => {
+      await next(request);
+      return faults.htmlAnswer(504)(request, next);
+    });
+    await repository.uploadBlob(blobOf(bytes));
+    assert.deepEqual(steps(pool), [...first, 'HEAD 200']);
+    await assertThere(repository, bytes);
+  }
+});
+
 test('a large upload goes on at the offset that the registry reports', async (t) => {
   const { registry, repository, pool } = await setUp(t);
   const blob = blobOf(large);
