@@ -8,6 +8,7 @@ import {
   UnsupportedError,
 } from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
+import { giveCertificate } from './failure-texts.ts';
 
 /** The body of an answer that is not a success. */
 export interface ErrorBody {
@@ -97,6 +98,9 @@ export interface RefusalContext {
   elsewhere?: string;
 }
 
+/** nginx asks for one so; the answer to a HEAD lacks the words. */
+const certificateToo = `; if it wants a client certificate, ${giveCertificate}`;
+
 const noRoom = /\bquota\b|storage (?:limit|space|resource)|no space left/i;
 
 /** The error for an answer that says no. */
@@ -143,7 +147,7 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
       {
         code: 'NOT_A_REGISTRY',
         status,
-        hint: 'Is this a registry? Check the host, the port and the path.',
+        hint: `Is this a registry? Check the host, the port and the path${status === 400 ? certificateToo : ''}.`,
       },
     );
   }
