@@ -137,7 +137,10 @@ test('a folder that holds something else is left alone', async (t) => {
   );
   assert.deepEqual(await readdir(directory), ['thesis.txt']);
 
-  await assert.rejects(startRegistry({ storage: { directory: join(directory, 'thesis.txt') } }), StorageError);
+  await assert.rejects(
+    startRegistry({ storage: { directory: join(directory, 'thesis.txt') } }),
+    (error) => error instanceof StorageError && error.hint !== undefined,
+  );
   const fresh = join(directory, 'new', 'deep');
   await mkdir(join(fresh, 'lost+found'), { recursive: true });
   await (await withRegistry(t, { storage: { directory: fresh } })).close();

@@ -136,7 +136,11 @@ async function prepare(layout: FolderLayout): Promise<() => Promise<void>> {
     return release;
   } catch (thrown) {
     if (thrown instanceof StorageError) throw thrown;
-    throw writeError(thrown, `cannot use ${layout.root} as the folder of a registry`);
+    const error = writeError(thrown, `cannot use ${layout.root} as the folder of a registry`);
+    throw new StorageError(error.message, {
+      cause: thrown,
+      hint: error.hint ?? 'Name a folder that you may write to.',
+    });
   }
 }
 
