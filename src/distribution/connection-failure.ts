@@ -1,7 +1,7 @@
 /** What a failed exchange means, and what to do about it. */
 import { asError, RegistryError, SheafError, systemCode } from '../foundation/errors.ts';
 import { ExchangeFailure, type ExchangePhase } from './exchange.ts';
-import { certificateTexts, connectTexts } from './failure-texts.ts';
+import { certificateTexts, connectTexts, giveCertificate } from './failure-texts.ts';
 import { ProxyFailure } from './proxy-failure.ts';
 import { printable } from './registry-error.ts';
 import { TryFailure } from './try-failure.ts';
@@ -36,6 +36,7 @@ export function connectionFailure(thrown: unknown, context: FailureContext): Err
     transient: found.transient ?? false,
     wrongScheme: found.wrongScheme === true && context.schemeKnown !== true,
     notTls: found.code === 'NOT_TLS',
+    stale: found.code === 'CONNECTION_CUT' && phase !== 'body' && hasServed(cause),
     toError: (tries): SheafError =>
       new RegistryError(`cannot ${context.what}: ${found.text}${afterTries(tries)}`, {
         code: found.code,
@@ -43,6 +44,12 @@ export function connectionFailure(thrown: unknown, context: FailureContext): Err
         cause,
       }),
   });
+}
+
+/** Whether a connection of undici that ended had brought something before. */
+function hasServed(cause: unknown): boolean {
+  const socket = cause instanceof Error && 'socket' in cause ? cause.socket : undefined;
+  return typeof socket === 'object' && socket !== null && 'bytesRead' in socket && Number(socket.bytesRead) > 0;
 }
 
 /** What to add to a message after more than one try. */
@@ -54,7 +61,6 @@ const checkName = 'Check the name of the registry, the network and the proxy set
 /** podman and buildah put this host before the names of what they have built. */
 const noRegistryHere =
   'Images of podman and buildah on this machine are named containers-storage:localhost/NAME, local lists as `sheaf manifest ls` shows them; a registry here has a port in its name.';
-const giveCertificate = 'put X.cert and X.key into a folder and name it with --cert-dir';
 const tryAgain = 'Try again later; --retry and --retry-delay make it try longer.';
 
 function diagnose(cause: unknown, phase: ExchangePhase, { url, schemeKnown }: FailureContext): Diagnosis {

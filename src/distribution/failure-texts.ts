@@ -33,3 +33,6 @@ export const certificateTexts: Readonly<Record<string, readonly [string, string]
   INVALID_PURPOSE: ['is not meant for servers', 'Ask the people who run the registry.'],
   HOSTNAME_MISMATCH: ['is for another host', 'Use the name that the certificate has.'],
 };
+
+/** What to do for a registry that wants a client certificate. */
+export const giveCertificate = 'put X.cert and X.key into a folder and name it with --cert-dir';

@@ -254,6 +254,8 @@ export function createHttp(host: string, env: HttpEnv): Http {
     const foreign = url.origin !== originOf(url.protocol === 'http:' ? 'http' : 'https');
     const forwarder = await env.connections.forwarderOf(url);
     const wait = retryAfter(headerOf(answer, 'retry-after'), session.clock.now());
+    const location = headerOf(answer, 'location');
+    const target = status < 400 && location !== undefined ? parseUrl(location, url) : undefined;
     return new TryFailure({
       reason: `${url.host} answered ${status}`,
       status,
@@ -268,6 +270,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
           tries: afterTries(tries),
           ...(forwarder !== undefined && { proxy: proxyName(forwarder) }),
           foreign,
+          ...(target && { elsewhere: `${target.protocol}//${target.host}` }),
           authenticated: authorizer.identified(call.grant.repository),
         }),
     });

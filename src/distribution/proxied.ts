@@ -73,7 +73,8 @@ function connectByHttp(socket: Socket, proxy: ProxyServer, target: string): Prom
     request.once('connect', ({ statusCode = 0 }, _socket, head: Buffer) => {
       if (head.byteLength > 0) socket.unshift(head);
       if (statusCode >= 200 && statusCode < 300) resolve();
-      else if (statusCode === 407) reject(proxyUnauthorized(proxy));
+      // whoever else is asked for a login does not see this request; tinyproxy answers a wrong password so
+      else if (statusCode === 407 || statusCode === 401) reject(proxyUnauthorized(proxy));
       else reject(proxyRefusal(proxy, target, `status ${statusCode}`, isTransient(statusCode)));
     });
     request.once('error', reject).end();

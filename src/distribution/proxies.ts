@@ -97,7 +97,7 @@ function badProxy(variable: string, value: string, why: string): UsageError {
   return new UsageError(`${variable} is "${shown}", ${why}`, {
     code: 'PROXY',
     hint:
-      'Write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host where it ' +
+      'Write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD and an "@" before the host where it ' +
       'wants a login ("%40" for "@", "%25" for "%" and so on); or unset it.',
   });
 }

@@ -49,7 +49,8 @@ export function proxyUnreachable(proxy: ProxyServer, thrown: unknown): ProxyFail
 export function proxyUnauthorized(proxy: ProxyServer): ProxyFailure {
   const message = proxy.login === undefined ? 'wants a user name and a password' : 'refuses the user name or password';
   return new ProxyFailure(`${proxyName(proxy)} ${message}`, {
-    hint: `Write them into ${proxy.variable}, before the host: USER:PASSWORD@${proxy.host}.`,
+    // in one piece, "USER:PASSWORD@HOST" would be taken for a secret and not be shown
+    hint: `Write them as USER:PASSWORD and an "@" before ${proxy.host} in ${proxy.variable}.`,
     transient: false,
   });
 }

@@ -8,6 +8,7 @@ import {
   UnsupportedError,
 } from '../foundation/errors.ts';
 import { redact } from '../foundation/redaction.ts';
+import { giveCertificate } from './failure-texts.ts';
 
 /** The body of an answer that is not a success. */
 export interface ErrorBody {
@@ -93,7 +94,12 @@ export interface RefusalContext {
   proxy?: string;
   /** Whether another host than the registry answered, to which it had sent us. */
   foreign?: boolean;
+  /** Scheme and host to which a redirect points that was not followed: "https://registry.example". */
+  elsewhere?: string;
 }
+
+/** nginx asks for one so; the answer to a HEAD lacks the words. */
+const certificateToo = `; if it wants a client certificate, ${giveCertificate}`;
 
 const noRoom = /\bquota\b|storage (?:limit|space|resource)|no space left/i;
 
@@ -104,7 +110,8 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
   // proxies say so when they do not reach a host, and registries mostly say what is wrong in a form of their own
   const proxy = status >= 502 && status <= 504 && body.entries.length === 0 ? context.proxy : undefined;
   const who = proxy === undefined ? host : `${host}, or ${proxy} before it,`;
-  const answered = `cannot ${what}: ${who} answered ${status}${statusText(status)}${saying(body, status)}${context.tries ?? ''}`;
+  const said = context.elsewhere === undefined ? saying(body, status) : ` and points to ${context.elsewhere}`;
+  const answered = `cannot ${what}: ${who} answered ${status}${statusText(status)}${said}${context.tries ?? ''}`;
   const code = body.entries.find((entry) => /^[A-Z][A-Z_]+$/.test(entry.code))?.code;
   const options = { status, errors: body.entries, ...(code !== undefined && { code }) };
   if (status === 507 || (status !== 401 && body.entries.some(({ message }) => noRoom.test(message)))) {
@@ -134,13 +141,13 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
       hint: 'The registry, or a proxy before it, limits the size of what it takes; ask the people who run it.',
     });
   }
-  if (body.html && status < 500 && status !== 429 && status !== 408) {
+  if (body.html && status >= 400 && status < 500 && status !== 429 && status !== 408) {
     return new RegistryError(
       `cannot ${what}: ${host} answered ${status}${statusText(status)} with a web page${title(body)}`,
       {
         code: 'NOT_A_REGISTRY',
         status,
-        hint: 'Is this a registry? Check the host, the port and the path.',
+        hint: `Is this a registry? Check the host, the port and the path${status === 400 ? certificateToo : ''}.`,
       },
     );
   }

@@ -58,7 +58,7 @@ export interface UploadSettings {
   wholeBytes?: number;
   /** After a cut, larger ones than this are sent in the resumable way. Default 1 MiB. */
   resumableBytes?: number;
-  /** Size of the pieces for registries that find a whole blob too large. Default 16 MiB. */
+  /** Size of the pieces for registries that find a whole blob too large; down to a sixteenth where these are, too. Default 16 MiB. */
   pieceBytes?: number;
 }
 

@@ -41,10 +41,16 @@ export function createRetryBudget(env: RetryEnv, what: string): RetryBudget {
   const { session, retry, lanes } = env;
   const maxWaitMs = retry.maxWaitMs ?? 600_000;
   let failures = 0;
+  let wasStale = false;
   return {
     async spend(thrown) {
       if (!(thrown instanceof TryFailure)) throw asError(thrown);
       const { options } = thrown;
+      // servers and proxies close connections without a word, and the request may just have missed it: once, at once, on another one
+      if (options.stale === true && !wasStale) {
+        wasStale = true;
+        return;
+      }
       failures += 1;
       if (!options.transient || failures > retry.maxRetries) throw options.toError(failures);
       if (options.waitMs !== undefined && options.waitMs > maxWaitMs) {

@@ -16,6 +16,8 @@ export interface TryFailureOptions {
   wrongScheme?: boolean;
   /** Whether the other side is there, but does not speak TLS. */
   notTls?: boolean;
+  /** Whether a connection that had served before was closed before it answered: by a server that had enough of it, most likely. */
+  stale?: boolean;
   /** HTTP status, where there was an answer. */
   status?: number;
 }

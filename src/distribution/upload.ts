@@ -18,7 +18,9 @@ const renewingBytes = 64 * 1024;
 export interface UploadTraits extends Required<UploadSettings> {
   patch: boolean;
   mount: boolean;
+  /** Bytes of one piece at most, and at least. */
   maxPiece: number;
+  minPiece: number;
 }
 
 interface UploadSession {
@@ -43,6 +45,8 @@ export class Upload {
   #refusedAt: number | undefined;
   /** Whether the session has been sent bytes before, all of which were refused. */
   #reused = false;
+  /** Bytes in the body of the last request. */
+  #sent = 0;
   /** The registry may have all of it, although it did not say so. */
   #perhapsDone = false;
 
@@ -68,6 +72,8 @@ export class Upload {
           await this.#try(() => budget.renew());
           return;
         } catch (thrown) {
+          // smaller pieces are another way, not the same again: no try is spent, and nobody waits
+          if (thrown instanceof TryFailure && thrown.options.status === 413 && this.#makeSmaller()) continue;
           await budget.spend(thrown instanceof TryFailure ? this.#learn(thrown) : thrown);
         }
       }
@@ -92,7 +98,6 @@ export class Upload {
   #learn(failure: TryFailure): TryFailure {
     const { status } = failure.options;
     const { size } = this.#blob.descriptor;
-    const { resumableBytes, pieceBytes } = this.#traits;
     const session = this.#session;
     if (this.#whole) {
       const used = this.#reused;
@@ -101,12 +106,7 @@ export class Upload {
       if (status === 429) return failure;
       this.#session = undefined;
       if (used && status !== undefined && [400, 404, 409, 416].includes(status)) return again(failure);
-      if (status === undefined && size > resumableBytes && this.#traits.patch) this.#whole = false;
-      else if (status === 413 && size > pieceBytes && this.#traits.patch) {
-        this.#whole = false;
-        this.#traits.maxPiece = Math.min(this.#traits.maxPiece, pieceBytes);
-        return again(failure);
-      }
+      if (status === undefined && size > this.#traits.resumableBytes && this.#traits.patch) this.#whole = false;
       return failure;
     }
     if (session === undefined) return failure;
@@ -116,10 +116,6 @@ export class Upload {
       if (session.offset === this.#refusedAt) this.#session = undefined;
       else session.unsure = true;
       this.#refusedAt = session.offset;
-      return again(failure);
-    } else if (status === 413 && this.#traits.maxPiece > pieceBytes) {
-      this.#traits.maxPiece = pieceBytes;
-      session.unsure = true;
       return again(failure);
     } else if (session.offset === 0 && this.#options.session === undefined && [400, 404, 405, 501].includes(status)) {
       // no PATCH here: all in one PUT
@@ -135,6 +131,24 @@ export class Upload {
     return failure;
   }
 
+  /**
+   * After an answer that what was sent is too large: the next pieces, of this blob and all others, are a quarter of it or less; `false`
+   * where no smaller ones are worth a try. A sixteenth of `pieceBytes` is 1 MiB by default, and all that nginx takes unless told otherwise.
+   */
+  #makeSmaller(): boolean {
+    const traits = this.#traits;
+    if (!traits.patch || this.#sent === 0) return false;
+    let piece = traits.pieceBytes;
+    while (piece >= this.#sent) piece = Math.floor(piece / 4);
+    if (piece < Math.max(traits.minPiece, traits.pieceBytes / 16)) return false;
+    traits.maxPiece = Math.min(traits.maxPiece, piece);
+    traits.wholeBytes = Math.min(traits.wholeBytes, traits.maxPiece);
+    if (this.#whole) this.#session = undefined;
+    else if (this.#session !== undefined) this.#session.unsure = true;
+    this.#whole = false;
+    return true;
+  }
+
   async #begin(): Promise<UploadSession> {
     const { digest } = this.#blob.descriptor;
     const algorithm = algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
@@ -144,6 +158,7 @@ export class Upload {
       body: new Uint8Array(),
     });
     const minPiece = Number(headerOf(answer, 'oci-chunk-min-length') ?? 0);
+    if (minPiece > this.#traits.minPiece) this.#traits.minPiece = minPiece;
     if (minPiece > this.#traits.maxPiece) this.#traits.maxPiece = minPiece;
     return this.#moved(answer, 0);
   }
@@ -207,9 +222,9 @@ export class Upload {
       });
       refuseOtherDigest(this.#context, digest, answer);
     } catch (thrown) {
-      // the answer may have been lost after the deed
-      this.#perhapsDone =
-        thrown instanceof TryFailure && thrown.options.status === undefined && size > this.#traits.resumableBytes;
+      // the answer may have been lost after the deed, or come too late for a proxy
+      const lost = thrown instanceof TryFailure && [undefined, 502, 503, 504].includes(thrown.options.status);
+      this.#perhapsDone = lost && size > this.#traits.resumableBytes;
       throw thrown;
     }
   }
@@ -222,6 +237,8 @@ export class Upload {
 
   async #request(call: Omit<Call, 'grant' | 'what'>): Promise<Answer> {
     const { http, grants } = this.#context;
+    const { body } = call;
+    this.#sent = body instanceof Uint8Array ? body.byteLength : (body?.size ?? 0);
     const answer = await http.attempt({ ...call, grant: grants.write, what: this.#what });
     await http.discard(answer);
     return answer;

@@ -19,7 +19,7 @@ export function createUploads(
   const begun = new Map<Digest, URL>();
   const { wholeBytes = 32 * MiB, resumableBytes = MiB, pieceBytes = 16 * MiB } = settings;
   const limits = { wholeBytes, resumableBytes, pieceBytes };
-  const traits: UploadTraits = { ...limits, patch: true, mount: true, maxPiece: Number.POSITIVE_INFINITY };
+  const traits: UploadTraits = { ...limits, patch: true, mount: true, maxPiece: Number.POSITIVE_INFINITY, minPiece: 0 };
   return {
     async mountBlob(digest, from) {
       if (!traits.mount) return false;

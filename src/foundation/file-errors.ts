@@ -37,6 +37,11 @@ export function writeError(thrown: unknown, cannot: string): StorageError {
   return fileError(thrown, cannot, hintsOfWriting, undefined);
 }
 
+/** Whether `thrown` says that a disk is full, or somebody's share of it. */
+export function isNoRoom(thrown: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(systemCode(thrown) ?? '');
+}
+
 /** Whether `thrown` is what Node.js's recursive mkdir says of a read-only disk: that something is not there. */
 export function isRefusedFolder(thrown: unknown): boolean {
   return (

@@ -13,6 +13,7 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { asError, StorageError, systemCode, UsageError } from '../foundation/errors.ts';
+import { isNoRoom } from '../foundation/file-errors.ts';
 import { type Authorize, mayPull } from './authorize.ts';
 import type { Context, RegistryLimits } from './context.ts';
 import { answer } from './dispatch.ts';
@@ -96,7 +97,9 @@ function requirePort(port: number): void {
 }
 
 async function startOver(storage: RegistryStorage, options: RegistryOptions): Promise<Registry> {
-  const { tls, host: address = '127.0.0.1' } = options;
+  const { tls } = options;
+  // references have IPv6 addresses in brackets, systems do not
+  const address = (options.host ?? '127.0.0.1').replace(/^\[(.*)\]$/, '$1');
   const context = contextOf(storage, options);
   const underWay = new Set<Promise<void>>();
   const server = createHttpServer(tls, (incoming, response) => {
@@ -201,6 +204,10 @@ async function safeAnswer(context: Context, options: RegistryOptions, request: R
   } catch (thrown) {
     if (isClientGone(thrown)) throw thrown;
     options.onError?.(asError(thrown));
+    // another try would not help, as it may after a 500
+    if (isNoRoom(thrown)) {
+      return errorReply(507, { code: 'UNKNOWN', message: 'no space left on the disk of the registry' });
+    }
     return errorReply(500, { code: 'UNKNOWN', message: 'the registry failed; its own log says why' });
   }
 }

@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Authorities } from '../../src/distribution/registry-pool.ts';
 import { NotFoundError, RegistryError, UsageError } from '../../src/foundation/errors.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { type Certificate, selfSignedCertificate } from '../support/certificate.ts';
 import { testFolder } from '../support/folders.ts';
 import { findPeer, run, skipWithout } from '../support/peers.ts';
@@ -81,6 +82,41 @@ test('the connection is reset at once, and cut in the middle of the body', async
   const error = await failureOf(t, cutting.host, { tlsVerify: false });
   assert.equal(error.code, 'CONNECTION_CUT');
   assert.match(error.message, /in the middle of the answer/);
+});
+
+test('a connection that has served, and is closed when it is wanted again, costs no try', async (t) => {
+  const retry = { maxRetries: 0 };
+  const answer = 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n';
+  const digest = digestOf(Buffer.from('none'));
+  // as tinyproxy does, without a word about it before
+  const server = await tcpServer(t, (socket) => {
+    socket.once('data', () => {
+      socket.write(answer);
+      socket.once('data', () => socket.end());
+    });
+  });
+  const { pool, events, waits } = testPool(t, { retry });
+  const repository = pool.client(server.host).repository('team/app');
+  for (let i = 0; i < 3; i += 1) assert.equal(await repository.headBlob(digest), undefined);
+  assert.equal(server.connections(), 3);
+  assert.deepEqual(waits, []);
+  assert.ok(!events.some(({ type }) => type === 'retry'));
+
+  // one that is closed before it has served anything is a failure like others, and so is the second in a row
+  let served = 0;
+  const dying = await tcpServer(t, (socket) => {
+    socket.once('data', () => {
+      served += 1;
+      if (served > 1) return socket.end();
+      socket.write(answer);
+      return socket.once('data', () => socket.end());
+    });
+  });
+  const other = testPool(t, { retry });
+  const second = other.pool.client(dying.host).repository('team/app');
+  assert.equal(await second.headBlob(digest), undefined);
+  await assert.rejects(second.headBlob(digest), { code: 'CONNECTION_CUT' });
+  assert.equal(dying.connections(), 2);
 });
 
 test('something that is not HTTP', async (t) => {

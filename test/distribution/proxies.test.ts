@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createProxies, type ProxyServer } from '../../src/distribution/proxies.ts';
 import { UsageError } from '../../src/foundation/errors.ts';
+import { redact } from '../../src/foundation/redaction.ts';
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -86,6 +87,7 @@ describe('the proxies of the environment', () => {
           assert.equal(error.code, 'PROXY');
           assert.match(error.message, /^https_proxy is "/);
           assert.doesNotMatch(`${error.message}${error.hint}`, /sec|ret|alice/, value);
+          assert.equal(redact(error.hint ?? ''), error.hint, 'all of it is shown');
           return true;
         },
       );

@@ -100,22 +100,32 @@ test('what is written is not sent to another host after a redirect', async (t) =
   const elsewhere = await fakeServer(t, (_request, response) => {
     response.writeHead(201).end();
   });
-  const registry = await withRegistry(t);
-  registry.faults.on({}, faults.redirect(`http://${elsewhere.host}/`));
-  const { pool } = testPool(t);
-  const manifest = {
-    bytes: indexBytes(),
-    mediaType: 'application/vnd.oci.image.index.v1+json',
-    digest: digestOf(indexBytes()),
-  };
-  await assert.rejects(
-    pool.client(registry.host).repository('a').putManifest('v1', manifest),
-    (error: RegistryError) => {
-      assert.equal(error.status, 307);
-      assert.match(error.hint ?? '', /points elsewhere/);
-      return true;
-    },
-  );
+  const location = `http://${elsewhere.host}/?secret=1`;
+  const page = '<html><head><title>Redirect</title></head></html>';
+  for (const [status, redirect] of [
+    [307, faults.redirect(location)],
+    // nginx
+    [308, faults.answer(308, { location, 'content-type': 'text/html' }, page)],
+    [301, faults.answer(301, { location, 'content-type': 'text/html' }, page)],
+  ] as const) {
+    const registry = await withRegistry(t);
+    registry.faults.on({}, redirect);
+    const { pool } = testPool(t);
+    const manifest = {
+      bytes: indexBytes(),
+      mediaType: 'application/vnd.oci.image.index.v1+json',
+      digest: digestOf(indexBytes()),
+    };
+    await assert.rejects(
+      pool.client(registry.host).repository('a').putManifest('v1', manifest),
+      (error: RegistryError) => {
+        assert.equal(error.status, status);
+        assert.ok(error.message.endsWith(`answered ${status} and points to http://${elsewhere.host}`), error.message);
+        assert.match(error.hint ?? '', /points elsewhere/);
+        return true;
+      },
+    );
+  }
   assert.equal(elsewhere.requests.length, 0);
 });
 

@@ -56,6 +56,9 @@ test('each refusal becomes the error whose exit code fits', () => {
   assert.equal(page.code, 'NOT_A_REGISTRY');
   assert.match(page.message, /with a web page titled "It works!"/);
   assert.match(page.hint ?? '', /Is this a registry\?/);
+  assert.doesNotMatch(page.hint ?? '', /certificate/);
+  const nginx = of(400, '<html><title>400 No required SSL certificate was sent</title>', 'text/html');
+  assert.match(nginx.hint ?? '', /if it wants a client certificate, .*--cert-dir\.$/);
   // a proxy before a real registry
   assert.notEqual(of(502, '<html>', 'text/html').code, 'NOT_A_REGISTRY');
 });

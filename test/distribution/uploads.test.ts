@@ -142,6 +142,22 @@ for (const size of [1000, 50 * KiB, large.byteLength]) {
   });
 }
 
+test('a blob that was taken, as the proxy before the registry did not wait to hear, is not sent again', async (t) => {
+  for (const [bytes, first] of [
+    [large, ['POST 202', 'PATCH 202', 'PUT 504']],
+    [bytesOf(100_000), ['POST 202', 'PUT 504']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: 'PUT', nth: 1 }, async (request, next) => {
+      await next(request);
+      return faults.htmlAnswer(504)(request, next);
+    });
+    await repository.uploadBlob(blobOf(bytes));
+    assert.deepEqual(steps(pool), [...first, 'HEAD 200']);
+    await assertThere(repository, bytes);
+  }
+});
+
 test('a large upload goes on at the offset that the registry reports', async (t) => {
   const { registry, repository, pool } = await setUp(t);
   const blob = blobOf(large);
@@ -161,7 +177,10 @@ test('cut after cut, an upload that makes progress comes to its end', async (t) 
   registry.faults.on({ method: 'PATCH' }, faults.cutRequestBodyAfter(70 * KiB));
   await repository.uploadBlob(blobOf(large));
   await assertThere(repository, large);
-  assert.ok(pool.retries().length > 3, 'more tries than are allowed without progress');
+  assert.ok(
+    steps(pool).filter((step) => step === 'PATCH 0').length > 3,
+    'more tries than are allowed without progress',
+  );
 });
 
 test('an upload that makes none ends in one clear error', async (t) => {
@@ -211,6 +230,45 @@ test('a body that is too large goes in pieces, from one stream', async (t) => {
   assert.deepEqual(blob.opened, [0, 0]);
   await assertThere(repository, large);
   await repository.uploadBlob(blobOf(large.subarray(0, 200 * KiB)));
+});
+
+test('pieces that are too large become smaller, for all blobs that follow and at no try', async (t) => {
+  const registry = await withRegistry(t);
+  const pool = testPool(t, { uploads, retry: { maxRetries: 0 } });
+  const repository = pool.pool.client(registry.host).repository('team/app', 'push');
+  registry.faults.on({ method: ['PATCH', 'PUT'] }, async (request, next) =>
+    Number(request.headers['content-length']) > 10 * KiB ? faults.answer(413)(request, next) : next(request),
+  );
+  const small = large.subarray(0, 25 * KiB);
+  await repository.uploadBlob(blobOf(small));
+  assert.deepEqual(steps(pool), ['POST 202', 'PUT 413', 'POST 202', 'PATCH 202', 'PATCH 202', 'PATCH 202', 'PUT 201']);
+  await assertThere(repository, small);
+  pool.events.length = 0;
+  await repository.uploadBlob(blobOf(large));
+  assert.equal(registry.faults.seen({}).filter(({ status }) => status === 413).length, 1);
+  assert.deepEqual(pool.retries(), []);
+  await assertThere(repository, large);
+});
+
+test('a registry that finds even small pieces too large is not asked for ever', async (t) => {
+  for (const [bytes, smallest, refused] of [
+    [large, '0', ['PATCH 413', 'PATCH 413', 'PATCH 413', 'PATCH 413']],
+    [large, String(100 * KiB), ['PATCH 413', 'PATCH 413']],
+    [bytesOf(9 * KiB), '0', ['PUT 413']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: ['PATCH', 'PUT'] }, faults.answer(413));
+    registry.faults.on({ method: 'POST' }, faults.withHeaders({ 'oci-chunk-min-length': smallest }));
+    await assert.rejects(repository.uploadBlob(blobOf(bytes)), { code: 'TOO_LARGE' });
+    assert.deepEqual(
+      steps(pool).filter((step) => step.endsWith(' 413')),
+      refused,
+    );
+  }
+  const { registry, repository, pool } = await setUp(t);
+  registry.faults.on({ method: 'POST' }, faults.answer(413));
+  await assert.rejects(repository.uploadBlob(blobOf(bytesOf(100_000))), { code: 'TOO_LARGE' });
+  assert.deepEqual(steps(pool), ['POST 413']);
 });
 
 test('a registry that takes less than it was sent is sent the rest', async (t) => {
@@ -363,7 +421,7 @@ test('a registry that takes the blob under another digest', async (t) => {
 test('an upload begun earlier is gone on with', async (t) => {
   const { registry, repository, pool } = await setUp(t);
   const sessions: string[] = [];
-  registry.faults.on({ method: 'PATCH', nth: 1 }, faults.cutRequestBodyAfter(200 * KiB));
+  registry.faults.on({ method: 'PATCH', nth: [1, 2] }, faults.cutRequestBodyAfter(100 * KiB));
   const stopped = testPool(t, { uploads, retry: { maxRetries: 0 } });
   await assert.rejects(
     stopped.pool

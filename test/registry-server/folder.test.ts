@@ -5,9 +5,11 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { StorageError } from '../../src/foundation/errors.ts';
 import { startRegistry } from '../../src/registry-server/index.ts';
 import { tagFromFileName, tagToFileName } from '../../src/registry-server/storage/folder-layout.ts';
+import { onSmallDisk } from '../support/disks.ts';
 import { cutRequestBodyAfter } from '../support/fault-kinds.ts';
 import { testFolder } from '../support/folders.ts';
 import { type HttpAnswer, http } from '../support/http.ts';
@@ -135,10 +137,25 @@ test('a folder that holds something else is left alone', async (t) => {
   );
   assert.deepEqual(await readdir(directory), ['thesis.txt']);
 
-  await assert.rejects(startRegistry({ storage: { directory: join(directory, 'thesis.txt') } }), StorageError);
+  await assert.rejects(
+    startRegistry({ storage: { directory: join(directory, 'thesis.txt') } }),
+    (error) => error instanceof StorageError && error.hint !== undefined,
+  );
   const fresh = join(directory, 'new', 'deep');
   await mkdir(join(fresh, 'lost+found'), { recursive: true });
   await (await withRegistry(t, { storage: { directory: fresh } })).close();
+});
+
+test('a full disk is told as such, and what did not fit does not keep it full', async (t) => {
+  const disk = join(await testFolder(t), 'disk');
+  const program = fileURLToPath(new URL('fill-disk.ts', import.meta.url));
+  const out = onSmallDisk(t, disk, '"$NODE" "$PROGRAM" "$D"', { PROGRAM: program });
+  if (out === undefined) return;
+  const said = JSON.parse(out);
+  assert.deepEqual(said.statuses, [507, 404, 507, 507, 201, 507, 200]);
+  assert.match(said.text, /no space left on the disk of the registry/);
+  assert.deepEqual([said.left, said.leftWhenFull], [[], []]);
+  assert.match(said.again, /^cannot use .*registry as the folder of a registry: ENOSPC.* \/ The disk is full/);
 });
 
 test('a folder is served by one registry at a time', async (t) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { StorageError, UsageError } from '../../src/foundation/errors.ts';
@@ -169,6 +170,18 @@ test('a port that is taken is an error with a hint', async (t) => {
     startRegistry({ storage: 'memory', port: registry.port }),
     (error) => error instanceof StorageError && error.code === 'CANNOT_LISTEN' && error.hint !== undefined,
   );
+});
+
+test('an IPv6 address may stand in brackets, as in references', async (t) => {
+  if (!Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))) {
+    t.skip('no IPv6 here');
+    return;
+  }
+  for (const host of ['::1', '[::1]']) {
+    const registry = await withRegistry(t, { host });
+    assert.equal(registry.host, `[::1]:${registry.port}`);
+    assert.equal((await http(`${registry.url}/v2/`)).status, 200);
+  }
 });
 
 test('closing ends idle connections, and requests that do not end', async (t) => {

@@ -104,7 +104,7 @@ function lineOf({ method, target, status, bytesIn, bytesOut, durationMs }: Reque
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+  return ['localhost', '::1', '[::1]'].includes(host) || host.startsWith('127.');
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@
  *
  * Source: OCI Distribution Specification v1.1, "Pushing blobs", "Mounting a blob from another repository".
  */
+import { isNoRoom } from '../../foundation/file-errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { blobPath, type Context, isReply, readDigest } from '../context.ts';
 import { errorReply, type RegistryRequest, type Reply, reply } from '../protocol.ts';
@@ -104,7 +105,14 @@ async function withUpload(
 ): Promise<Reply> {
   return context.writers.run(id, request.cut, async () => {
     const upload = await context.storage.upload(name, id);
-    return upload === undefined ? uploadUnknown(id) : work(upload);
+    if (upload === undefined) return uploadUnknown(id);
+    try {
+      return await work(upload);
+    } catch (thrown) {
+      // what it holds is room that others need, and it would fail again
+      if (isNoRoom(thrown)) await upload.cancel();
+      throw thrown;
+    }
   });
 }
 

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StorageError } from '../../foundation/errors.ts';
+import { writeError } from '../../foundation/file-errors.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import { createKeyedLock } from '../keyed-lock.ts';
 import { claimFolder } from './folder-claim.ts';
@@ -135,9 +136,10 @@ async function prepare(layout: FolderLayout): Promise<() => Promise<void>> {
     return release;
   } catch (thrown) {
     if (thrown instanceof StorageError) throw thrown;
-    throw new StorageError(`cannot use ${layout.root} as the folder of a registry`, {
+    const error = writeError(thrown, `cannot use ${layout.root} as the folder of a registry`);
+    throw new StorageError(error.message, {
       cause: thrown,
-      hint: 'Name a folder that you may write to.',
+      hint: error.hint ?? 'Name a folder that you may write to.',
     });
   }
 }

@@ -69,10 +69,16 @@ export function folderUploads(
   return {
     async create(repository, algorithm) {
       const id = randomUUID();
-      await mkdir(layout.upload(id), { recursive: true });
-      await writeFile(join(layout.upload(id), 'data'), '');
-      // last, as an upload without it does not count
-      await writeFile(join(layout.upload(id), 'repository'), repository);
+      const folder = layout.upload(id);
+      try {
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, 'data'), '');
+        // last, as an upload without it does not count
+        await writeFile(join(folder, 'repository'), repository);
+      } catch (thrown) {
+        await rm(folder, { recursive: true, force: true });
+        throw thrown;
+      }
       digests.set(id, createRunningDigest(algorithm));
       return uploadOf(repository, id, 0);
     },
