@@ -59,7 +59,7 @@ export function defaultRegistry(config: RegistriesConfig): string {
   if (first !== undefined) return first;
   throw new UsageError('no registry is named, and registries.conf has no search registries', {
     code: 'REGISTRY_MISSING',
-    hint: 'Name one: sheaf login docker.io',
+    hint: 'Name one: docker.io, quay.io, ghcr.io, ...',
   });
 }
 
