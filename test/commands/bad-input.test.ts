@@ -85,6 +85,19 @@ describe('what a person types', () => {
       ['nosuch'],
       ['manifest', 'push', 'nosuch', 'docker://127.0.0.1:1/a:b'],
     ],
+    ['help for what is no command', exitCodes.usage, ['"nothing"', '"sheaf --help"'], ['help', 'nothing']],
+    [
+      'a command that its topic does not have',
+      exitCodes.usage,
+      ['"registry start"', '"sheaf registry --help"'],
+      ['registry', 'start'],
+    ],
+    [
+      'a file for a passphrase that is not there',
+      exitCodes['not-found'],
+      ['the passphrase file /nonexistent'],
+      ['key', 'generate', '--passphrase-file', '/nonexistent'],
+    ],
     ['an empty name', exitCodes.usage, ['it is empty', 'app:1.0'], ['manifest', 'create', '']],
     [
       'an image in another place for the name of a list',
