@@ -16,6 +16,7 @@ import {
 } from '../../fixtures/images.ts';
 import { exitCodes } from '../../src/foundation/errors.ts';
 import { type Sheaf, sheafIn } from '../interop/tools.ts';
+import { onSmallDisk } from '../support/disks.ts';
 import {
   answer,
   changedByte,
@@ -364,6 +365,37 @@ describe('what a machine has', () => {
     const piped = ['-c', `printf %s '${policy}' | "$0" "$@"`, process.execPath, program, ...copy, '/dev/stdin'];
     const ran = await run('sh', piped, { cwd: sheaf.folder, env });
     assert.equal(ran.code, 0, ran.stderr);
+  });
+
+  it('a folder for the digest that nobody may write to, before anything is copied', async (t) => {
+    const folder = await testFolder(t);
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    await writeFixtureLayout(join(folder, 'images'), { app: image });
+    const out = onSmallDisk(
+      t,
+      join(folder, 'disk'),
+      `
+      copy() { "$NODE" "$PROGRAM" image copy -q --digestfile "$1" "oci:$WORK/images:app" "oci:$WORK/$2" 2>&1 || echo "ended with $?"; }
+      ln -s "$D/digest" "$WORK/link"
+      mount -o remount,ro "$D"
+      copy "$D/digest" out | grep -v hint
+      copy "$WORK/link" out | grep -v hint
+      copy "$D/new/digest" out | grep -v hint
+      ls "$WORK"
+      `,
+      { PROGRAM: program, WORK: folder, SHEAF_HOME: join(folder, 'store') },
+    );
+    if (out === undefined) return;
+    const refused = (path: string) => [
+      `Error: cannot write ${path}: EROFS: read-only file system, access '${join(folder, 'disk')}'`,
+      'ended with 9',
+    ];
+    assert.deepEqual(out.trim().split('\n'), [
+      ...refused(join(folder, 'disk/digest')),
+      ...refused(join(folder, 'link')),
+      ...refused(join(folder, 'disk/new/digest')),
+      ...['disk', 'images', 'link'],
+    ]);
   });
 
   it('few open files for a list of many images', {

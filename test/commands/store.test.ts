@@ -48,7 +48,9 @@ describe('sheaf store', () => {
     for (const command of every) {
       const { code, stderr } = await sheaf.run('store', ...command);
       const said =
-        command[0] === 'export' ? `Warning: there are no lists in ${join(folder, 'store')}: nothing was exported\n` : '';
+        command[0] === 'export'
+          ? `Warning: there are no lists in ${join(folder, 'store')}: nothing was exported\n`
+          : '';
       assert.deepEqual([code, stderr], [0, said], command.join(' '));
       assert.deepEqual(readdirSync(folder), [], command.join(' '));
     }
