@@ -367,7 +367,7 @@ describe('what a machine has', () => {
     assert.equal(ran.code, 0, ran.stderr);
   });
 
-  it('a folder for the digest that nobody may write to, before anything is copied', async (t) => {
+  it('a folder for the digest, or for digest pairs, that nobody may write to, before anything is copied', async (t) => {
     const folder = await testFolder(t);
     const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
     await writeFixtureLayout(join(folder, 'images'), { app: image });
@@ -375,12 +375,13 @@ describe('what a machine has', () => {
       t,
       join(folder, 'disk'),
       `
-      copy() { "$NODE" "$PROGRAM" image copy -q --digestfile "$1" "oci:$WORK/images:app" "oci:$WORK/$2" 2>&1 || echo "ended with $?"; }
+      copy() { "$NODE" "$PROGRAM" image copy -q "$@" "oci:$WORK/images:app" "oci:$WORK/out" 2>&1 || echo "ended with $?"; }
       ln -s "$D/digest" "$WORK/link"
       mount -o remount,ro "$D"
-      copy "$D/digest" out | grep -v hint
-      copy "$WORK/link" out | grep -v hint
-      copy "$D/new/digest" out | grep -v hint
+      copy --digestfile "$D/digest" | grep -v hint
+      copy --digestfile "$WORK/link" | grep -v hint
+      copy --digestfile "$D/new/digest" | grep -v hint
+      copy --dest-compress-format zstd --digest-pairs "$D/pairs" | grep -v hint
       ls "$WORK"
       `,
       { PROGRAM: program, WORK: folder, SHEAF_HOME: join(folder, 'store') },
@@ -394,6 +395,7 @@ describe('what a machine has', () => {
       ...refused(join(folder, 'disk/digest')),
       ...refused(join(folder, 'link')),
       ...refused(join(folder, 'disk/new/digest')),
+      ...refused(join(folder, 'disk/pairs')),
       ...['disk', 'images', 'link'],
     ]);
   });
