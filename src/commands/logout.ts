@@ -33,7 +33,10 @@ export default class Logout extends BaseCommand<typeof Logout> {
     const environment = loginEnvironment(session, this.flags);
     const { all, store } = this.flags;
     if (all && this.args.registry !== undefined) {
-      throw new UsageError('--all takes no registry', { code: 'FLAG_CONFLICT', hint: 'Leave one of the two away.' });
+      throw new UsageError('--all takes no registry', {
+        code: 'CONFLICTING_FLAGS',
+        hint: 'Leave one of the two away.',
+      });
     }
     const registry = this.args.registry ?? (all ? '' : defaultRegistry(await environment.config()));
     const { dryRun } = this.settings;

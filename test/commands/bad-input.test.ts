@@ -99,6 +99,12 @@ describe('what a person types', () => {
       ['the passphrase file /nonexistent'],
       ['key', 'generate', '--passphrase-file', '/nonexistent'],
     ],
+    [
+      'a field of an instance, for the index',
+      exitCodes.usage,
+      ['--subject is not compatible with --os', 'leave --subject away'],
+      ['manifest', 'annotate', '--subject', 'x', '--os', 'linux', 'l'],
+    ],
     ['an empty name', exitCodes.usage, ['it is empty', 'app:1.0'], ['manifest', 'create', '']],
     [
       'an image in another place for the name of a list',
