@@ -230,7 +230,7 @@ describe('what a person types', () => {
     [
       'an expectation that is no digest',
       exitCodes.usage,
-      ['--expect-digest', '"latest"', 'sha256:'],
+      ['--expect-digest: "latest" is neither a digest', 'sha256:', 'or absent'],
       ['image', 'copy', '--expect-digest', 'latest', 'oci:/tmp/x', 'oci:/tmp/y'],
     ],
     [
@@ -263,7 +263,7 @@ describe('what a person types', () => {
     await expectFailure(
       sheaf,
       exitCodes.conflict,
-      [to, 'names nothing', `sha256:${'a'.repeat(64)}`, '--expect-digest'],
+      [to, 'names nothing', `sha256:${'a'.repeat(64)}`, '--expect-digest absent'],
       ...['manifest', 'push', '--expect-digest', `sha256:${'a'.repeat(64)}`, 'l', to],
     );
     await sheaf.ok('manifest', 'push', '--expect-digest', 'absent', 'l', to);
