@@ -8,12 +8,14 @@ const { fileURLToPath } = require('node:url');
  * @param {URL} root the folder of package.json
  */
 function handOver(root) {
-  const candidates = [process.env.SHEAF_NODE, fileURLToPath(new URL('node_modules/.bin/node', root))];
+  const named = process.env.SHEAF_NODE;
+  const candidates = [named, fileURLToPath(new URL('node_modules/.bin/node', root))];
   const node = process.env.SHEAF_REEXEC ? undefined : candidates.find((path) => path && fs.existsSync(path));
   if (node === undefined) {
     process.stderr.write(
       `sheaf: needs Node.js ^24.15 or >=26 (this is ${process.version} at ${process.execPath}): ` +
-        'install it from https://nodejs.org or with your package manager, or name one in SHEAF_NODE\n',
+        'install it from https://nodejs.org or with your package manager, or name one in SHEAF_NODE' +
+        `${named && !fs.existsSync(named) ? ` (there is no ${named}, which it names)` : ''}\n`,
     );
     process.exitCode = 1;
     return;

@@ -22,7 +22,7 @@ const leadingWithValue = [
 
 /** Flags that stand before the command, or between its words, are for the command. */
 export function findCommand(argv: readonly string[], place: Place): CommandRequest {
-  if (argv[0] === 'help') return { kind: 'help', argv: [...argv.slice(1), '--help'] };
+  if (argv[0] === 'help') return findCommand([...argv.slice(1), '--help'], place);
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const asksForHelp = own.some((flag) => helpFlags.includes(flag));
 

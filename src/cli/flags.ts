@@ -70,7 +70,7 @@ export const expectDigestFlag = {
     description:
       'For several who push to one tag: what somebody else has pushed since is not replaced. Asked before anything is sent, and again when the tag moves.',
     helpValue: '<DIGEST|absent>',
-    parse: async (input) => parseRootCondition(input, '--expect-digest'),
+    parse: async (input) => parseRootCondition(input),
   })(),
 };
 

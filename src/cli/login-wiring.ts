@@ -9,21 +9,20 @@ import type { RegistriesConfig } from '../registry-config/registries-config.ts';
 import { homeOf, lazyRegistriesConfig, poolSettings } from './registry-wiring.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Flags that say where credentials are kept. */
-export const loginStoreFlags = {
-  authfile: Flags.string({ summary: 'File to keep the credentials in.', helpValue: 'FILE' }),
+/** Flags that say where credentials are kept; `withoutStore`: which place it is without `--store`. */
+export const loginStoreFlags = (withoutStore: string) => ({
+  authfile: Flags.string({ summary: 'File that the credentials are kept in.', helpValue: 'FILE' }),
   'compat-auth-file': Flags.string({
-    summary: "File in docker's format to keep the credentials in.",
+    summary: "File in docker's format that the credentials are kept in.",
     helpValue: 'FILE',
     exclusive: ['authfile'],
   }),
   store: Flags.string({
-    summary: 'Where to keep the credentials.',
-    description:
-      'Without it: the helper that the file names (credHelpers, credsStore); else the keychain of the operating system where it works and no file is named; else the file.',
+    summary: 'Where the credentials are kept.',
+    description: withoutStore,
     helpValue: '<file|keychain|helper:NAME>',
   }),
-};
+});
 
 /** The environment of a login, with registries.conf of this machine. */
 export interface CommandLoginEnvironment extends LoginEnvironment {
@@ -59,7 +58,7 @@ export function defaultRegistry(config: RegistriesConfig): string {
   if (first !== undefined) return first;
   throw new UsageError('no registry is named, and registries.conf has no search registries', {
     code: 'REGISTRY_MISSING',
-    hint: 'Name one: sheaf login docker.io',
+    hint: 'Name one: docker.io, quay.io, ghcr.io, ...',
   });
 }
 

@@ -45,7 +45,7 @@ async function dispatch(argv: readonly string[], place: Place, runner: CommandRu
         code: 'UNKNOWN_COMMAND',
         hint:
           request.suggestion === undefined
-            ? 'Run "sheaf --help" for the commands there are.'
+            ? `Run "${['sheaf', ...request.words.slice(0, -1), '--help'].join(' ')}" for the commands there are.`
             : `Did you mean "sheaf ${request.suggestion}"?`,
       });
     case 'command': {

@@ -14,7 +14,7 @@ export async function newPassphrase(
 ): Promise<Uint8Array> {
   if (file !== undefined) {
     const { firstLine } = await import('../signing/sigstore/parameter-signer.ts');
-    const line = firstLine(await readInput(file, 'the passphrase'));
+    const line = firstLine(await readInput(file, 'the passphrase file'));
     // nobody could type it: it is a part of the line end
     return line.at(-1) === 0x0d ? line.subarray(0, -1) : line;
   }

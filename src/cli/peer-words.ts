@@ -13,6 +13,8 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['manifest delete', 'manifest rm'],
   ['list', 'manifest ls'],
   ['images', 'manifest ls'],
+  ['image list', 'manifest ls'],
+  ['rmi', 'manifest rm'],
   ['digest', 'image inspect --json'],
   ['config', 'image inspect --config --raw'],
   ['manifest fetch-config', 'image inspect --config --raw'],
@@ -28,6 +30,7 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['generate-sigstore-key', 'key generate'],
   ['key create', 'key generate'],
   ['system prune', 'store gc'],
+  ['store prune', 'store gc'],
   ['system df', 'store ls'],
   ['system check', 'store verify'],
   ['version', '--version'],
@@ -52,6 +55,11 @@ const flagsOfPeers: readonly PeerFlags[] = [
   { flags: ['--format'], where: 'json', hint: noTemplates },
   // of commands that remove things it means "force"
   { flags: ['-f'], where: 'raw', hint: noTemplates },
+  {
+    flags: ['--force', '-f'],
+    where: 'ignore',
+    hint: 'Leave it away: nothing is asked. --ignore passes over what is not there.',
+  },
   { flags: ['--output', '-o'], where: 'json', hint: 'Take --json.' },
   { flags: ['--debug', '-D', '--verbose', '-v', '-d'], where: 'json', hint: 'Take --log-level debug.' },
   { flags: ['--command-timeout'], where: 'json', hint: 'Leave it away, or run `timeout 5m sheaf ...`.' },

@@ -83,7 +83,7 @@ function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings):
   ].map((name) => `--${prefix}${name}`);
   if (noCreds && given.length > 1) {
     throw new UsageError(`${given.join(' and ')} exclude each other`, {
-      code: 'FLAG_CONFLICT',
+      code: 'CONFLICTING_FLAGS',
       hint: 'Give one of them.',
     });
   }
@@ -125,13 +125,13 @@ function credsOf(flags: FlagValues, prefix: Side): string | undefined {
   if (prefix === '' || (username === undefined && password === undefined)) return creds;
   if (creds !== undefined) {
     throw new UsageError(`--${prefix}creds and --${prefix}username exclude each other`, {
-      code: 'FLAG_CONFLICT',
+      code: 'CONFLICTING_FLAGS',
       hint: 'Give one of them.',
     });
   }
   if (username === undefined || password === undefined) {
     throw new UsageError(`--${prefix}username and --${prefix}password are of use together only`, {
-      code: 'FLAG_CONFLICT',
+      code: 'CONFLICTING_FLAGS',
       hint: `Give both, or --${prefix}creds.`,
     });
   }
@@ -143,7 +143,7 @@ function tlsVerifyOf(flags: FlagValues, prefix: Side): boolean | undefined {
   if (prefix !== '' || flags['insecure'] !== true) return given;
   if (given !== undefined) {
     throw new UsageError('--insecure may not be used with --tls-verify', {
-      code: 'FLAG_CONFLICT',
+      code: 'CONFLICTING_FLAGS',
       hint: 'Leave --insecure away: --tls-verify=false says the same.',
     });
   }

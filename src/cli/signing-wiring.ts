@@ -268,7 +268,7 @@ function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphr
   return {
     async text() {
       if (file === undefined) return env['SHEAF_SIGN_PASSPHRASE'];
-      const text = (await readInput(file, 'the passphrase')).toString('utf8');
+      const text = (await readInput(file, 'the passphrase file')).toString('utf8');
       return text.split('\n', 1)[0]?.replace(/\r$/, '') ?? '';
     },
     async bytes() {
@@ -276,7 +276,7 @@ function passphraseOf(file: string | undefined, env: NodeJS.ProcessEnv): Passphr
         return bytesOf(env['SHEAF_SIGN_PASSPHRASE'] ?? env['COSIGN_PASSWORD']);
       }
       const { firstLine } = await import('../signing/sigstore/parameter-signer.ts');
-      return firstLine(await readInput(file, 'the passphrase'));
+      return firstLine(await readInput(file, 'the passphrase file'));
     },
   };
 }

@@ -39,7 +39,9 @@ export default class Login extends BaseCommand<typeof Login> {
     'password-stdin': Flags.boolean({ summary: 'Take the password from stdin.', exclusive: ['password'] }),
     'get-login': Flags.boolean({ summary: 'Print who is logged in, and change nothing.' }),
     verbose: Flags.boolean({ char: 'v', summary: 'Tell where the credentials are kept.' }),
-    ...loginStoreFlags,
+    ...loginStoreFlags(
+      'Without it: the helper that the file names (credHelpers, credsStore); else the keychain of the operating system where it works and no file is named; else the file.',
+    ),
     ...dryRunFlag,
     'cert-dir': registryFlags['cert-dir'],
     'tls-verify': registryFlags['tls-verify'],

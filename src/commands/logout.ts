@@ -12,7 +12,7 @@ import { UsageError } from '../foundation/errors.ts';
 export default class Logout extends BaseCommand<typeof Logout> {
   static override summary = 'Forget the credentials of a registry.';
   static override description =
-    'Takes them out of the file, of the helper that the file names and of the keychain. Files of other programs stay as they are; it is told if one still has credentials.';
+    'Takes them out of the file, of the helpers that the file and registries.conf name, and of the keychain. Files of other programs stay as they are; it is told if one still has credentials.';
   static override examples = [
     '<%= config.bin %> <%= command.id %> quay.io',
     '<%= config.bin %> <%= command.id %> --all',
@@ -24,7 +24,7 @@ export default class Logout extends BaseCommand<typeof Logout> {
   };
   static override flags = {
     all: Flags.boolean({ char: 'a', summary: 'Forget all credentials.', exclusive: ['store'] }),
-    ...loginStoreFlags,
+    ...loginStoreFlags('Without it: wherever there are some.'),
     ...dryRunFlag,
   };
 
@@ -33,7 +33,10 @@ export default class Logout extends BaseCommand<typeof Logout> {
     const environment = loginEnvironment(session, this.flags);
     const { all, store } = this.flags;
     if (all && this.args.registry !== undefined) {
-      throw new UsageError('--all takes no registry', { code: 'FLAG_CONFLICT', hint: 'Leave one of the two away.' });
+      throw new UsageError('--all takes no registry', {
+        code: 'CONFLICTING_FLAGS',
+        hint: 'Leave one of the two away.',
+      });
     }
     const registry = this.args.registry ?? (all ? '' : defaultRegistry(await environment.config()));
     const { dryRun } = this.settings;

@@ -11,7 +11,7 @@
  * `recipe` names all that the bytes depend on, sizes are bytes, and `digest` is that of `pairs` as it is written.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { writeNamedFile } from '../foundation/atomic-file.ts';
+import { expectFilePath, writeNamedFile } from '../foundation/atomic-file.ts';
 import { asError, IntegrityError, StorageError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import { type Digest, digestOf, parseDigest } from '../oci/digest.ts';
@@ -115,11 +115,17 @@ function isSize(value: JsonValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The pairs in the file `path`; none where it is not there yet. Throws IntegrityError BAD_DIGEST_PAIRS, StorageError. */
+/**
+ * The pairs in the file `path`; none where it is not there yet, but could be made.
+ *
+ * @throws IntegrityError BAD_DIGEST_PAIRS; StorageError; UsageError EMPTY_PATH
+ */
 export async function readDigestPairs(path: string): Promise<DigestPairs> {
   const pairs = new DigestPairs();
   const bytes = await bytesOf(path);
-  if (bytes !== undefined) pairs.decode(bytes, path);
+  // one that is there may be for reading alone: it is written where there is something new to say
+  if (bytes === undefined) await expectFilePath(path);
+  else pairs.decode(bytes, path);
   return pairs;
 }
 

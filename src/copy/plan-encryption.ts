@@ -98,7 +98,7 @@ export function refuseEncrypted(
   throw new UnsupportedError(`${location.format()} cannot hold encrypted layers, and those of ${label} would be`, {
     code: 'ENCRYPTED_LAYER',
     side: 'destination',
-    hint: 'Decrypt the image on the way (--decryption-key), or write it to a registry, a layout or a folder.',
+    hint: 'Decrypt the image on the way (--decryption-key of `sheaf image copy`), or write it to a registry, a layout or a folder.',
   });
 }
 

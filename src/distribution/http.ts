@@ -16,6 +16,9 @@ import { discard, readErrorBody, readSmallBody } from './small-body.ts';
 import { type RequestBody, type Transmission, type TransmitEnv, transmit } from './transmit.ts';
 import { TryFailure, type TryFailureOptions } from './try-failure.ts';
 
+/** What a login asks for: nothing in the registry but itself. */
+export const rootPath = '/v2/';
+
 export interface Call {
   method: Transmission['method'];
   /** Path and query below the registry's root, or a URL that the registry gave for this. */
@@ -108,7 +111,8 @@ export function createHttp(host: string, env: HttpEnv): Http {
       const { what, grant } = call;
       if (refusals > 1 && (refusals > maxRefusals || !isStale(call, sent))) {
         const body = parseErrorBody(headerOf(answer, 'content-type'), await readErrorBody(answer, smallBodyMs));
-        throw refusal(body, { what, host, status: 401, authenticated: authorizer.identified(grant.repository) });
+        const authenticated = authorizer.identified(grant.repository);
+        throw refusal(body, { what, host, status: 401, authenticated, root: call.target === rootPath });
       }
       // the challenge first: who waits for a slot need not meet it too
       const challenged = authorizer.challenged(grant, challenge, sent);
@@ -145,7 +149,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
     try {
       const request = {
         method: 'GET',
-        url: new URL('/v2/', origin),
+        url: new URL(rootPath, origin),
         what,
         headers: {},
         ...(inner && { inner }),
@@ -272,6 +276,7 @@ export function createHttp(host: string, env: HttpEnv): Http {
           foreign,
           ...(target && { elsewhere: `${target.protocol}//${target.host}` }),
           authenticated: authorizer.identified(call.grant.repository),
+          root: call.target === rootPath,
         }),
     });
   }

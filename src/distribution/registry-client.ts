@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RootCondition } from '../oci/root-condition.ts';
-import { createHttp, type HttpEnv } from './http.ts';
+import { createHttp, type HttpEnv, rootPath } from './http.ts';
 import { createRepository } from './repository.ts';
 
 export interface RegistryClient {
@@ -146,7 +146,7 @@ export function createRegistryClient(host: string, env: HttpEnv): RegistryClient
     },
     checkAccess: () =>
       http.send(
-        { method: 'GET', target: '/v2/', grant: { repository: '', scopes: [] }, what: `log in to ${host}` },
+        { method: 'GET', target: rootPath, grant: { repository: '', scopes: [] }, what: `log in to ${host}` },
         (answer) => http.discard(answer),
       ),
   };

@@ -90,6 +90,8 @@ export interface RefusalContext {
   tries?: string;
   /** Whether credentials were sent. */
   authenticated?: boolean;
+  /** Whether the registry itself was asked, as a login does, and for nothing in it. */
+  root?: boolean;
   /** What it may be that answered in the place of `host`: "the proxy 10.0.0.1:3128 (HTTP_PROXY)". */
   proxy?: string;
   /** Whether another host than the registry answered, to which it had sent us. */
@@ -105,7 +107,7 @@ const noRoom = /\bquota\b|storage (?:limit|space|resource)|no space left/i;
 
 /** The error for an answer that says no. */
 export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
-  const { what, host, status, authenticated, foreign } = context;
+  const { what, host, status, authenticated, root, foreign } = context;
   const codes = new Set(body.entries.map((entry) => entry.code));
   // proxies say so when they do not reach a host, and registries mostly say what is wrong in a form of their own
   const proxy = status >= 502 && status <= 504 && body.entries.length === 0 ? context.proxy : undefined;
@@ -130,7 +132,9 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
     return new AuthError(answered, {
       code: status === 401 || codes.has('UNAUTHORIZED') ? 'UNAUTHORIZED' : 'DENIED',
       hint: authenticated
-        ? 'The credentials used do not allow this, or the name is wrong; check it, and who you are logged in as.'
+        ? root
+          ? 'Check the user name and the password; some registries want a token in its place.'
+          : 'The credentials used do not allow this, or the name is wrong; check it, and who you are logged in as.'
         : `Log in first (sheaf login ${host}) or give --creds; check the name too, for unknown ones get the same answer.`,
     });
   }
@@ -152,7 +156,8 @@ export function refusal(body: ErrorBody, context: RefusalContext): SheafError {
     );
   }
   if (isUnknown(status, body) && foreign !== true) {
-    return new NotFoundError(answered, { code: code ?? 'NOT_FOUND', hint: 'Check the name, the tag and the digest.' });
+    const hint = root ? 'Is this a registry? Check the host and the port.' : 'Check the name, the tag and the digest.';
+    return new NotFoundError(answered, { code: code ?? 'NOT_FOUND', hint });
   }
   if (status === 429 || codes.has('TOOMANYREQUESTS')) {
     return new RegistryError(answered, {

@@ -2,6 +2,7 @@
  * The registries of one run. Connections, tokens, the scheme (https or http) and what was learned about a registry are
  * shared by everything that talks to it.
  */
+import { UsageError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { createLanes } from './lanes.ts';
@@ -111,12 +112,21 @@ export interface RegistryPool extends AsyncDisposable {
 
 /**
  * A pool whose requests obey the session's limiter, clock and signal. Disposing of it ends every connection at once.
+ *
+ * @throws UsageError RETRIES: what is no number would never be reached
  */
 export function createRegistryPool(
   session: Session,
   settings: RegistrySettings,
   credentials: CredentialProvider,
 ): RegistryPool {
+  const { maxRetries } = settings.retry;
+  if (!Number.isSafeInteger(maxRetries) || maxRetries < 0) {
+    throw new UsageError(`a request cannot be made again ${maxRetries} times`, {
+      code: 'RETRIES',
+      hint: 'Let "maxRetries" be a whole number from 0 on.',
+    });
+  }
   const shared = { session, warnings: createWarnings(session), lanes: createLanes(session) };
   const opened = new Map<string, Connections>();
   const connectionsFor = (own: RegistrySettings): Connections => {

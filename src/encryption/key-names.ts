@@ -115,7 +115,8 @@ async function openKey(
 /** Of a passphrase on the command line nothing may be told. */
 async function passphraseOf(text: string, readFile: KeyNameOptions['readFile']): Promise<string> {
   if (text.startsWith('pass=')) return text.slice('pass='.length);
-  if (text.startsWith('file=')) return withoutLineEnd(await readFile(text.slice('file='.length), 'the passphrase'));
+  if (text.startsWith('file='))
+    return withoutLineEnd(await readFile(text.slice('file='.length), 'the passphrase file'));
   if (text.startsWith('fd=')) return withoutLineEnd(readDescriptor(text.slice('fd='.length)));
   return text;
 }

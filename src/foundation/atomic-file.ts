@@ -1,5 +1,5 @@
 /** Files that are whole or not there: written beside their place, made durable, moved. */
-import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StorageError, systemCode, UsageError } from './errors.ts';
 import { writeError } from './file-errors.ts';
@@ -76,20 +76,33 @@ export async function moveToAbsent(from: string, to: string): Promise<void> {
   await rm(from);
 }
 
-/** Says early that {@link writeNamedFile} will find a folder at `path`, or a file above it. Throws StorageError, UsageError. */
+/**
+ * Says early that {@link writeNamedFile} will find a folder at `path`, a file above it, or a folder that nobody, or not this user,
+ * may write to. Throws StorageError, UsageError.
+ */
 export async function expectFilePath(path: string): Promise<void> {
   if (path === '') throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
+  const cannot = `cannot write ${path}`;
   const refuse = (code: string, why: string): StorageError =>
-    writeError(Object.assign(new Error(why), { code }), `cannot write ${path}`);
-  if ((await kindOf(path)) === 'folder') throw refuse('EISDIR', 'it is a folder');
-  for (let above = dirname(path); ; above = dirname(above)) {
+    writeError(Object.assign(new Error(why), { code }), cannot);
+  const target = await targetOf(path);
+  if (target?.kind === 'stream') return;
+  if (target?.kind === 'folder') throw refuse('EISDIR', 'it is a folder');
+  for (let above = dirname(target?.path ?? path); ; above = dirname(above)) {
     const kind = await kindOf(above);
     if (kind === 'file' || kind === 'stream') throw refuse('ENOTDIR', `${above} is a file`);
-    if (kind === 'folder' || above === dirname(above)) return;
+    if (kind === 'folder') {
+      return await access(above, constants.W_OK).catch((thrown: unknown) => {
+        throw writeError(thrown, cannot);
+      });
+    }
+    if (above === dirname(above)) return;
   }
 }
 
-/** `undefined` where that cannot be seen: whoever writes there meets the reason. */
 async function kindOf(path: string): Promise<WriteTarget['kind'] | undefined> {
-  return (await writeTarget(path).catch(() => undefined))?.kind;
+  return (await targetOf(path))?.kind;
 }
+
+/** `undefined` where that cannot be seen: whoever writes there meets the reason. */
+const targetOf = (path: string): Promise<WriteTarget | undefined> => writeTarget(path).catch(() => undefined);

@@ -48,7 +48,7 @@ export interface SheafErrorOptions {
 export abstract class SheafError extends Error {
   abstract readonly kind: ErrorKind;
   readonly code: string;
-  readonly hint: string | undefined;
+  hint: string | undefined;
   /** Set where a transfer has two sides and it matters which one failed. */
   side: TransferSide | undefined;
   /** What the run has done all the same, as members of its JSON result; set where that is not undone. */

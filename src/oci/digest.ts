@@ -20,7 +20,7 @@ export function isDigest(text: unknown): text is Digest {
   return typeof text === 'string' && (sha256Form.test(text) || sha512Form.test(text));
 }
 
-/** Throws UsageError INVALID_DIGEST; `what` names the thing in the message ("instance", "--expect-digest"). */
+/** Throws UsageError INVALID_DIGEST; `what` names the thing in the message ("instance"). */
 export function parseDigest(text: string, what = 'digest'): Digest {
   if (isDigest(text)) return text;
   throw new UsageError(`invalid ${what} "${shorten(text)}": ${problemWith(text)}`, {

@@ -2,15 +2,19 @@
  * Compare and swap of a name: what a place names is to change only if it still names what somebody has seen there, so that two
  * who push at the same time do not undo each other's work unawares.
  */
-import { ConflictError } from '../foundation/errors.ts';
-import { type Digest, parseDigest } from './digest.ts';
+import { ConflictError, UsageError } from '../foundation/errors.ts';
+import { type Digest, digestForm, isDigest } from './digest.ts';
 
 /** What a place must name before it is written to: this, or nothing at all. */
 export type RootCondition = Digest | 'absent';
 
-/** Throws UsageError INVALID_DIGEST; `what` names the thing in the message. */
-export function parseRootCondition(text: string, what: string): RootCondition {
-  return text === 'absent' ? text : parseDigest(text, what);
+/** Throws UsageError INVALID_DIGEST. */
+export function parseRootCondition(text: string): RootCondition {
+  if (text === 'absent' || isDigest(text)) return text;
+  throw new UsageError(`"${text}" is neither a digest nor "absent"`, {
+    code: 'INVALID_DIGEST',
+    hint: `Give ${digestForm}; or absent, where nothing may be named yet.`,
+  });
 }
 
 /** Whether `condition` holds where `current` is what the place names (undefined: nothing). */
@@ -24,6 +28,9 @@ export function unexpectedRoot(place: string, condition: RootCondition, current:
   return new ConflictError(`${place} names ${current ?? 'nothing'}, and not ${wanted} as was expected`, {
     code: 'UNEXPECTED_DIGEST',
     side: 'destination',
-    hint: 'Somebody else may have pushed there. Look at what it names now; if that may be replaced, say so with --expect-digest and its digest.',
+    hint:
+      current === undefined
+        ? 'Somebody else may have removed it, or it is another name that was meant. If it may be made anew, say so with --expect-digest absent.'
+        : 'Somebody else may have pushed there. Look at what it names now; if that may be replaced, say so with --expect-digest and its digest.',
   });
 }

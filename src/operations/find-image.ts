@@ -19,7 +19,8 @@ export async function findImage(env: Env, text: string): Promise<ImageLocation> 
   const explicit = isNameOfDocker(env, text) ? undefined : parseLocation(text);
   if (explicit !== undefined) return explicit;
   const local = env.store().lists.find(text);
-  const location = local === undefined ? await remoteLocation(env, text) : listLocation(local.id);
+  const location =
+    local === undefined ? { ...(await remoteLocation(env, text)), bareName: text } : listLocation(local.id);
   env.session.emit({ type: 'log', level: 'info', message: `"${text}" is taken as ${location.format()}` });
   return location;
 }
@@ -58,7 +59,7 @@ async function remoteLocation(env: Env, text: string): Promise<ImageLocation> {
   const reasons = failures.map((thrown) => (thrown instanceof Error ? thrown.message : String(thrown)));
   throw new NotFoundError(`"${text}" is in none of the registries that are searched: ${reasons.join('; ')}`, {
     code: 'SHORT_NAME_UNKNOWN',
-    hint: 'Give the full name, with its registry.',
+    hint: 'Give the full name, with its registry. No local list has that name either.',
     cause: new AggregateError(failures),
   });
 }

@@ -152,6 +152,8 @@ export interface ImageLocation {
   format(): string;
   /** The reference behind it, for transports that have registries. */
   readonly reference?: Reference;
+  /** The name without a transport that it comes from, and that no local list has: told where nothing can be read here either. */
+  readonly bareName?: string;
   /** The same place named by digest, so that it still means the same bytes later; `undefined` where the transport cannot. */
   pinned(digest: Digest): ImageLocation | undefined;
   openSource(env: TransportEnv): Promise<ImageSource>;

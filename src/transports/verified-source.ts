@@ -5,7 +5,7 @@
  */
 import { Readable } from 'node:stream';
 import { ChunkReader } from '../foundation/chunk-reader.ts';
-import { asError, IntegrityError, SheafError } from '../foundation/errors.ts';
+import { asError, type ErrorKind, IntegrityError, SheafError } from '../foundation/errors.ts';
 import { handOver } from '../foundation/own-bytes.ts';
 import { countYoungBytes } from '../foundation/young-garbage.ts';
 import type { Descriptor, RawManifest } from '../oci/descriptor.ts';
@@ -54,7 +54,10 @@ export async function openVerifiedSource(location: ImageLocation, env: Transport
 export function verifiedSource(location: ImageLocation, source: ImageSource): VerifiedSource {
   const name = location.format();
   const documents = new Documents(async (instance) => {
-    const manifest = await blaming(source.getManifest(instance));
+    const manifest = await blaming(
+      source.getManifest(instance),
+      instance === undefined ? location.bareName : undefined,
+    );
     const actual = digestOf(manifest.bytes, algorithmOf(instance ?? manifest.digest));
     const wanted = instance ?? manifest.digest;
     if (actual !== wanted) {
@@ -209,15 +212,23 @@ async function* handOut(bytes: AsyncGenerator<Uint8Array>, options: OpenBlobOpti
 }
 
 /** Marks what a source throws as the source's fault. */
-async function blaming<T>(work: Promise<T>): Promise<T> {
+async function blaming<T>(work: Promise<T>, bareName?: string): Promise<T> {
   try {
     return await work;
   } catch (thrown) {
-    throw blame(thrown);
+    throw blame(thrown, bareName);
   }
 }
 
-function blame(thrown: unknown): Error {
-  if (thrown instanceof SheafError) thrown.side ??= 'source';
+function blame(thrown: unknown, bareName?: string): Error {
+  if (thrown instanceof SheafError) {
+    thrown.side ??= 'source';
+    if (bareName !== undefined && mayBeAnotherName.includes(thrown.kind)) {
+      thrown.hint = `${thrown.hint ?? ''} There is no local list "${bareName}" either.`.trim();
+    }
+  }
   return asError(thrown);
 }
+
+/** How registries, and the way to them, fail for a misspelt name. */
+const mayBeAnotherName: readonly ErrorKind[] = ['not-found', 'auth', 'registry'];

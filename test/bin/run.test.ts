@@ -125,6 +125,13 @@ describe('a Node.js that is too old', () => {
     );
   });
 
+  it('says that what SHEAF_NODE names is not there', async (t) => {
+    const options = { nodeFlags: pretending('20.20.2'), env: { SHEAF_NODE: '/nonexistent/node' } };
+    const { stderr, code } = await run(installed(t).script, ['manifest', 'ls'], options);
+    assert.equal(code, 1);
+    assert.match(stderr, /or name one in SHEAF_NODE \(there is no \/nonexistent\/node, which it names\)\n$/);
+  });
+
   it('hands over to the Node.js of the checkout, and ends as that ends', async (t) => {
     const { root, script } = installed(t);
     mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });

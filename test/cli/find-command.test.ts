@@ -55,6 +55,8 @@ describe('findCommand', () => {
     assert.deepEqual(find('manifest'), { kind: 'help', argv: ['manifest'] });
     assert.deepEqual(find('--help'), { kind: 'help', argv: ['--help'] });
     assert.deepEqual(find('help', 'manifest', 'add'), { kind: 'help', argv: ['manifest', 'add', '--help'] });
+    assert.equal(find('help', 'nothing').kind, 'unknown');
+    assert.equal(find('help', 'manifest', 'nothing').kind, 'unknown');
     for (const flag of ['--help', '-h']) {
       assert.deepEqual(find('manifest', 'add', 'x', flag), { kind: 'help', argv: ['manifest', 'add', 'x', flag] });
     }
@@ -92,6 +94,9 @@ describe('findCommand', () => {
     assert.equal(suggested('manifest', 'index', 'create', 'a'), 'manifest create');
     assert.equal(suggested('auth', 'login'), 'login');
     assert.equal(suggested('key', 'create'), 'key generate');
+    assert.equal(suggested('image', 'list'), 'manifest ls');
+    assert.equal(suggested('rmi', 'app'), 'manifest rm');
+    assert.equal(suggested('store', 'prune'), 'store gc');
   });
 
   it('does not leave the folder of commands', () => {

@@ -10,6 +10,7 @@ import Inspect from '../../src/commands/image/inspect.ts';
 import Prune from '../../src/commands/image/prune.ts';
 import Login from '../../src/commands/login.ts';
 import Create from '../../src/commands/manifest/create.ts';
+import Rm from '../../src/commands/manifest/rm.ts';
 import Sign from '../../src/commands/sign.ts';
 import Verify from '../../src/commands/verify.ts';
 
@@ -19,6 +20,8 @@ const cases: Array<[Pick<CommandShape, 'flags' | 'baseFlags'>, string, RegExp | 
   [Inspect, '--format', /--json, and jq/],
   [Inspect, '-f', /--json, and jq/],
   [Prune, '-f', undefined],
+  [Rm, '--force', /nothing is asked/],
+  [Rm, '-f', /nothing is asked/],
   [Inspect, '--username', /--creds/],
   [Inspect, '--insecure-policy', /no policy is asked/],
   [Copy, '--insecure-policy', /--policy/],

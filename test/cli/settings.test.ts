@@ -138,7 +138,8 @@ describe('settingsOf', () => {
     for (const [flags, message] of contradictions) {
       assert.throws(
         () => settingsOf(flags),
-        (thrown: unknown) => thrown instanceof UsageError && message.test(thrown.message),
+        (thrown: unknown) =>
+          thrown instanceof UsageError && thrown.code === 'CONFLICTING_FLAGS' && message.test(thrown.message),
       );
     }
   });

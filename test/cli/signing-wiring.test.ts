@@ -45,7 +45,7 @@ test('a person is asked for the passphrase of a locked key that no file and no v
   const variable = { SHEAF_SIGN_PASSPHRASE: passphrase };
   assert.deepEqual(await asking({ 'sign-key-file': gpg }, 'not asked', variable), []);
   assert.deepEqual(await asking({ 'sign-by-sigstore-private-key': [sigstore] }, 'not asked', variable), []);
-  await assert.rejects(asking({ 'sign-by-sigstore-private-key': [sigstore] }, 'wrong'), { code: 'WRONG_PASSPHRASE' });
+  await assert.rejects(asking({ 'sign-by-sigstore-private-key': [sigstore] }, 'wrong'), { code: 'PASSPHRASE_WRONG' });
 });
 
 test('where nobody can be asked, a locked key without a passphrase is an error that says what to do', async (t) => {

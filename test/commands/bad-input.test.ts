@@ -16,6 +16,7 @@ import {
 } from '../../fixtures/images.ts';
 import { exitCodes } from '../../src/foundation/errors.ts';
 import { type Sheaf, sheafIn } from '../interop/tools.ts';
+import { onSmallDisk } from '../support/disks.ts';
 import {
   answer,
   changedByte,
@@ -84,6 +85,25 @@ describe('what a person types', () => {
       exitCodes['not-found'],
       ['nosuch'],
       ['manifest', 'push', 'nosuch', 'docker://127.0.0.1:1/a:b'],
+    ],
+    ['help for what is no command', exitCodes.usage, ['"nothing"', '"sheaf --help"'], ['help', 'nothing']],
+    [
+      'a command that its topic does not have',
+      exitCodes.usage,
+      ['"registry start"', '"sheaf registry --help"'],
+      ['registry', 'start'],
+    ],
+    [
+      'a file for a passphrase that is not there',
+      exitCodes['not-found'],
+      ['the passphrase file /nonexistent'],
+      ['key', 'generate', '--passphrase-file', '/nonexistent'],
+    ],
+    [
+      'a field of an instance, for the index',
+      exitCodes.usage,
+      ['--subject is not compatible with --os', 'leave --subject away'],
+      ['manifest', 'annotate', '--subject', 'x', '--os', 'linux', 'l'],
     ],
     ['an empty name', exitCodes.usage, ['it is empty', 'app:1.0'], ['manifest', 'create', '']],
     [
@@ -210,7 +230,7 @@ describe('what a person types', () => {
     [
       'an expectation that is no digest',
       exitCodes.usage,
-      ['--expect-digest', '"latest"', 'sha256:'],
+      ['--expect-digest: "latest" is neither a digest', 'sha256:', 'or absent'],
       ['image', 'copy', '--expect-digest', 'latest', 'oci:/tmp/x', 'oci:/tmp/y'],
     ],
     [
@@ -243,7 +263,7 @@ describe('what a person types', () => {
     await expectFailure(
       sheaf,
       exitCodes.conflict,
-      [to, 'names nothing', `sha256:${'a'.repeat(64)}`, '--expect-digest'],
+      [to, 'names nothing', `sha256:${'a'.repeat(64)}`, '--expect-digest absent'],
       ...['manifest', 'push', '--expect-digest', `sha256:${'a'.repeat(64)}`, 'l', to],
     );
     await sheaf.ok('manifest', 'push', '--expect-digest', 'absent', 'l', to);
@@ -351,6 +371,39 @@ describe('what a machine has', () => {
     const piped = ['-c', `printf %s '${policy}' | "$0" "$@"`, process.execPath, program, ...copy, '/dev/stdin'];
     const ran = await run('sh', piped, { cwd: sheaf.folder, env });
     assert.equal(ran.code, 0, ran.stderr);
+  });
+
+  it('a folder for the digest, or for digest pairs, that nobody may write to, before anything is copied', async (t) => {
+    const folder = await testFolder(t);
+    const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
+    await writeFixtureLayout(join(folder, 'images'), { app: image });
+    const out = onSmallDisk(
+      t,
+      join(folder, 'disk'),
+      `
+      copy() { "$NODE" "$PROGRAM" image copy -q "$@" "oci:$WORK/images:app" "oci:$WORK/out" 2>&1 || echo "ended with $?"; }
+      ln -s "$D/digest" "$WORK/link"
+      mount -o remount,ro "$D"
+      copy --digestfile "$D/digest" | grep -v hint
+      copy --digestfile "$WORK/link" | grep -v hint
+      copy --digestfile "$D/new/digest" | grep -v hint
+      copy --dest-compress-format zstd --digest-pairs "$D/pairs" | grep -v hint
+      ls "$WORK"
+      `,
+      { PROGRAM: program, WORK: folder, SHEAF_HOME: join(folder, 'store') },
+    );
+    if (out === undefined) return;
+    const refused = (path: string) => [
+      `Error: cannot write ${path}: EROFS: read-only file system, access '${join(folder, 'disk')}'`,
+      'ended with 9',
+    ];
+    assert.deepEqual(out.trim().split('\n'), [
+      ...refused(join(folder, 'disk/digest')),
+      ...refused(join(folder, 'link')),
+      ...refused(join(folder, 'disk/new/digest')),
+      ...refused(join(folder, 'disk/pairs')),
+      ...['disk', 'images', 'link'],
+    ]);
   });
 
   it('few open files for a list of many images', {

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { basicAuth, bearerAuth } from '../support/auth.ts';
+import { answer } from '../support/fault-kinds.ts';
 import { testFolder } from '../support/folders.ts';
 import { checkDocument } from '../support/json-documents.ts';
 import { type RunResult, run, skipWithout } from '../support/peers.ts';
@@ -94,6 +95,19 @@ test('a registry with tokens is asked for one with the credentials', async (t) =
   assert.equal((await sheaf(loginArgs(host), 'wrong')).code, 4);
 });
 
+test('a login that fails says what to look at, which is no image', async (t) => {
+  const { host } = await countingRegistry(t);
+  const { sheaf } = await program(t);
+  const wrong = await sheaf(loginArgs(host), 'wrong');
+  assert.equal(wrong.code, 4);
+  assert.match(wrong.stderr, /\nhint: Check the user name and the password;/);
+  const other = await withRegistry(t);
+  other.faults.on({ path: /^\/v2\/$/ }, answer(404));
+  const none = await sheaf(loginArgs(other.host), password);
+  assert.equal(none.code, 3);
+  assert.match(none.stderr, /\nhint: Is this a registry\? Check the host and the port\.\n$/);
+});
+
 test('a password never goes out in plain text unless that is asked for', async (t) => {
   const { host, requests } = await countingRegistry(t);
   const { sheaf } = await program(t);
@@ -180,7 +194,7 @@ test('what is missing is asked for at a terminal only', async (t) => {
     [['login', '-u', 'me', '-p', '', host], /the password is empty/, /Is a variable not set/],
     [['login', '-u', 'me', '-p', 'x', 'https://user@x'], /it must hold neither user info nor a digest/],
     [['login', '-u', 'me', '-p', 'x'], /no registry is named/],
-    [['logout'], /no registry is named/],
+    [['logout'], /no registry is named/, /^Name one: docker\.io/],
     [['logout', '--all', host], /--all takes no registry/],
   ];
   for (const [args, expected, hint] of cases) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLanes } from '../../src/distribution/lanes.ts';
+import { createRegistryPool } from '../../src/distribution/registry-pool.ts';
 import { isTransient, retryAfter, retrying } from '../../src/distribution/retry.ts';
 import { TryFailure, type TryFailureOptions } from '../../src/distribution/try-failure.ts';
 import { CancelledError, RegistryError } from '../../src/foundation/errors.ts';
@@ -35,6 +36,14 @@ function failure(options: Partial<TryFailureOptions> = {}): TryFailure {
     ...options,
   });
 }
+
+test('a pool wants to know how often: what is no number would be tried for ever', () => {
+  const open = (maxRetries: number) =>
+    createRegistryPool(createSession(), { retry: { maxRetries } }, async () => undefined);
+  for (const count of [Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5]) {
+    assert.throws(() => open(count), { code: 'RETRIES' }, String(count));
+  }
+});
 
 test('waits grow by doubling, with up to 10 % on top, and are told', async () => {
   const { env, waits, events } = setUp({ maxRetries: 4 });

@@ -35,7 +35,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     // and we sign with it
     const key = await readKeyFile(await readFile(file('k.key')), Buffer.from('secret'));
     await assert.rejects(readKeyFile(await readFile(file('k.key')), Buffer.from('other')), {
-      code: 'WRONG_PASSPHRASE',
+      code: 'PASSPHRASE_WRONG',
     });
     const own = createSigstoreKeySigner({ key, produce, creator });
     const [bundle] = (await stores.bundle.open(root)).signatures;

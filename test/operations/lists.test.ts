@@ -14,6 +14,7 @@ import {
 import { CancelledError, ConflictError, NotFoundError, UsageError } from '../../src/foundation/errors.ts';
 import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
+import { formatReference } from '../../src/oci/reference.ts';
 import { addArtifact } from '../../src/operations/add-artifact.ts';
 import { addInstances } from '../../src/operations/add-instances.ts';
 import { annotateList } from '../../src/operations/annotate-list.ts';
@@ -22,6 +23,7 @@ import { createList } from '../../src/operations/create-list.ts';
 import { describeTree } from '../../src/operations/describe-tree.ts';
 import { findImage } from '../../src/operations/find-image.ts';
 import { findInstance } from '../../src/operations/find-instance.ts';
+import { inspectImage } from '../../src/operations/inspect-list.ts';
 import { pushList, requirePlatforms } from '../../src/operations/push-list.ts';
 import type { Taking } from '../../src/operations/read-image.ts';
 import { removeInstances } from '../../src/operations/remove-instances.ts';
@@ -147,6 +149,23 @@ describe('the names of lists', () => {
     await assert.rejects(findImage(env, 'docker:28'), UsageError);
     assert.equal((await findImage(env, 'docker://127.0.0.1:1/docker:27')).transport, 'docker');
     await assert.rejects(createList(env, { name: 'oci:27', ...common }), UsageError);
+  });
+});
+
+describe('a bare name', () => {
+  it('that leads to nothing: it is told that no list has it either', async (t) => {
+    const { env, at } = await scene(t);
+    const name = formatReference({ ...(at('amd64').reference ?? assert.fail()), tag: 'none' });
+    const hintOf = async (text: string): Promise<string> => {
+      const thrown = await inspectImage(env, await findImage(env, text)).catch((error: unknown) => error);
+      assert.ok(thrown instanceof NotFoundError);
+      return thrown.hint ?? '';
+    };
+    assert.equal(
+      await hintOf(name),
+      `Check the name, the tag and the digest. There is no local list "${name}" either.`,
+    );
+    assert.equal(await hintOf(`docker://${name}`), 'Check the name, the tag and the digest.');
   });
 });
 

@@ -44,7 +44,10 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     '<%= config.bin %> <%= command.id %> --src-creds me:secret --dest-cert-dir certs docker://quay.io/me/app:1.0 docker://registry.example/app:1.0',
   ];
   static override args = {
-    source: Args.string({ required: true, description: 'An image or a local list; a bare name as in `manifest add`.' }),
+    source: Args.string({
+      required: true,
+      description: 'An image or a local list; a bare name as in `manifest inspect`.',
+    }),
     destination: Args.string({ required: true, description: 'Where to; a bare name means docker://.' }),
   };
   static override flags = {

@@ -14,7 +14,10 @@ export default class ImageInspect extends BaseCommand<typeof ImageInspect> {
     '<%= config.bin %> <%= command.id %> --config docker://quay.io/podman/stable',
   ];
   static override args = {
-    image: Args.string({ required: true, description: 'An image or a local list; a bare name as in `manifest add`.' }),
+    image: Args.string({
+      required: true,
+      description: 'An image or a local list; a bare name as in `manifest inspect`.',
+    }),
   };
   static override flags = {
     raw: Flags.boolean({ summary: 'Print the manifest byte for byte; with --config, the config.' }),

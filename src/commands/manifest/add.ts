@@ -54,7 +54,10 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
   static override strict = false;
   static override args = {
     list: Args.string({ required: true, description: 'Name or ID of the list.' }),
-    image: Args.string({ required: true, description: 'Images, or with --artifact files.' }),
+    image: Args.string({
+      required: true,
+      description: 'Images or local lists; a bare name as in `manifest inspect`. With --artifact files.',
+    }),
   };
   static override flags = {
     all: Flags.boolean({ summary: 'Take every instance of multi-platform images.' }),

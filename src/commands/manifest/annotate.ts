@@ -39,17 +39,18 @@ export default class ManifestAnnotate extends BaseCommand<typeof ManifestAnnotat
     const { flags } = this;
     const { list, instance } = this.args;
     const wholeIndex = flags.index || flags.subject !== undefined;
+    const ofIndex = flags.index ? '--index' : '--subject';
     const entryFlag = firstEntryFlag(flags);
     if (wholeIndex && entryFlag !== undefined) {
-      throw new UsageError(`--index is not compatible with --${entryFlag}`, {
+      throw new UsageError(`${ofIndex} is not compatible with --${entryFlag}`, {
         code: 'CONFLICTING_FLAGS',
-        hint: `--${entryFlag} is a field of an instance: name one and leave ${flags.index ? '--index' : '--subject'} away.`,
+        hint: `--${entryFlag} is a field of an instance: name one and leave ${ofIndex} away.`,
       });
     }
     if (wholeIndex && instance !== undefined) {
       throw new UsageError(`did not expect image or artifact name "${instance}" when modifying the entire index`, {
         code: 'CONFLICTING_ARGUMENTS',
-        hint: `Leave "${instance}" away, or leave ${flags.index ? '--index' : '--subject'} away.`,
+        hint: `Leave "${instance}" away, or leave ${ofIndex} away.`,
       });
     }
     if (!wholeIndex && instance === undefined) {

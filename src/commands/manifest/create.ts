@@ -20,7 +20,7 @@ export default class ManifestCreate extends BaseCommand<typeof ManifestCreate> {
   static override strict = false;
   static override args = {
     list: Args.string({ required: true, description: 'Name of the list.' }),
-    image: Args.string({ description: 'Images to put on it.' }),
+    image: Args.string({ description: 'Images to put on it, or local lists; a bare name as in `manifest inspect`.' }),
   };
   static override flags = {
     all: Flags.boolean({ summary: 'Take every instance of multi-platform images.' }),

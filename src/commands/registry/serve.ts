@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { BaseCommand } from '../../cli/base-command.ts';
 import type { ServedRegistry } from '../../cli/documents/registries.ts';
-import { NotFoundError } from '../../foundation/errors.ts';
+import { NotFoundError, systemCode } from '../../foundation/errors.ts';
 import type { RequestRecord } from '../../registry-server/index.ts';
 
 export default class RegistryServe extends BaseCommand<typeof RegistryServe> {
@@ -95,7 +95,15 @@ async function readPem(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (thrown) {
-    throw new NotFoundError(`cannot read ${path}`, { cause: thrown, hint: 'Name a PEM file that you may read.' });
+    if (systemCode(thrown) === 'ENOENT') {
+      throw new NotFoundError(`there is no file ${path}`, {
+        code: 'FILE_NOT_FOUND',
+        cause: thrown,
+        hint: 'Check the path.',
+      });
+    }
+    const { readError } = await import('../../foundation/file-errors.ts');
+    throw readError(thrown, path);
   }
 }
 

@@ -62,6 +62,9 @@ export default class StoreExport extends BaseCommand<typeof StoreExport> {
       for (const line of renderExport(list)) this.output.print(line);
       if (!dryRun) for (const note of list.copy.plan.notes) this.warn(`${list.names[0]}: ${note}`);
     }
+    if (result.lists.length + result.failed.length === 0) {
+      this.warn(`there are no lists in ${(await this.env.store()).dir}: nothing was exported`);
+    }
     const document = exportDocument(destination, result, dryRun);
     if (dryRun && result.lists.length > 1) {
       this.output.print(`${result.lists.length} lists, at most ${formatBytes(document.bytes)} to write`);

@@ -40,7 +40,7 @@ export function wipe(secret: Uint8Array | undefined): void {
  * Reads a key file of cosign or containers/image, or a PKCS#8, EC or RSA key in PEM, encrypted or not. The bytes given stay
  * the caller's, who is to {@link wipe} them; `what` names it in errors.
  *
- * @throws AuthError WRONG_PASSPHRASE, PASSPHRASE_MISSING; UsageError BAD_PEM, BAD_KEY_FILE; UnsupportedError UNSUPPORTED_KEY
+ * @throws AuthError PASSPHRASE_WRONG, PASSPHRASE_MISSING; UsageError BAD_PEM, BAD_KEY_FILE; UnsupportedError UNSUPPORTED_KEY
  */
 export async function readKeyFile(
   file: Uint8Array,
@@ -137,7 +137,7 @@ function openPlain(
 
 /**
  * What is in a sealed document of go-securesystemslib.
- * @throws AuthError WRONG_PASSPHRASE; UsageError BAD_KEY_FILE
+ * @throws AuthError PASSPHRASE_WRONG; UsageError BAD_KEY_FILE
  */
 export async function unseal(document: Uint8Array, passphrase: Uint8Array, what = privateKey): Promise<Uint8Array> {
   const { n, salt, nonce, ciphertext } = parseSealed(document, what);
@@ -252,7 +252,7 @@ function passphraseMissing(what: string): AuthError {
 
 function wrongPassphrase(what: string, cause: unknown): AuthError {
   return new AuthError(`cannot read ${what}: encrypted: decryption failed`, {
-    code: 'WRONG_PASSPHRASE',
+    code: 'PASSPHRASE_WRONG',
     hint: 'The passphrase is wrong, or the file is damaged.',
     cause,
   });

@@ -37,7 +37,7 @@ async function keySigner(parameters: KeyParameters, options: ParameterSignerOpti
   const secret =
     passphraseFile === undefined
       ? await options.passphrase?.()
-      : await options.readFile(passphraseFile, 'the passphrase');
+      : await options.readFile(passphraseFile, 'the passphrase file');
   try {
     const key = await readKeyFile(file, secret && firstLine(secret), `the private key ${privateKeyFile}`);
     return createSigstoreKeySigner({

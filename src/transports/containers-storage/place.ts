@@ -76,7 +76,7 @@ function parseSpec(spec: string, whole: string): StorageSpec {
 function parseImage(text: string, whole: string): Omit<StoragePlace, 'storage'> {
   const at = text.lastIndexOf('@');
   if (at < 0) {
-    if (text === '') throw invalid(whole, 'it names no image');
+    if (text === '') throw invalid(whole, 'there is nothing behind it');
     const reference = withDefaultTag(parseReference(text));
     return { reference, ...(idPrefixPattern.test(text) ? { maybeId: text } : {}) };
   }

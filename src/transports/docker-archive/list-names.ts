@@ -120,7 +120,7 @@ function checkTags(images: readonly NamedImage[], references: readonly Reference
         throw new ConflictError(`${other.digest} and ${entry.digest} would both be ${name} in ${where}`, {
           code: 'TAGS_CLASH',
           side: 'destination',
-          hint: 'Take one of them off the list, or choose one image with --override-os, --override-arch and --override-variant.',
+          hint: 'Take one of them off the list, or copy one image alone: `sheaf image copy --override-os OS --override-arch ARCH`.',
         });
       }
       if ((named.tag ?? '').length > maxTagLength) {

@@ -101,7 +101,8 @@ test('what keeps it from starting is told with what to do', async (t) => {
     [['--port', String(registry.port)], 9, /cannot listen on 127\.0\.0\.1 port \d+.*Choose another port/s],
     [['--directory', folder], 9, /holds something else than a registry.*Name a folder/s],
     [['--tls-cert', 'x'], 2, /tls-key/],
-    [['--tls-cert', join(folder, 'x'), '--tls-key', join(folder, 'y')], 3, /cannot read/],
+    [['--tls-cert', join(folder, 'x'), '--tls-key', join(folder, 'y')], 3, /there is no file/],
+    [['--tls-cert', folder, '--tls-key', folder], 9, /cannot read .*\nhint: Name a file, not a folder\./],
     [['--port', '99999'], 2, /99999/],
   ] as const) {
     const ended = await run(sheaf, ['registry', 'serve', ...(args[0] === '--port' ? [] : ['--port', '0']), ...args]);

@@ -34,7 +34,7 @@ describe('sealed documents', () => {
 
   it('is not opened by another passphrase, nor after a change of a byte', async () => {
     const [vector = ''] = vectors;
-    const wrong = { code: 'WRONG_PASSPHRASE', message: /encrypted: decryption failed/ };
+    const wrong = { code: 'PASSPHRASE_WRONG', message: /encrypted: decryption failed/ };
     await assert.rejects(unseal(bytes(vector), bytes('Supersecret')), wrong);
     await assert.rejects(unseal(bytes(vector.replace('08n43p5G', '08n43p5H')), passphrase), wrong);
   });
@@ -113,7 +113,7 @@ describe('key files', () => {
       const cipher = { cipher: 'aes-256-cbc', passphrase: 'secret' };
       const locked = bytes(privateKey.export({ type, format: 'pem', ...cipher }).toString());
       assert.ok((await readKeyFile(locked, bytes('secret'))).equals(privateKey));
-      await assert.rejects(readKeyFile(locked, bytes('other')), { code: 'WRONG_PASSPHRASE' });
+      await assert.rejects(readKeyFile(locked, bytes('other')), { code: 'PASSPHRASE_WRONG' });
       await assert.rejects(readKeyFile(locked, undefined), { code: 'PASSPHRASE_MISSING' });
     }
   });
@@ -125,8 +125,8 @@ describe('key files', () => {
       assert.ok((await readKeyFile(file, bytes('pass\r'))).equals(privateKey), JSON.stringify(made));
     }
     const file = await encodeKeyFile(privateKey, bytes('pass\r'), 'cosign');
-    await assert.rejects(readKeyFile(file, bytes('pass')), { code: 'WRONG_PASSPHRASE' });
-    await assert.rejects(readKeyFile(file, bytes('other\r')), { code: 'WRONG_PASSPHRASE' });
+    await assert.rejects(readKeyFile(file, bytes('pass')), { code: 'PASSPHRASE_WRONG' });
+    await assert.rejects(readKeyFile(file, bytes('other\r')), { code: 'PASSPHRASE_WRONG' });
   });
 
   it('may begin with the parameters of their curve, as openssl ecparam writes them', async () => {
