@@ -8,7 +8,7 @@ import type { PublicKey, SignaturePacket } from 'openpgp';
 import { asError, IntegrityError, SheafError } from '../../foundation/errors.ts';
 import { type ParsedClaim, parseClaim } from '../claim.ts';
 import type { SimpleSignature } from '../signature.ts';
-import { fingerprintOf } from './keyring.ts';
+import { fingerprintOf, joinCopies } from './keyring.ts';
 import { messageStrictness, openpgp } from './openpgp.ts';
 
 export interface VerifiedSimple {
@@ -60,13 +60,14 @@ interface GoodMessage {
   packet: SignaturePacket;
 }
 
-async function verifyMessage(bytes: Uint8Array, keys: readonly PublicKey[], now: Date): Promise<GoodMessage> {
+async function verifyMessage(bytes: Uint8Array, trusted: readonly PublicKey[], now: Date): Promise<GoodMessage> {
   try {
     const { readMessage, verify } = await openpgp();
+    const keys = await joinCopies(trusted, now);
     const message = await readMessage({ binaryMessage: bytes, config: messageStrictness });
     const { data, signatures } = await verify({
       message,
-      verificationKeys: [...keys],
+      verificationKeys: keys,
       format: 'binary' as const,
       date: now,
       config: messageStrictness,

@@ -224,6 +224,31 @@ describe('verifying what gpg made', { skip }, () => {
     await gpg.ok(['--command-fd', '0', '--no-batch', '--edit-key', mallory, 'revkey', 'save'], 'y\n0\n\ny\n');
     const revoked = await readKeyring(await gpg.exportPublic(mallory), 'pub');
     await assert.rejects(verifySimple(asSignature(message), revoked, now()), rejected(/revoked/));
+    // a copy that knows nothing of that changes nothing
+    for (const copies of [
+      [...keys, ...revoked],
+      [...revoked, ...keys],
+    ]) {
+      await assert.rejects(verifySimple(asSignature(message), copies, now()), rejected(/revoked/));
+    }
+  });
+
+  it('takes a key whose end was put off, beside a copy that knows the old end alone', async (t) => {
+    const gpg = await withGpg(t);
+    const niaj = await gpg.makeKey('Niaj', { expires: '2d' });
+    const ending = await readKeyring(await gpg.exportPublic(niaj), 'pub');
+    const message = await gpg.ok(['--sign'], payload);
+    // self-signatures of one second would not say which is the newer one
+    await gpg.ok(['--faked-system-time', `${Math.trunc(Date.now() / 1000) + 60}`, '--quick-set-expire', niaj, '10d']);
+    const extended = await readKeyring(await gpg.exportPublic(niaj), 'pub');
+    const later = new Date(Date.now() + 3 * 86_400_000);
+    for (const copies of [
+      [...ending, ...extended],
+      [...extended, ...ending],
+    ]) {
+      await verifySimple(asSignature(message), copies, later);
+    }
+    await assert.rejects(verifySimple(asSignature(message), ending, later), rejected(/expired/));
   });
 
   it('reads the claim only when the signature over it is good, and then strictly', async (t) => {
