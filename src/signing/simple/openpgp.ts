@@ -25,4 +25,6 @@ export const messageStrictness: OpenPgp.PartialConfig = {
   ignoreUnsupportedPackets: false,
   ignoreMalformedPackets: false,
   enforceGrammar: true,
+  // who puts off the end of a key signs the key anew: what it signed before that stays good, as with gpg, while the key stands
+  allowInsecureVerificationWithReformattedKeys: true,
 };

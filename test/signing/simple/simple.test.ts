@@ -249,6 +249,28 @@ describe('verifying what gpg made', { skip }, () => {
       await verifySimple(asSignature(message), copies, later);
     }
     await assert.rejects(verifySimple(asSignature(message), ending, later), rejected(/expired/));
+    // what the key says of itself is younger than the message then
+    await verifySimple(asSignature(message), extended, later);
+    const tooLate = new Date(Date.now() + 11 * 86_400_000);
+    await assert.rejects(verifySimple(asSignature(message), extended, tooLate), rejected(/expired/));
+  });
+
+  it('takes what was signed by a clock that is ahead, and still asks whether the key stands now', async (t) => {
+    const gpg = await withGpg(t);
+    const olivia = await gpg.makeKey('Olivia', { expires: '30d' });
+    const keys = await readKeyring(await gpg.exportPublic(olivia), 'pub');
+    const ahead = ['--faked-system-time', `${Math.trunc(Date.now() / 1000) + 86_400}`];
+    const message = await gpg.ok([...ahead, '--default-sig-expire', '2d', '--sign'], payload);
+    const { time } = await verifySimple(asSignature(message), keys, now());
+    assert.ok(time !== undefined && time > now());
+    const changed = Uint8Array.from(message);
+    changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+    await assert.rejects(verifySimple(asSignature(changed), keys, now()), rejected(/./));
+    const later = new Date(Date.now() + 4 * 86_400_000);
+    await assert.rejects(verifySimple(asSignature(message), keys, later), rejected(/expired/));
+    await gpg.ok(['--command-fd', '0', '--no-batch', '--edit-key', olivia, 'revkey', 'save'], 'y\n0\n\ny\n');
+    const revoked = await readKeyring(await gpg.exportPublic(olivia), 'pub');
+    await assert.rejects(verifySimple(asSignature(message), revoked, now()), rejected(/revoked/));
   });
 
   it('reads the claim only when the signature over it is good, and then strictly', async (t) => {
