@@ -5,11 +5,11 @@
  * layer: exactly one signature, neither signature nor key expired or revoked, a key with the right usage.
  */
 import type { PublicKey, SignaturePacket } from 'openpgp';
-import { asError, IntegrityError, SheafError } from '../../foundation/errors.ts';
+import { IntegrityError, SheafError } from '../../foundation/errors.ts';
 import { type ParsedClaim, parseClaim } from '../claim.ts';
 import type { SimpleSignature } from '../signature.ts';
 import { fingerprintOf, joinCopies } from './keyring.ts';
-import { messageStrictness, openpgp } from './openpgp.ts';
+import { messageStrictness, openpgp, reasonOf } from './openpgp.ts';
 
 export interface VerifiedSimple {
   readonly claim: ParsedClaim;
@@ -100,7 +100,7 @@ async function verifyMessage(
     return { payload: data, key, packet };
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
-    throw rejected(asError(thrown).message, thrown);
+    throw rejected(reasonOf(thrown), thrown);
   }
 }
 

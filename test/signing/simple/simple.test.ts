@@ -273,6 +273,21 @@ describe('verifying what gpg made', { skip }, () => {
     await assert.rejects(verifySimple(asSignature(message), revoked, now()), rejected(/revoked/));
   });
 
+  it('says of keys on curves that only gpg knows that it does not know them', async (t) => {
+    const gpg = await withGpg(t);
+    for (const algorithm of ['brainpoolP256r1', 'secp256k1']) {
+      const fingerprint = await gpg.makeKey(algorithm, { algorithm });
+      const keys = await readKeyring(await gpg.exportPublic(fingerprint), 'pub');
+      const message = await gpg.ok(['--local-user', fingerprint, '--sign'], payload);
+      await assert.rejects(verifySimple(asSignature(message), keys, now()), rejected(/for gpg alone/));
+      await assert.rejects(keySigner(gpg, fingerprint), { code: 'KEY_CANNOT_SIGN', message: /for gpg alone/ });
+      // one of them in a keyring does not stand in the way of the others
+      const other = await gpg.makeKey(`beside ${algorithm}`);
+      const ring = [...keys, ...(await readKeyring(await gpg.exportPublic(other), 'pub'))];
+      await verifySimple(asSignature(await gpg.ok(['--local-user', other, '--sign'], payload)), ring, now());
+    }
+  });
+
   it('reads the claim only when the signature over it is good, and then strictly', async (t) => {
     const gpg = await withGpg(t);
     const fingerprint = await gpg.makeKey('Nina');
