@@ -8,6 +8,8 @@ import { evaluatePolicy } from '../signing/policy/evaluate.ts';
 import { type Policy, requirementsFor } from '../signing/policy/policy.ts';
 import { scopesOfImage } from '../signing/policy/scopes.ts';
 import type { SignatureStore, SignedManifest } from '../signing/signature-store.ts';
+import { parseFolderPlace, parseLayoutPlace } from '../transports/oci/location.ts';
+import { standardStream } from '../transports/place.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
 import { folderOfDir, signatureStores } from './signature-stores.ts';
@@ -83,11 +85,13 @@ function daemonReference(location: ImageLocation): Reference | undefined {
 
 /** Of transports that keep images in files and folders. The name of an image in it is no part of the scope. */
 export function pathOf(location: ImageLocation): string | undefined {
-  if (location.reference !== undefined || location.transport === 'docker') return undefined;
   const folder = folderOfDir(location);
   if (folder !== undefined) return folder;
   const rest = location.format().slice(location.transport.length + 1);
-  return rest.startsWith('/') ? rest.replace(/[:@].*$/, '') : undefined;
+  if (location.transport === 'oci') return parseFolderPlace(rest).path;
+  if (location.transport !== 'oci-archive') return undefined;
+  const { path } = parseLayoutPlace('oci-archive', rest);
+  return path === standardStream ? undefined : path;
 }
 
 /** Images that cannot have signatures have none. */

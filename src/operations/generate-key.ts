@@ -95,8 +95,9 @@ async function made(request: GenerateKeyRequest): Promise<Made> {
   };
 }
 
+/** What the OpenPGP library takes for one: nothing invisible, and no domain of one letter. */
 function checkEmail(email: string): void {
-  if (/^[^\s<>@]+@[^\s<>@]+$/.test(email)) return;
+  if (/^[^\p{C}\p{Z}@<>\\]+@[^\p{C}\p{Z}@<>\\]+[^\p{C}\p{Z}\p{P}]$/u.test(email)) return;
   throw new UsageError(`"${email}" is no mail address`, {
     code: 'INVALID_EMAIL',
     hint: 'Write it as me@example.com.',

@@ -7,7 +7,7 @@ import { planCopy } from '../copy/plan-copy.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
-import type { SigningRequest } from './sign-pushed.ts';
+import type { PushSigning, SigningRequest } from './sign-pushed.ts';
 
 export interface ExecuteRequest {
   /** Plans and signs nothing, sends nothing. */
@@ -27,8 +27,8 @@ export interface CarryRequest {
 /** A plan and, unless it was a dry run, what came of it. */
 export interface PlannedCopy {
   readonly plan: CopyPlan;
-  /** Who signs, under which name; `undefined` where nobody does. */
-  readonly signed?: { readonly signers: readonly string[]; readonly identity: string };
+  /** Who signs, under which name or names; `undefined` where nobody does. */
+  readonly signed?: Pick<PushSigning, 'signers' | 'identity' | 'alsoAs'>;
   /** How many signatures of the source go along; `undefined` where there are none. */
   readonly carried?: number;
   /** `undefined` after a dry run. */
@@ -50,7 +50,7 @@ async function planExecuteAndSign(
   copy: CopyRequest,
   { dryRun, signing, carry }: ExecuteRequest,
 ): Promise<PlannedCopy> {
-  const { source, destination, location, store, pairs, encryption } = copy;
+  const { source, destination, location, tags = [], store, pairs, encryption } = copy;
   const planned = planCopy(signing === undefined ? copy : { ...copy, needsRoot: true });
   // a key that cannot be used is told at once, whatever else there is to say
   const [plan, carried = new Map()] = await Promise.all([planned, carry?.read(), signing?.chosen]);
@@ -68,17 +68,17 @@ async function planExecuteAndSign(
     import('./carried-signatures.ts'),
   ]);
   checkCarried(plan, location, carried);
-  const push = await signPushed(env, location, { signing, carried, registriesD }, plan.original);
+  const signatures = { signing, carried, tags, registriesD };
+  const { beforeTag, afterwards, ...described } = await signPushed(env, location, signatures, plan.original);
   const told = {
-    ...(signing === undefined ? {} : { signed: { signers: push.signers, identity: push.identity } }),
+    ...(signing === undefined ? {} : { signed: described }),
     ...(carried.size === 0 ? {} : { carried: countCarried(carried) }),
   };
   if (dryRun) return { plan, ...told };
-  const { beforeTag } = push;
   const result = await executePlan(env.session, plan, source, destination, {
     ...kept,
     ...(beforeTag === undefined ? {} : { beforeTag }),
   });
-  await push.afterwards(result.root);
+  await afterwards(result.root);
   return { plan, ...told, result };
 }

@@ -1,6 +1,7 @@
 /** Signs what a push or a copy brings to its destination, before the tag moves: nobody sees a tag of something unsigned. */
 import type { MadeManifests } from '../copy/execute-plan.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
+import { formatReference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
 import { signManifests } from '../signing/sign-manifests.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
@@ -31,6 +32,8 @@ export interface SigningRequest {
 export interface PushedSignatures {
   readonly signing: SigningRequest | undefined;
   readonly carried: CarriedSignatures;
+  /** Those that the root gets beside the destination's own. */
+  readonly tags: readonly string[];
   registriesD(): Promise<RegistriesD>;
 }
 
@@ -41,7 +44,10 @@ export interface PushSigning {
   /** After it, with what it has pushed: for places that hold signatures only beside an image that stands. */
   afterwards(root: RawManifest): Promise<void>;
   readonly signers: readonly string[];
+  /** The name of the destination, or the one that was given in its place. */
   readonly identity: string;
+  /** The names by further tags, which are signed too; absent where there are none. */
+  readonly alsoAs?: readonly string[];
 }
 
 /**
@@ -52,11 +58,13 @@ export interface PushSigning {
 export async function signPushed(
   env: Env,
   location: ImageLocation,
-  { signing, carried, registriesD }: PushedSignatures,
+  { signing, carried, tags, registriesD }: PushedSignatures,
   original: RawManifest,
 ): Promise<PushSigning> {
   const { signers, stores: asked } = (await signing?.chosen) ?? { signers: [], stores: new Set<SignatureStoreName>() };
   const identity = signing === undefined ? '' : signIdentity(location, signing.identity);
+  const byTags = signing === undefined || signing.identity !== undefined ? [] : namesByTags(location, tags);
+  const alsoAs = [...new Set(byTags)].filter((name) => name !== identity);
   const only = new Set([...asked, ...storesFor(carried)]);
   const options = { only, registriesD, reading: false } as const;
   await signatureStores(env, location, original.digest, options);
@@ -68,10 +76,17 @@ export async function signPushed(
         digest === undefined ? Promise.resolve(root) : getManifest(digest),
     };
     const manifests = await signedManifests(reader, root);
-    const stores = await signatureStores(env, location, root.digest, options);
-    await signManifests(env.session, { manifests, identity, signers, stores, carried });
+    for (const name of [identity, ...alsoAs]) {
+      // anew for each name, for a place remembers what it has seen
+      const stores = await signatureStores(env, location, root.digest, options);
+      await signManifests(env.session, { manifests, identity: name, signers, stores, carried });
+    }
   };
-  const described = { signers: signers.map((signer) => signer.describe()), identity };
+  const described = {
+    signers: signers.map((signer) => signer.describe()),
+    identity,
+    ...(alsoAs.length === 0 ? {} : { alsoAs }),
+  };
   if (location.transport === 'docker') return { ...described, beforeTag: sign, afterwards: async () => {} };
   return {
     ...described,
@@ -80,4 +95,11 @@ export async function signPushed(
       await sign({ root, getManifest: (digest) => source.getManifest(digest) });
     },
   };
+}
+
+/** What else the image will be called: who asks for it by such a name looks for a signature of that name. */
+function namesByTags({ reference }: ImageLocation, tags: readonly string[]): string[] {
+  if (reference === undefined) return [];
+  const { registry, repository } = reference;
+  return tags.map((tag) => formatReference({ registry, repository, tag }));
 }

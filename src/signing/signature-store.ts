@@ -52,6 +52,9 @@ export const maxSignatures = 127;
 /** Bytes of one signature, as containers/image limits it. */
 export const maxSignatureBytes = 4 << 20;
 
+/** Bytes of all signatures of one manifest in one place, where they say beforehand how large they are. */
+export const maxAllSignatureBytes = 64 << 20;
+
 /** Whether two signatures are the same, byte for byte. */
 export function sameSignature(a: ImageSignature, b: ImageSignature): boolean {
   if (a.kind === 'simple' && b.kind === 'simple') return sameBytes(a.message, b.message);

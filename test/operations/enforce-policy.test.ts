@@ -84,6 +84,11 @@ describe('enforcePolicy', () => {
   it('knows the paths of images in files and folders', () => {
     assert.equal(pathOf(locate('dir:/a/b')), '/a/b');
     assert.equal(pathOf(locate('oci:/a/b:name')), '/a/b');
+    // a folder may have any name, and the blobs may be elsewhere
+    assert.equal(pathOf(locate('oci:/a@b/c:name')), '/a@b/c');
+    assert.equal(pathOf(locate('oci:[/blobs]/a/b:name')), '/a/b');
+    assert.equal(pathOf(locate(`oci-archive:/a@b/c.tar@sha256:${'0'.repeat(64)}`)), '/a@b/c.tar');
+    assert.equal(pathOf(locate('oci-archive:-')), undefined);
     assert.equal(pathOf(locate('docker://a.org/b:1')), undefined);
   });
 });

@@ -86,8 +86,11 @@ describe('generateKey', () => {
     const open = await generateKey({ ...request, prefix: join(folder, 'open'), passphrase: Buffer.alloc(0) });
     const [unlocked] = await readSecretKeys(await readFile(open.privateKeyFile), 'k');
     assert.equal(unlocked?.isDecrypted(), true);
-    await assert.rejects(generateKey({ ...request, prefix: join(folder, 'bad'), email: 'nobody' }), {
-      code: 'INVALID_EMAIL',
-    });
+    for (const email of ['nobody', 'me@x', 'me@example.com.', 'a\\b@example.com', 'a b@example.com']) {
+      await assert.rejects(generateKey({ ...request, prefix: join(folder, 'bad'), email }), {
+        name: 'UsageError',
+        code: 'INVALID_EMAIL',
+      });
+    }
   });
 });

@@ -38,16 +38,22 @@ async function arranged(t: TestContext, architectures: readonly string[] = ['amd
 function copy(
   { env, layout, name }: Arranged,
   signers: readonly ImageSigner[],
-  options: { stores?: readonly SignatureStoreName[]; to?: string; compression?: CompressionRecipe } = {},
+  options: {
+    stores?: readonly SignatureStoreName[];
+    to?: string;
+    tags?: readonly string[];
+    identity?: string;
+    compression?: CompressionRecipe;
+  } = {},
 ) {
-  const { stores = ['lookaside', 'attachment', 'bundle'], to = name, compression } = options;
+  const { stores = ['lookaside', 'attachment', 'bundle'], to = name, tags = [], identity, compression } = options;
   return copyImage(env, {
     source: locate(`oci:${layout}:multi`),
     destination: locate(to),
     take: { select: 'all', unselected: 'keep' },
-    tags: [],
+    tags,
     dryRun: false,
-    signing: { chosen: Promise.resolve({ signers, stores: new Set(stores) }), registriesD: env.registriesD },
+    signing: { chosen: Promise.resolve({ signers, stores: new Set(stores) }), identity, registriesD: env.registriesD },
     ...(compression === undefined ? {} : { compression }),
   });
 }
@@ -65,6 +71,44 @@ describe('a copy that signs', () => {
       const seen = await verify(arrangement.env, arrangement.name, { gpg: [alice], sigstore: [key] });
       assert.deepEqual(verdicts(seen), ['verified', 'verified', 'verified']);
       assert.equal(seen.manifests[0]?.digest, result?.root.digest);
+    }
+  });
+
+  it('signs under every name that the image gets, and under the one that was given instead', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, name, registry } = arrangement;
+    const [alice, key] = [await gpgKey(), sigstoreKey()];
+    const signers = [alice.signer, key.signer('attachment', 'bundle')];
+    const trusted = { gpg: [alice], sigstore: [key] } as const;
+    const byName = ['lookaside', 'attachment'] as const;
+    const { signed } = await copy(arrangement, signers, { tags: ['latest', '1'] });
+    assert.deepEqual(
+      [signed?.identity, signed?.alsoAs],
+      [`${registry.host}/ns/app:1`, [`${registry.host}/ns/app:latest`]],
+    );
+    for (const tag of ['1', 'latest']) {
+      const seen = await verify(env, name.replace(/1$/, tag), trusted);
+      assert.deepEqual(verdicts(seen), ['verified', 'verified', 'verified']);
+      // a bundle names nothing, so that one is enough
+      const formats = seen.manifests[0]?.signatures
+        .filter(({ verdict }) => verdict === 'good')
+        .map((one) => one.format);
+      assert.deepEqual(formats, ['simple', 'attachment', 'bundle']);
+    }
+    const puts = registry.faults.log().filter((line) => /^PUT .*\/manifests\//.test(line));
+    assert.ok(
+      puts.slice(-2).every((line) => /\/manifests\/(?:1|latest)$/.test(line)),
+      puts.join('\n'),
+    );
+    const identity = 'quay.io/me/app:2';
+    await copy(arrangement, signers, { to: `docker://${registry.host}/ns/other:1`, tags: ['latest'], identity });
+    for (const stores of byName) {
+      const given = { ...trusted, stores: [stores] };
+      const other = `docker://${registry.host}/ns/other:latest`;
+      assert.deepEqual(
+        [(await verify(env, other, given)).verified, (await verify(env, other, { ...given, identity })).verified],
+        [false, true],
+      );
     }
   });
 

@@ -365,6 +365,39 @@ describe('verify', () => {
     assert.equal(both.manifests[0]?.signatures.filter(({ verdict }) => verdict === 'rejected').length, 1);
     assert.equal((await verify(env, app.name, { sigstore: [key], stores: ['attachment'] })).verified, false);
   });
+
+  it('reads none of the bundles where there are too many, or they are too large together', async (t) => {
+    const key = sigstoreKey();
+    const bundleType = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+    const refer = (config: SeededContent, size: number, at: number): SeededContent =>
+      content(types.manifest, {
+        schemaVersion: 2,
+        mediaType: types.manifest,
+        artifactType: bundleType,
+        config: descriptor(config),
+        layers: [{ mediaType: bundleType, digest: `sha256:${'ee'.repeat(32)}`, size }],
+        annotations: { at: String(at) },
+      });
+    const cases: Array<[number[], RegExp]> = [
+      [Array.from({ length: 513 }, () => 10), /more than 512 manifests refer/],
+      [Array.from({ length: 128 }, () => 10), /more than 127 bundles refer/],
+      [Array.from({ length: 17 }, () => 4 << 20), /have 71303168 bytes/],
+    ];
+    for (const [sizes, message] of cases) {
+      const { env, app, registry } = await arranged(t);
+      const referrers = sizes.map((size, at) => refer(app.index, size, at));
+      const index = { schemaVersion: 2, mediaType: types.index, manifests: referrers.map(descriptor) };
+      const listed = answer(200, { 'content-type': types.index }, JSON.stringify(index));
+      registry.faults.on({ path: /\/referrers\// }, listed);
+      for (const { digest, bytes } of referrers) {
+        const found = answer(200, { 'content-type': types.manifest }, Buffer.from(bytes).toString());
+        registry.faults.on({ path: new RegExp(`/manifests/${digest}$`) }, found);
+      }
+      const verifying = verify(env, app.name, { sigstore: [key], stores: ['bundle'] });
+      await assert.rejects(verifying, { code: 'TOO_MANY_SIGNATURES', message });
+      assert.deepEqual(registry.faults.seen({ path: /\/blobs\/sha256:eeee/ }), []);
+    }
+  });
 });
 
 describe('lookasides elsewhere', () => {

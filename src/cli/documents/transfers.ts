@@ -10,6 +10,10 @@ const ends = {
 const signing = {
   signers: z.array(z.string()).optional().describe('Who signs, in words; absent where nobody does.'),
   identity: z.string().optional().describe('The name that is signed; absent where nobody signs.'),
+  alsoAs: z
+    .array(z.string())
+    .optional()
+    .describe('Further names that are signed, those by --tag; absent where there are none.'),
   signaturesCarried: count
     .optional()
     .describe('Number of signatures of the source that go along; absent or 0 where there are none.'),

@@ -11,6 +11,8 @@ import { formatBytes, visible } from './texts.ts';
 export interface Signed {
   readonly signers: readonly string[];
   readonly identity: string;
+  /** Further names that are signed. */
+  readonly alsoAs?: readonly string[];
 }
 
 /** Lines that say what would be done, in the order in which it would be. */
@@ -21,9 +23,8 @@ export function renderPlan(plan: CopyPlan, signed?: Signed, carried = 0): string
   const total = isNothingToDo(plan)
     ? 'Nothing to do: everything is there already.'
     : `${plan.steps.length} steps, ${amountOf(plan)}, root ${nameOf(plan.root)}`;
-  const signers = (signed?.signers ?? []).map(
-    (signer) => `  sign          every manifest as ${signed?.identity}, by ${signer}`,
-  );
+  const names = [signed?.identity, ...(signed?.alsoAs ?? [])].join(', ');
+  const signers = (signed?.signers ?? []).map((signer) => `  sign          every manifest as ${names}, by ${signer}`);
   const along = carried === 0 ? [] : [`  carry         ${carried} signature${carried === 1 ? '' : 's'} of the source`];
   return [...head, ...steps, ...along, ...signers, ...notes, total].map(visible);
 }

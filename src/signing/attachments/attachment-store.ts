@@ -14,16 +14,21 @@ import { mediaTypes } from '../../oci/media-types.ts';
 import { type Absence, createAbsence } from '../absent-repository.ts';
 import type { AttachmentSignature } from '../signature.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
-import { type KeptSignatures, maxSignatureBytes, type SignatureStore, withoutKnown } from '../signature-store.ts';
+import {
+  type KeptSignatures,
+  maxAllSignatureBytes,
+  maxSignatureBytes,
+  type SignatureStore,
+  withoutKnown,
+} from '../signature-store.ts';
 import { maxTries, pause, putWithBlobs, readSmallBlob, writeSmallBlob } from '../small-blobs.ts';
 import { appendDiffIds, newConfig } from './attachment-config.ts';
 
 /** The media type of a layer whose payload is a claim; others are attestations and the like. */
 export const simpleSigningType = 'application/vnd.dev.cosign.simplesigning.v1+json';
 
-/** Layers of one manifest, and bytes of all of them together; cosign reads as many. */
+/** Layers of one manifest; cosign reads as many. */
 const maxLayers = 1000;
-const maxAllBytes = 64 << 20;
 
 /** Of the first signatures of a repository, as many are looked at in the end. */
 const maxSample = 8;
@@ -161,10 +166,10 @@ async function readManifest(repository: SignatureRepository, tag: string): Promi
   }
   const manifest = parseImageManifest(raw);
   const bytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
-  if (manifest.layers.length > maxLayers || bytes > maxAllBytes) {
+  if (manifest.layers.length > maxLayers || bytes > maxAllSignatureBytes) {
     throw new IntegrityError(`${where} holds more than anybody would sign`, {
       code: 'TOO_MANY_SIGNATURES',
-      hint: `No more than ${maxLayers} signatures of ${maxAllBytes >> 20} MiB in all are read; remove those that are not needed.`,
+      hint: `No more than ${maxLayers} signatures of ${maxAllSignatureBytes >> 20} MiB in all are read; remove those that are not needed.`,
     });
   }
   return { manifest, digest: raw.digest };

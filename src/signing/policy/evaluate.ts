@@ -112,20 +112,20 @@ async function sigstoreSigned(
   );
 }
 
-/** The first that is good decides; without one, all reasons are told. */
+/** The first that is good decides; without one, all reasons are told, each once: thousands may be bad in the same way. */
 async function oneOf(checks: ReadonlyArray<() => Promise<Evidence>>): Promise<PolicyVerdict> {
-  const reasons: string[] = [];
+  const reasons = new Set<string>();
   for (const check of checks) {
     try {
       return { accepted: true, evidence: [await check()] };
     } catch (thrown) {
       // what cannot be decided is not allowed either
       if (!(thrown instanceof IntegrityError || thrown instanceof UsageError)) throw thrown;
-      reasons.push(thrown.message);
+      reasons.add(thrown.message);
     }
   }
-  const [only = ''] = reasons;
-  return denied(reasons.length === 1 ? only : `None of the signatures were accepted, reasons: ${reasons.join('; ')}`);
+  const all = [...reasons].join('; ');
+  return denied(checks.length === 1 ? all : `None of the signatures were accepted, reasons: ${all}`);
 }
 
 function expectation(subject: PolicySubject, rule: Parameters<typeof identityMatches>[0], now: Date): Expectation {

@@ -12,9 +12,10 @@ import { type Digest, digestOf } from '../../oci/digest.ts';
 import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../../oci/manifest.ts';
 import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
 import { type Absence, createAbsence } from '../absent-repository.ts';
-import type { BundleSignature, ImageSignature } from '../signature.ts';
+import type { BundleSignature } from '../signature.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
 import {
+  maxAllSignatureBytes,
   maxSignatureBytes,
   maxSignatures,
   type SignatureStore,
@@ -93,38 +94,53 @@ async function readBundles(
   const absent = absence.isAbsent(digest);
   const listed = await repository.referrers(digest, { hasTags: async () => !(await absent) });
   const referrers = listed.filter((one) => one.mediaType === mediaTypes.ociManifest);
-  if (referrers.length > maxReferrers) throw tooMany(repository, digest, maxReferrers);
+  if (referrers.length > maxReferrers) throw tooMany(repository, digest, `${maxReferrers} manifests`);
   const problems: string[] = [];
-  const found = await Promise.all(
-    referrers.map(async (referrer): Promise<BundleSignature[]> => {
-      try {
-        return await readBundle(repository, referrer);
-      } catch (thrown) {
-        // that one cannot be read must not hide a good one, nor pass unseen
-        if (!(thrown instanceof IntegrityError || thrown instanceof NotFoundError)) throw thrown;
-        problems.push(`${referrer.digest}: ${thrown.message}`);
-        return [];
-      }
+  /** That one cannot be read must not hide a good one, nor pass unseen. */
+  const orProblem = async <T>(referrer: Descriptor, read: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read;
+    } catch (thrown) {
+      if (!(thrown instanceof IntegrityError || thrown instanceof NotFoundError)) throw thrown;
+      problems.push(`${referrer.digest}: ${thrown.message}`);
+      return undefined;
+    }
+  };
+  const named = await Promise.all(
+    referrers.map(async (referrer) => ({ referrer, layer: await orProblem(referrer, bundleOf(repository, referrer)) })),
+  );
+  const found = named.flatMap(({ referrer, layer }) => (layer === undefined ? [] : { referrer, layer }));
+  if (found.length > maxSignatures) throw tooMany(repository, digest, `${maxSignatures} bundles`);
+  // one that is too large by itself is not read, and told of
+  const bytes = found.reduce((sum, { layer: { size } }) => sum + (size > maxSignatureBytes ? 0 : size), 0);
+  if (bytes > maxAllSignatureBytes) {
+    throw new IntegrityError(`the bundles of ${repository.host}/${repository.name}@${digest} have ${bytes} bytes`, {
+      code: 'TOO_MANY_SIGNATURES',
+      hint: `No more than ${maxAllSignatureBytes >> 20} MiB in all are read; remove those that are not needed.`,
+    });
+  }
+  const signatures = await Promise.all(
+    found.map(async ({ referrer, layer }): Promise<BundleSignature[]> => {
+      const bundle = await orProblem(referrer, readSmallBlob(repository, layer, maxSignatureBytes));
+      return bundle === undefined ? [] : [{ kind: 'bundle', bundle }];
     }),
   );
-  const signatures: ImageSignature[] = found.flat();
-  if (signatures.length > maxSignatures) throw tooMany(repository, digest, maxSignatures);
-  return { signatures: found.flat(), problems };
+  return { signatures: signatures.flat(), problems };
 }
 
-async function readBundle(repository: SignatureRepository, referrer: Descriptor): Promise<BundleSignature[]> {
+/** The layer that is the bundle; `undefined` for a referrer of another kind. */
+async function bundleOf(repository: SignatureRepository, referrer: Descriptor): Promise<Descriptor | undefined> {
   let manifest: ImageManifest;
   try {
     manifest = parseImageManifest(await repository.getManifest(referrer.digest));
   } catch (thrown) {
     // what is of another kind by its own word is no business of ours
     if (thrown instanceof SheafError && mayBeBundle(referrer)) throw thrown;
-    if (thrown instanceof IntegrityError) return [];
+    if (thrown instanceof IntegrityError) return undefined;
     throw thrown;
   }
   const [layer] = manifest.layers;
-  if (layer === undefined || manifest.layers.length !== 1 || !layer.mediaType.startsWith(anyBundleType)) return [];
-  return [{ kind: 'bundle', bundle: await readSmallBlob(repository, layer, maxSignatureBytes) }];
+  return manifest.layers.length === 1 && layer?.mediaType.startsWith(anyBundleType) ? layer : undefined;
 }
 
 function mayBeBundle({ artifactType }: Descriptor): boolean {
@@ -160,8 +176,8 @@ async function writeBundle(
   return { mediaType, digest, size: bytes.byteLength, artifactType: bundleType, annotations };
 }
 
-function tooMany(repository: SignatureRepository, digest: string, limit: number): IntegrityError {
-  return new IntegrityError(`more than ${limit} manifests refer to ${repository.host}/${repository.name}@${digest}`, {
+function tooMany(repository: SignatureRepository, digest: string, limit: string): IntegrityError {
+  return new IntegrityError(`more than ${limit} refer to ${repository.host}/${repository.name}@${digest}`, {
     code: 'TOO_MANY_SIGNATURES',
     hint: 'That is more than anybody would sign; remove those that are not needed.',
   });

@@ -1,11 +1,11 @@
 /** Signs with a GPG key that was exported to a file (or comes from the environment), in this process. */
 import type { Key, PrivateKey, Subkey } from 'openpgp';
-import { asError, UsageError } from '../../foundation/errors.ts';
+import { UsageError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import type { ImageSignature, SigningClaim } from '../signature.ts';
 import type { ImageSigner } from '../signer.ts';
 import { fingerprintOf, isNamed, readSecretKeys, unlockKey } from './keyring.ts';
-import { openpgp, strictness } from './openpgp.ts';
+import { openpgp, reasonOf, strictness } from './openpgp.ts';
 import { type MessageSigner, rsaMessageSigner } from './rsa-message.ts';
 import { payloadOf, saysTheSame } from './sign-claim.ts';
 
@@ -53,7 +53,7 @@ async function signingKey(key: PrivateKey, now: Date): Promise<Key | Subkey> {
   try {
     return await key.getSigningKey(undefined, now);
   } catch (thrown) {
-    throw new UsageError(`the GPG key ${fingerprintOf(key)} cannot sign: ${asError(thrown).message}`, {
+    throw new UsageError(`the GPG key ${fingerprintOf(key)} cannot sign: ${reasonOf(thrown)}`, {
       code: 'KEY_CANNOT_SIGN',
       hint: 'Take a key that has not expired, is not revoked and may sign.',
       cause: thrown,

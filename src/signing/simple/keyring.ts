@@ -29,6 +29,20 @@ export async function readKeyring(bytes: Uint8Array, what: string): Promise<read
   return keys.map((key) => key.toPublic());
 }
 
+/**
+ * Each key once, with all that any of its copies says at `now`, as in gpg's keyring: one copy may know that the key is revoked, or
+ * expires later, and the other not.
+ */
+export async function joinCopies(keys: readonly PublicKey[], now: Date): Promise<PublicKey[]> {
+  const joined = new Map<string, PublicKey>();
+  for (const key of keys) {
+    const name = key.getFingerprint();
+    const known = joined.get(name);
+    joined.set(name, known === undefined ? key : await known.update(key, now));
+  }
+  return [...joined.values()];
+}
+
 /** Throws UsageError BAD_KEYRING, also where there is no secret key. */
 export async function readSecretKeys(bytes: Uint8Array, what: string): Promise<readonly PrivateKey[]> {
   const { readPrivateKeys } = await openpgp();

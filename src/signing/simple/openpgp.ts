@@ -1,5 +1,6 @@
 /** The OpenPGP library, loaded when the first signature is met, and how strict it is to be. */
 import type * as OpenPgp from 'openpgp';
+import { asError } from '../../foundation/errors.ts';
 
 let loading: Promise<typeof OpenPgp> | undefined;
 
@@ -25,4 +26,13 @@ export const messageStrictness: OpenPgp.PartialConfig = {
   ignoreUnsupportedPackets: false,
   ignoreMalformedPackets: false,
   enforceGrammar: true,
+  // who puts off the end of a key signs the key anew: what it signed before that stays good, as with gpg, while the key stands
+  allowInsecureVerificationWithReformattedKeys: true,
 };
+
+/** What the library says is the matter. For Brainpool curves and secp256k1 it wants a package that it does not bring along. */
+export function reasonOf(thrown: unknown): string {
+  const { message } = asError(thrown);
+  if (!message.includes('Cannot find module')) return message;
+  return 'keys on Brainpool curves and secp256k1 are for gpg alone';
+}

@@ -5,11 +5,11 @@
  * layer: exactly one signature, neither signature nor key expired or revoked, a key with the right usage.
  */
 import type { PublicKey, SignaturePacket } from 'openpgp';
-import { asError, IntegrityError, SheafError } from '../../foundation/errors.ts';
+import { IntegrityError, SheafError } from '../../foundation/errors.ts';
 import { type ParsedClaim, parseClaim } from '../claim.ts';
 import type { SimpleSignature } from '../signature.ts';
-import { fingerprintOf } from './keyring.ts';
-import { messageStrictness, openpgp } from './openpgp.ts';
+import { fingerprintOf, joinCopies } from './keyring.ts';
+import { messageStrictness, openpgp, reasonOf } from './openpgp.ts';
 
 export interface VerifiedSimple {
   readonly claim: ParsedClaim;
@@ -60,15 +60,22 @@ interface GoodMessage {
   packet: SignaturePacket;
 }
 
-async function verifyMessage(bytes: Uint8Array, keys: readonly PublicKey[], now: Date): Promise<GoodMessage> {
+/** `at`: the time by which the signature itself is judged. */
+async function verifyMessage(
+  bytes: Uint8Array,
+  trusted: readonly PublicKey[],
+  now: Date,
+  at = now,
+): Promise<GoodMessage> {
   try {
     const { readMessage, verify } = await openpgp();
+    const keys = await joinCopies(trusted, now);
     const message = await readMessage({ binaryMessage: bytes, config: messageStrictness });
     const { data, signatures } = await verify({
       message,
-      verificationKeys: [...keys],
+      verificationKeys: keys,
       format: 'binary' as const,
-      date: now,
+      date: at,
       config: messageStrictness,
     });
     // all are waited for, so that none fails where nobody listens
@@ -78,9 +85,13 @@ async function verifyMessage(bytes: Uint8Array, keys: readonly PublicKey[], now:
     if (only === undefined || outcome === undefined || signatures.length !== 1) {
       throw rejected(`it has ${signatures.length} signatures, and must have one`);
     }
-    if (outcome.status === 'rejected') throw outcome.reason;
-    const key = keys.find((one) => one.getKeys(only.keyID).length > 0);
     const [packet] = (await only.signature).packets;
+    if (outcome.status === 'rejected') {
+      // a signer whose clock is ahead of ours has signed all the same, and gpg takes it
+      if (packet?.created && packet.created > at) return await verifyMessage(bytes, trusted, now, packet.created);
+      throw outcome.reason;
+    }
+    const key = keys.find((one) => one.getKeys(only.keyID).length > 0);
     if (key === undefined || packet === undefined) throw rejected('no key fits it');
     // the library asks whether the key stood when it signed; it must stand now, too
     await key.getSigningKey(only.keyID, now, undefined);
@@ -89,7 +100,7 @@ async function verifyMessage(bytes: Uint8Array, keys: readonly PublicKey[], now:
     return { payload: data, key, packet };
   } catch (thrown) {
     if (thrown instanceof SheafError) throw thrown;
-    throw rejected(asError(thrown).message, thrown);
+    throw rejected(reasonOf(thrown), thrown);
   }
 }
 

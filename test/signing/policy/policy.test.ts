@@ -251,6 +251,8 @@ describe('evaluatePolicy', () => {
       /\(1 non-sigstore signatures, 0 sigstore/,
     );
     assert.match((await evaluate([by(alice)], made, `sha256:${'00'.repeat(32)}`)).reason ?? '', /does not match/);
+    const twice = (await evaluate([by(bob)], [...made, ...made])).reason ?? '';
+    assert.match(twice, /^None of the signatures were accepted, reasons: [^;]*Could not find signing key[^;]*$/);
     const absent = { ...gpg, keyPath: '/nonexistent/key.gpg' };
     assert.match((await evaluate([absent], [])).reason ?? '', /no signature exists/);
     assert.match((await evaluate([absent])).reason ?? '', /cannot be read/);

@@ -224,6 +224,68 @@ describe('verifying what gpg made', { skip }, () => {
     await gpg.ok(['--command-fd', '0', '--no-batch', '--edit-key', mallory, 'revkey', 'save'], 'y\n0\n\ny\n');
     const revoked = await readKeyring(await gpg.exportPublic(mallory), 'pub');
     await assert.rejects(verifySimple(asSignature(message), revoked, now()), rejected(/revoked/));
+    // a copy that knows nothing of that changes nothing
+    for (const copies of [
+      [...keys, ...revoked],
+      [...revoked, ...keys],
+    ]) {
+      await assert.rejects(verifySimple(asSignature(message), copies, now()), rejected(/revoked/));
+    }
+  });
+
+  it('takes a key whose end was put off, beside a copy that knows the old end alone', async (t) => {
+    const gpg = await withGpg(t);
+    const niaj = await gpg.makeKey('Niaj', { expires: '2d' });
+    const ending = await readKeyring(await gpg.exportPublic(niaj), 'pub');
+    const message = await gpg.ok(['--sign'], payload);
+    // self-signatures of one second would not say which is the newer one
+    await gpg.ok(['--faked-system-time', `${Math.trunc(Date.now() / 1000) + 60}`, '--quick-set-expire', niaj, '10d']);
+    const extended = await readKeyring(await gpg.exportPublic(niaj), 'pub');
+    const later = new Date(Date.now() + 3 * 86_400_000);
+    for (const copies of [
+      [...ending, ...extended],
+      [...extended, ...ending],
+    ]) {
+      await verifySimple(asSignature(message), copies, later);
+    }
+    await assert.rejects(verifySimple(asSignature(message), ending, later), rejected(/expired/));
+    // what the key says of itself is younger than the message then
+    await verifySimple(asSignature(message), extended, later);
+    const tooLate = new Date(Date.now() + 11 * 86_400_000);
+    await assert.rejects(verifySimple(asSignature(message), extended, tooLate), rejected(/expired/));
+  });
+
+  it('takes what was signed by a clock that is ahead, and still asks whether the key stands now', async (t) => {
+    const gpg = await withGpg(t);
+    const olivia = await gpg.makeKey('Olivia', { expires: '30d' });
+    const keys = await readKeyring(await gpg.exportPublic(olivia), 'pub');
+    const ahead = ['--faked-system-time', `${Math.trunc(Date.now() / 1000) + 86_400}`];
+    const message = await gpg.ok([...ahead, '--default-sig-expire', '2d', '--sign'], payload);
+    const { time } = await verifySimple(asSignature(message), keys, now());
+    assert.ok(time !== undefined && time > now());
+    const changed = Uint8Array.from(message);
+    changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+    await assert.rejects(verifySimple(asSignature(changed), keys, now()), rejected(/./));
+    const later = new Date(Date.now() + 4 * 86_400_000);
+    await assert.rejects(verifySimple(asSignature(message), keys, later), rejected(/expired/));
+    await gpg.ok(['--command-fd', '0', '--no-batch', '--edit-key', olivia, 'revkey', 'save'], 'y\n0\n\ny\n');
+    const revoked = await readKeyring(await gpg.exportPublic(olivia), 'pub');
+    await assert.rejects(verifySimple(asSignature(message), revoked, now()), rejected(/revoked/));
+  });
+
+  it('says of keys on curves that only gpg knows that it does not know them', async (t) => {
+    const gpg = await withGpg(t);
+    for (const algorithm of ['brainpoolP256r1', 'secp256k1']) {
+      const fingerprint = await gpg.makeKey(algorithm, { algorithm });
+      const keys = await readKeyring(await gpg.exportPublic(fingerprint), 'pub');
+      const message = await gpg.ok(['--local-user', fingerprint, '--sign'], payload);
+      await assert.rejects(verifySimple(asSignature(message), keys, now()), rejected(/for gpg alone/));
+      await assert.rejects(keySigner(gpg, fingerprint), { code: 'KEY_CANNOT_SIGN', message: /for gpg alone/ });
+      // one of them in a keyring does not stand in the way of the others
+      const other = await gpg.makeKey(`beside ${algorithm}`);
+      const ring = [...keys, ...(await readKeyring(await gpg.exportPublic(other), 'pub'))];
+      await verifySimple(asSignature(await gpg.ok(['--local-user', other, '--sign'], payload)), ring, now());
+    }
   });
 
   it('reads the claim only when the signature over it is good, and then strictly', async (t) => {
