@@ -64,7 +64,8 @@ export function addedNames(flags: { readonly 'add-compression'?: readonly string
 
 /** Throws UsageError UNKNOWN_COMPRESSION, INVALID_COMPRESSION_LEVEL, CONFLICTING_FLAGS. */
 export async function compressionRequest(flags: CompressionFlagValues): Promise<CompressionRequest> {
-  const format = flags['compression-format'];
+  // an empty format is none, as with podman
+  const format = flags['compression-format'] || undefined;
   const added = addedNames(flags);
   const { attestations } = flags;
   const base = attestations === undefined ? {} : { attestations };

@@ -103,7 +103,8 @@ interface CompressionValues {
 
 /** How layers are to be compressed; `undefined` to leave them as they are. Throws UsageError. */
 export async function compressionOf(flags: CompressionValues): Promise<CompressionRecipe | undefined> {
-  const { 'dest-compress-format': format, 'dest-compress-level': level } = flags;
+  // an empty format is none, as with skopeo
+  const [format, level] = [flags['dest-compress-format'] || undefined, flags['dest-compress-level']];
   if (flags['dest-decompress'] && (flags['dest-compress'] || format !== undefined)) {
     throw conflict('--dest-compress and --dest-decompress cannot be used together');
   }

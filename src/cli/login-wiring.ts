@@ -42,8 +42,9 @@ export function loginEnvironment(
     config,
     homeDir: homeOf(env),
     session,
-    authfile: flags.authfile,
-    compatAuthFile: flags['compat-auth-file'],
+    // an empty name is none, as with the peers
+    authfile: flags.authfile || undefined,
+    compatAuthFile: flags['compat-auth-file'] || undefined,
     helpers: async () => (await config()).credentialHelpers,
   };
 }

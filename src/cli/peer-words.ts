@@ -11,6 +11,7 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['index delete', 'manifest remove'],
   ['manifest index update', 'manifest add'],
   ['manifest delete', 'manifest rm'],
+  ['rmi', 'manifest rm'],
   ['list', 'manifest ls'],
   ['images', 'manifest ls'],
   ['image list', 'manifest ls'],

@@ -73,7 +73,7 @@ export function settingsOf(flags: FlagValues): RunSettings {
 /** The settings of one side: its own flags (`--src-creds`), and where these say nothing those for both (`--creds`). */
 function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings): RegistrySideSettings {
   const text = (name: string): string | undefined => flags[`${prefix}${name}`] as string | undefined;
-  // an empty token is none, as with skopeo: the variable that should hold it is not set
+  // an empty token, file or folder is none, as with the peers: the variable that should hold it is not set
   const ways = { creds: credsOf(flags, prefix), token: text('registry-token') || undefined };
   const noCreds = flags[`${prefix}no-creds`] === true;
   const given = [
@@ -89,11 +89,11 @@ function sideOf(flags: FlagValues, prefix: Side, common?: RegistrySideSettings):
   }
   const own = given.length > 0 || common === undefined ? { ...ways, noCreds } : undefined;
   return {
-    authfile: text('authfile') ?? common?.authfile,
+    authfile: text('authfile') || common?.authfile,
     creds: own === undefined ? common?.creds : own.creds,
     token: own === undefined ? common?.token : own.token,
     noCreds: own === undefined ? (common?.noCreds ?? false) : own.noCreds,
-    certDir: text('cert-dir') ?? common?.certDir,
+    certDir: text('cert-dir') || common?.certDir,
     tlsVerify: tlsVerifyOf(flags, prefix) ?? common?.tlsVerify,
   };
 }

@@ -26,6 +26,11 @@ export default class Logout extends BaseCommand<typeof Logout> {
     all: Flags.boolean({ char: 'a', summary: 'Forget all credentials.', exclusive: ['store'] }),
     ...loginStoreFlags('Without it: wherever there are some.'),
     ...dryRunFlag,
+    'tls-verify': Flags.boolean({
+      summary: 'Taken for the sake of skopeo: no registry is asked.',
+      allowNo: true,
+      hidden: true,
+    }),
   };
 
   async run(): Promise<LogoutDocument> {

@@ -71,6 +71,11 @@ describe('choiceOf', () => {
 describe('compressionOf', () => {
   it('reads formats and levels, and leaves layers alone without any', async () => {
     assert.equal(await compressionOf({}), undefined);
+    assert.equal(
+      await compressionOf({ 'dest-compress-format': '' }),
+      undefined,
+      'the variable that should name it is not set',
+    );
     assert.deepEqual(await compressionOf({ 'dest-compress': true }), { format: 'gzip' });
     assert.deepEqual(await compressionOf({ 'dest-compress': true, 'dest-compress-level': '9' }), {
       format: 'gzip',

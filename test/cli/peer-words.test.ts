@@ -63,7 +63,7 @@ test('a flag that is not known: the word of another tool goes before a slip of t
 
 test('a command of another tool: a command that is there', () => {
   const typed = ['cp', 'image push', 'index append', 'manifest index update', 'images', 'digest', 'manifest fetch'];
-  for (const words of [...typed, 'list-tags', 'repo tags', 'discover', 'generate-key-pair', 'manifest delete']) {
+  for (const words of [...typed, 'list-tags', 'repo tags', 'discover', 'generate-key-pair', 'manifest delete', 'rmi']) {
     const meant = commandOfPeers(words.split(' '), undefined) ?? '';
     const path = meant.split(' --', 1)[0]?.replaceAll(' ', '/');
     assert.ok(existsSync(new URL(`../../src/commands/${path}.ts`, import.meta.url)), `${words}: ${meant}`);

@@ -128,6 +128,18 @@ describe('settingsOf', () => {
     assert.deepEqual(destination, { ...plain, creds: 'you:2', token: 'abc' });
   });
 
+  it('takes an empty file of credentials or folder of certificates for none, as the peers do', () => {
+    const { registry, destination } = settingsOf({
+      authfile: '/both',
+      'cert-dir': '',
+      'src-authfile': '',
+      'dest-authfile': '/there',
+      'dest-cert-dir': '',
+    });
+    assert.deepEqual(registry, { ...plain, authfile: '/both' });
+    assert.deepEqual(destination, { ...plain, authfile: '/there' });
+  });
+
   it('refuses contradictions within a side, and names the flags', () => {
     const contradictions: Array<[Record<string, unknown>, RegExp]> = [
       [{ 'src-creds': 'a:b', 'src-no-creds': true }, /^--src-creds and --src-no-creds exclude each other$/],

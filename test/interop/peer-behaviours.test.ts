@@ -645,6 +645,27 @@ suite('what the tests of buildah and podman assert', { concurrency: 2 }, () => {
     assert.equal(await sheaf.ok('manifest', 'rm', '-i', 'one'), '');
   });
 
+  test('40a. rm of a list that is named twice removes it once', async (t) => {
+    const { create, sheaf } = await bench(t);
+    for (const named of [
+      ['foo', 'foo'],
+      ['foo', 'localhost/foo:latest'],
+      ['foo', '{id}'],
+      ['{id}', 'foo'],
+      ['{id}', '{id}'],
+    ]) {
+      const id = await create('foo');
+      const names = named.map((name) => name.replace('{id}', id));
+      for (const dryRun of [['--dry-run'], []]) {
+        const removed = await sheaf.ok('manifest', 'rm', ...dryRun, ...names);
+        assert.equal(
+          removed,
+          dryRun.length > 0 ? `untag localhost/foo:latest\nremove ${id}` : `untagged: localhost/foo:latest\n${id}`,
+        );
+      }
+    }
+  });
+
   test('41. inspect over TLS and with credentials; -v is nothing; an empty list is a Docker list', async (t) => {
     const { cert, key } = selfSignedCertificate();
     const closed = await withRegistry(t, { tls: { cert, key }, authorize: basicAuth({ podmantest: 'test' }) });

@@ -129,9 +129,10 @@ export default class ManifestAdd extends BaseCommand<typeof ManifestAdd> {
       changes: entryChanges(flags, annotationsOf(flags.annotation)),
       dryRun: this.settings.dryRun,
       ...(flags['artifact-type'] === undefined ? {} : { artifactType: flags['artifact-type'] }),
-      ...(flags['artifact-config'] === undefined ? {} : { configFile: flags['artifact-config'] }),
-      ...(flags['artifact-config-type'] === undefined ? {} : { configType: flags['artifact-config-type'] }),
-      ...(flags['artifact-layer-type'] === undefined ? {} : { layerType: flags['artifact-layer-type'] }),
+      // an empty one of these is none, as with podman: the variable that should hold it is not set
+      ...(flags['artifact-config'] ? { configFile: flags['artifact-config'] } : {}),
+      ...(flags['artifact-config-type'] ? { configType: flags['artifact-config-type'] } : {}),
+      ...(flags['artifact-layer-type'] ? { layerType: flags['artifact-layer-type'] } : {}),
       ...(flags['artifact-subject'] === undefined ? {} : { subject: flags['artifact-subject'] }),
     });
   }

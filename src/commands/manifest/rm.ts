@@ -29,6 +29,8 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
     const untagged: string[] = [];
     const deleted: string[] = [];
     const missing: NotFoundError[] = [];
+    // a list that is named twice, or by name and by ID, goes once, as with the peers
+    const known = new Set(this.positionals.filter((name) => lists.exists(name)));
     for (const name of this.positionals) {
       try {
         const gone = remove(name);
@@ -40,7 +42,7 @@ export default class ManifestRm extends BaseCommand<typeof ManifestRm> {
         }
       } catch (thrown) {
         if (!(thrown instanceof NotFoundError)) throw withDone(thrown, { untagged, deleted, dryRun });
-        if (!this.flags.ignore) missing.push(thrown);
+        if (!this.flags.ignore && !known.has(name)) missing.push(thrown);
       }
     }
     if (missing.length > 0) throw withDone(notThere(missing), { untagged, deleted, dryRun });

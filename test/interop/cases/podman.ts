@@ -2,6 +2,9 @@
 import { type Case, list, push } from './case.ts';
 import type { Names } from './names.ts';
 
+/** Flags of `push` that say nothing when they are empty. */
+const mayBeEmpty = ['--format', '--compression-format', '--digestfile', '--authfile', '--cert-dir'];
+
 export function podmanCases({ app, docker, list: index, digest, file }: Names): Case[] {
   return [
     {
@@ -33,6 +36,23 @@ export function podmanCases({ app, docker, list: index, digest, file }: Names): 
         ['create', list],
         ['add', '--artifact', '--artifact-config', file('empty'), list, file('binary')],
         push,
+      ],
+    },
+    {
+      // a script may well have an empty --artifact-layer-type "$TYPE"
+      name: 'artifact with flags that are empty',
+      commands: [
+        ['create', list],
+        ['add', '--artifact', '--artifact-config', '', '--artifact-config-type', '', list, file('page.html')],
+        ['add', '--artifact', '--artifact-layer-type', '', '--artifact-type', '', list, file('notes.txt')],
+        push,
+      ],
+    },
+    {
+      name: 'push with flags that are empty',
+      commands: [
+        ['create', list, app('amd64'), app('arm64')],
+        ['push', ...mayBeEmpty.flatMap((flag) => [flag, '']), list, '{dest}:out'],
       ],
     },
     {
