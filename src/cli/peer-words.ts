@@ -11,7 +11,6 @@ const commands: ReadonlyMap<string, string> = new Map([
   ['index delete', 'manifest remove'],
   ['manifest index update', 'manifest add'],
   ['manifest delete', 'manifest rm'],
-  ['rmi', 'manifest rm'],
   ['list', 'manifest ls'],
   ['images', 'manifest ls'],
   ['image list', 'manifest ls'],
