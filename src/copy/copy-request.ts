@@ -42,7 +42,7 @@ export interface CopyRequest extends CopyChanges {
   readonly destination: ImageDestination;
   readonly location: ImageLocation;
   /** What the destination names now, where that was asked already. */
-  readonly current?: Promise<Digest | undefined>;
+  readonly current?: Promise<Digest | undefined> | undefined;
   /** Refuse where the destination names something else than this when it is asked, or before the root gets its name. */
   readonly onlyIf?: RootCondition | undefined;
   /** Which instances of an index go along; ignored for a single image. */

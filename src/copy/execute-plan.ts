@@ -10,7 +10,7 @@ import type { Session } from '../foundation/session.ts';
 import { inSmallYoungSpace, withFewFullCollections } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
-import { rootFits, unexpectedRoot } from '../oci/root-condition.ts';
+import { requireRoot } from '../oci/root-condition.ts';
 import type { Recompression, Store } from '../store/store.ts';
 import type { ImageDestination } from '../transports/transport.ts';
 import type { VerifiedSource } from '../transports/verified-source.ts';
@@ -184,9 +184,10 @@ async function execute(
   /** Asks before, too: many registries do not know conditional requests, and move the name whatever they are told. */
   const commit = async (root: RawManifest): Promise<void> => {
     const { onlyIf } = plan;
-    const current = onlyIf && (await destination.currentRoot());
-    if (onlyIf === undefined || current === root.digest) return destination.commit(root);
-    if (!rootFits(onlyIf, current)) throw unexpectedRoot(plan.destination, onlyIf, current);
+    if (onlyIf !== undefined) {
+      const current = await destination.currentRoot();
+      requireRoot(plan.destination, onlyIf, { current, wanted: root.digest });
+    }
     await destination.commit(root, onlyIf);
   };
 

@@ -8,7 +8,7 @@ import { inSmallYoungSpace } from '../foundation/young-garbage.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { isIndexType } from '../oci/media-types.ts';
-import { rootFits, unexpectedRoot } from '../oci/root-condition.ts';
+import { requireRoot } from '../oci/root-condition.ts';
 import { checkNamedDigest } from '../transports/docker/named-digest.ts';
 import type { CopyRequest } from './copy-request.ts';
 import { isDraft } from './draft.ts';
@@ -99,7 +99,10 @@ async function planAll(
   const puts = flat.filter((planned) => planned !== root).map(putStep);
   const beside = companions.flatMap(tagOfCompanion);
   const besides = [...companions.map(({ planned }) => planned.id), ...beside.map((step) => step.id)];
-  requireRoot(request, root.document, current);
+  if (request.onlyIf !== undefined) {
+    const wanted = isDraft(root.document) ? undefined : root.document.digest;
+    requireRoot(request.location.format(), request.onlyIf, { current, wanted });
+  }
   const tags = await tagSteps(request, root.document, current, [...new Set([...root.needs, ...besides])]);
   return finish({
     request,
@@ -233,12 +236,6 @@ async function tagSteps(
     return { id: `tag ${tag}`, kind: 'tag', manifest: root, tag, present, label: `tag ${tag}`, needs: ['root'] };
   });
   return [main, ...(await Promise.all(others))];
-}
-
-/** What the destination names now may be what it is to name: somebody was faster, or this is another try. */
-function requireRoot({ onlyIf, location }: CopyRequest, root: CopyPlan['root'], current: Digest | undefined): void {
-  if (onlyIf === undefined || rootFits(onlyIf, current)) return;
-  if (isDraft(root) || root.digest !== current) throw unexpectedRoot(location.format(), onlyIf, current);
 }
 
 /** Before anything is read or written for nothing. */

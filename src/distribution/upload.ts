@@ -132,8 +132,9 @@ export class Upload {
   }
 
   /**
-   * After an answer that what was sent is too large: the next pieces, of this blob and all others, are a quarter of it or less; `false`
-   * where no smaller ones are worth a try. A sixteenth of `pieceBytes` is 1 MiB by default, and all that nginx takes unless told otherwise.
+   * After an answer that what was sent is too large: the next pieces, of this blob and all others, are smaller: of `pieceBytes`, or a
+   * quarter or a sixteenth of that; `false` where even those were too large. A sixteenth is 1 MiB by default, which is all that nginx takes
+   * unless told otherwise.
    */
   #makeSmaller(): boolean {
     const traits = this.#traits;

@@ -17,9 +17,17 @@ export function parseRootCondition(text: string): RootCondition {
   });
 }
 
-/** Whether `condition` holds where `current` is what the place names (undefined: nothing). */
-export function rootFits(condition: RootCondition, current: Digest | undefined): boolean {
-  return condition === (current ?? 'absent');
+/**
+ * Throws ConflictError UNEXPECTED_DIGEST unless `condition` holds where `place` names `current` (undefined: nothing), or that is `wanted`,
+ * which it is to name: somebody was faster, or this is another try.
+ */
+export function requireRoot(
+  place: string,
+  condition: RootCondition,
+  { current, wanted }: { current: Digest | undefined; wanted: Digest | undefined },
+): void {
+  if (condition === (current ?? 'absent')) return;
+  if (current === undefined || current !== wanted) throw unexpectedRoot(place, condition, current);
 }
 
 /** ConflictError UNEXPECTED_DIGEST for `place`, which names `current`. */

@@ -65,7 +65,7 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
     source,
     destination,
     location: request.destination,
-    ...(current === undefined ? {} : { current }),
+    current,
     ...('one' in take ? { select: 'all', unselected: 'keep' } : { select: take.select, unselected: take.unselected }),
     tags: request.tags,
     onlyIf: request.onlyIf,

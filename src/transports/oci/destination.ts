@@ -14,7 +14,7 @@ import { emptyIndex, type ImageIndex } from '../../oci/image-index.ts';
 import { rawManifest } from '../../oci/manifest.ts';
 import { mediaTypes } from '../../oci/media-types.ts';
 import { referrerOf } from '../../oci/referrer.ts';
-import { type RootCondition, rootFits, unexpectedRoot } from '../../oci/root-condition.ts';
+import { type RootCondition, requireRoot } from '../../oci/root-condition.ts';
 import { writeBlobFile } from '../blob-file.ts';
 import { sizeOfFile } from '../local-file.ts';
 import type { DestinationTraits, ImageDestination, TransportEnv } from '../transport.ts';
@@ -67,9 +67,9 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
   };
   const name = (root: RawManifest, as: string | undefined, onlyIf?: RootCondition): Promise<void> =>
     change((index) => {
-      const current = namedIn(index, as);
-      if (onlyIf !== undefined && !rootFits(onlyIf, current)) {
-        throw unexpectedRoot(`oci:${folder}${as === undefined ? '' : `:${as}`}`, onlyIf, current);
+      if (onlyIf !== undefined) {
+        const where = `oci:${folder}${as === undefined ? '' : `:${as}`}`;
+        requireRoot(where, onlyIf, { current: namedIn(index, as), wanted: root.digest });
       }
       return withRoot(index, root, as);
     });
