@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import process from 'node:process';
 import { isFresh } from '../../bin/freshness.js';
-import type { Scenario } from './scenario.ts';
+import { OptionError, type Scenario } from './scenario.ts';
 
 const folder = new URL('scenarios/', import.meta.url);
 const names = readdirSync(folder)
@@ -24,7 +24,14 @@ if (name === undefined || !names.includes(name)) {
   for (const known of names) console.error(`  ${known.padEnd(12)} ${(await load(known)).summary}`);
   process.exitCode = 2;
 } else {
-  await (await load(name)).run(options);
+  const scenario = await load(name);
+  try {
+    await scenario.run(options);
+  } catch (thrown) {
+    if (!(thrown instanceof OptionError)) throw thrown;
+    console.error(`npm run bench ${name}: ${thrown.message}. ${scenario.summary}`);
+    process.exitCode = 2;
+  }
   if (!isFresh(new URL('../../', import.meta.url))) {
     console.error('The sources are not those that were built: these are not the figures of the build.');
     process.exitCode = 1;

@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { fixtureImage, pushFixtureImage } from '../../../fixtures/images.ts';
 import { findPeer, type PeerName } from '../../support/peers.ts';
 import { type Contender, compare, report } from '../compare.ts';
-import type { Scenario } from '../scenario.ts';
+import { positive, type Scenario } from '../scenario.ts';
 
 const sheaf = fileURLToPath(new URL('../../../bin/run.js', import.meta.url));
 const architectures = ['amd64', 'arm64', '386', 'ppc64le', 's390x', 'riscv64', 'mips64le', 'loong64'];
@@ -22,11 +22,13 @@ const most = 12;
 
 const assemble: Scenario = {
   summary: 'Create and push an index of 8 references, 30 ms away; options: round-trip time in ms (30), rounds (5).',
-  async run([roundTrip = '30', rounds = '5']) {
+  async run([roundTripWord = '30', roundsWord = '5']) {
+    const roundTrip = positive(roundTripWord);
+    const rounds = positive(roundsWord);
     const folder = mkdtempSync(join(tmpdir(), 'sheaf-bench-'));
     // a thread of its own, so that the registry and the long line go on while a contender runs
     const worker = new Worker(new URL('../slow-registry.ts', import.meta.url), {
-      workerData: { roundTripMs: Number(roundTrip), port: portForPeers },
+      workerData: { roundTripMs: roundTrip, port: portForPeers },
     });
     try {
       const { near, far } = await new Promise<{ near: string; far: string }>((resolve, reject) => {
@@ -128,12 +130,12 @@ const assemble: Scenario = {
           call(program, 'imagetools', 'create', '-t', `${far}/src/app:${tag()}`, ...references);
         }),
       ];
-      const measured = await compare(contenders, Number(rounds));
+      const measured = await compare(contenders, rounds);
       report(measured);
       const [overLine, without] = measured;
       if (overLine === undefined || without === undefined) return;
       // the best of each: what else the machine did is in all the others
-      const trips = (overLine.min - without.min) / Number(roundTrip);
+      const trips = (overLine.min - without.min) / roundTrip;
       console.log(`\nsheaf waits for ${trips.toFixed(1)} round trips (limit ${most})`);
       if (trips > most) process.exitCode = 1;
     } finally {

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { type Contender, compare, report } from '../compare.ts';
 import { type Bench, openBench } from '../program.ts';
 import { makeRelease } from '../release.ts';
-import type { Scenario } from '../scenario.ts';
+import { oneOf, positive, type Scenario } from '../scenario.ts';
 
 interface Place {
   readonly bench: Bench;
@@ -176,9 +176,13 @@ async function race(bench: Bench, round: Round, host: string, count: number): Pr
   if (share > round.limit) process.exitCode = 1;
 }
 
+const kinds = [...Object.keys(rounds), 'again', 'costs', 'all'];
+
 const copy: Scenario = {
-  summary: `Copy a release of 8 platforms; options: which (${Object.keys(rounds).join(', ')}, again, costs, all), rounds (5).`,
-  async run([which = 'all', count = '5']) {
+  summary: `Copy a release of 8 platforms; options: which (${kinds.join(', ')}), rounds (5).`,
+  async run([word = 'all', countWord = '5']) {
+    const which = oneOf(word, kinds);
+    const count = positive(countWord);
     const bench = await openBench();
     const worker = new Worker(new URL('../slow-registry.ts', import.meta.url), {
       workerData: { roundTripMs: 30, port: 5008, target: Number(bench.host.split(':')[1]) },
@@ -190,9 +194,9 @@ const copy: Scenario = {
       });
       const wanted = (name: string): boolean => which === 'all' || which === name;
       for (const [name, round] of Object.entries(rounds)) {
-        if (wanted(name)) await race(bench, round, name === 'far' ? far : bench.host, Number(count));
+        if (wanted(name)) await race(bench, round, name === 'far' ? far : bench.host, count);
       }
-      if (wanted('again')) await nothingToDo(bench, Number(count));
+      if (wanted('again')) await nothingToDo(bench, count);
       if (wanted('costs')) await costs(bench);
     } finally {
       await worker.terminate();

@@ -9,7 +9,7 @@ import { generateGpgKey } from '../../../src/signing/simple/generate-key.ts';
 import { type Contender, compare, report } from '../compare.ts';
 import { type Bench, openBench } from '../program.ts';
 import { makeRelease } from '../release.ts';
-import type { Scenario } from '../scenario.ts';
+import { oneOf, positive, type Scenario } from '../scenario.ts';
 
 const passphrase = 'bench';
 const [slower, faster] = [1.5, 4];
@@ -104,7 +104,10 @@ async function besideCosign(bench: Bench, host: string, keys: Keys, rounds: numb
 const sign: Scenario = {
   summary:
     'Sign a list of 50 instances, 30 ms away; options: which (push, cosign, all), registry (real, memory), rounds (5).',
-  async run([which = 'all', kind = 'real', count = '5']) {
+  async run([whichWord = 'all', kindWord = 'real', count = '5']) {
+    const which = oneOf(whichWord, ['push', 'cosign', 'all']);
+    const kind = oneOf(kindWord, ['real', 'memory']);
+    const rounds = positive(count);
     process.env['SHEAF_SIGN_PASSPHRASE'] = passphrase;
     process.env['COSIGN_PASSWORD'] = passphrase;
     const bench = await openBench();
@@ -118,8 +121,8 @@ const sign: Scenario = {
         worker.once('error', reject);
       });
       const keys = await makeKeys(bench.folder);
-      if (which !== 'cosign') await pushes(bench, far, keys, Number(count));
-      if (which !== 'push') await besideCosign(bench, far, keys, Number(count));
+      if (which !== 'cosign') await pushes(bench, far, keys, rounds);
+      if (which !== 'push') await besideCosign(bench, far, keys, rounds);
     } finally {
       await worker.terminate();
       await bench.close();

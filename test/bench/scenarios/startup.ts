@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Contender, compare, report } from '../compare.ts';
-import type { Scenario } from '../scenario.ts';
+import { positive, type Scenario } from '../scenario.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const sheaf = join(root, 'bin/run.js');
@@ -15,7 +15,8 @@ const limits = { 'sheaf --version': 1.3, 'sheaf manifest exists': 2.5 };
 
 const startup: Scenario = {
   summary: 'Start-up against an empty Node.js program; options: number of rounds (default 40).',
-  async run([rounds = '40']) {
+  async run([word = '40']) {
+    const rounds = positive(word);
     const home = mkdtempSync(join(tmpdir(), 'sheaf-bench-'));
     const env = { ...process.env, SHEAF_HOME: join(home, 'store'), XDG_CACHE_HOME: join(home, 'cache') };
     const node = (name: string, expected: number, ...args: string[]): Contender => ({
@@ -34,7 +35,7 @@ const startup: Scenario = {
           node('sheaf manifest ls', 0, sheaf, 'manifest', 'ls'),
           node('sheaf manifest --help', 0, sheaf, 'manifest', '--help'),
         ],
-        Number(rounds),
+        rounds,
       );
       if (!report(measured, limits)) process.exitCode = 1;
     } finally {
