@@ -92,7 +92,8 @@ function resolveImage(draft: ImageDraft, results: StepResults): RawManifest {
   });
   if (draft.subject === undefined) return encodeImageManifest({ ...manifest, layers });
   const { digest, size, mediaType } = descriptorOf(found(draft.subject, results));
-  return encodeImageManifest({ ...manifest, layers, subject: { ...manifest.subject, mediaType, digest, size } });
+  const { data, ...subject } = manifest.subject ?? {};
+  return encodeImageManifest({ ...manifest, layers, subject: { ...subject, mediaType, digest, size } });
 }
 
 /** Annotations of a layer that speak of its compression, and are wrong for another. */

@@ -155,7 +155,7 @@ function expectedRoot(
 function requestKey(request: CopyRequest, recipes: readonly string[]): string {
   const { select, unselected, format, addCompression = [], attestations, destination } = request;
   return JSON.stringify([
-    3,
+    4,
     select,
     unselected,
     format,

@@ -85,8 +85,7 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     );
     noteSubjects(byEntry);
     const variants = await planVariants(
-      staying.map((entry) => ({ entry, forms: byEntry.get(entry)?.forms })),
-      chosen,
+      staying.map((entry) => ({ entry, chosen: byEntry.has(entry), forms: byEntry.get(entry)?.forms })),
       (id) => [...byEntry.values()].some((planned) => planned.id === id),
     );
     const document = draftIndex(request, raw, { index, byEntry, dropped, variants }, notes);
@@ -270,10 +269,9 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   /** The instances that `addCompression` asks for and the index will not have. `isPlanned`: whether one of its own is that. */
   const planVariants = async (
     staying: readonly StayingEntry[],
-    chosen: readonly IndexEntry[],
     isPlanned: (id: string) => boolean,
   ): Promise<PlannedVariant[]> => {
-    const missing = missingVariants(staying, chosen, request.addCompression ?? []);
+    const missing = missingVariants(staying, request.addCompression ?? []);
     const variants = await Promise.all(
       missing.map(async ({ entry, recipe }) => {
         const label = `${labelOf(entry)} with ${recipe.format}`;

@@ -2,8 +2,9 @@
  * Which compression variants an index lacks. Pure.
  *
  * Source: containers/image, "EnsureCompressionVariantsExist": each platform gets each wanted compression once, made from its
- * first instance; what it has is told by the annotations of the source. Other than there, attestations are no instances, and what
- * an instance will offer anyway when all is done is not added: containers/image adds twice what has no annotation.
+ * first instance; what it has is told by the annotations of the source. Other than there, attestations and artifacts are no
+ * instances, and what an instance will offer anyway when all is done is not added: containers/image adds twice what has no
+ * annotation. An annotation of zstd says nothing of what will be zstd no more.
  */
 import type { CompressionFormat } from '../compression/compression.ts';
 import type { IndexEntry } from '../oci/image-index.ts';
@@ -21,17 +22,21 @@ export interface MissingVariant {
 /** An entry that the index will have. */
 export interface StayingEntry {
   readonly entry: IndexEntry;
-  /** The compressions that it will offer, where somebody looked. */
+  /** Whether it is copied, so that something may be made from it. */
+  readonly chosen: boolean;
+  /** The compressions that it will offer; `undefined` where nobody looked, and of what is chosen and no image. */
   readonly forms?: ReadonlySet<CompressionFormat> | undefined;
 }
 
 /** In the order of the entries. */
 export function missingVariants(
   staying: readonly StayingEntry[],
-  chosen: readonly IndexEntry[],
   wanted: readonly CompressionRecipe[],
 ): MissingVariant[] {
-  const isImage = (entry: IndexEntry): boolean => isManifestType(entry.mediaType) && !isAttestation(entry);
+  const images = staying.filter(
+    ({ entry, chosen, forms }) =>
+      isManifestType(entry.mediaType) && !isAttestation(entry) && (!chosen || forms !== undefined),
+  );
   const present = new Map<string, Set<CompressionFormat>>();
   const ofPlatform = (entry: IndexEntry): Set<CompressionFormat> => {
     const key = platformKey(entry.platform);
@@ -39,13 +44,13 @@ export function missingVariants(
     present.set(key, known);
     return known;
   };
-  for (const { entry, forms = [] } of staying) {
-    if (!isImage(entry)) continue;
-    ofPlatform(entry).add(annotatedForm(entry));
-    for (const form of forms) ofPlatform(entry).add(form);
+  for (const { entry, forms } of images) {
+    const there = ofPlatform(entry);
+    if (forms === undefined || forms.has('zstd')) there.add(annotatedForm(entry));
+    for (const form of forms ?? []) there.add(form);
   }
-  return chosen.filter(isImage).flatMap((entry) =>
-    wanted.flatMap((recipe) => {
+  return images.flatMap(({ entry, chosen }) =>
+    (chosen ? wanted : []).flatMap((recipe) => {
       const there = ofPlatform(entry);
       if (there.has(recipe.format)) return [];
       there.add(recipe.format);

@@ -230,7 +230,9 @@ function replaceEntries(index: ImageIndex, edit: EditOf<'replace-entries'>): Ima
 
 function replaceEntry(entry: IndexEntry, replacement: EntryReplacement, isOci: boolean): IndexEntry {
   const { mediaType, digest, size } = replacement.descriptor;
-  const moved: IndexEntry = { ...entry, mediaType, digest, size };
+  // embedded content is that of the manifest that was there
+  const { data, ...other } = entry;
+  const moved: IndexEntry = { ...(digest === entry.digest ? entry : other), mediaType, digest, size };
   if (!isOci) return moved;
   const { annotations: before, ...rest } = moved;
   const annotations = mergeAnnotations(replacement.replaceAnnotations ? undefined : before, replacement.annotations);
@@ -248,7 +250,7 @@ const isZstd = (entry: IndexEntry): boolean => entry.annotations?.[zstdAnnotatio
 function hidesGzip(entries: readonly IndexEntry[]): boolean {
   const zstd = new Set<string>();
   return entries.some((entry) => {
-    if (entry.platform === undefined || isAttestation(entry)) return false;
+    if (entry.platform === undefined || entry.artifactType !== undefined || isAttestation(entry)) return false;
     const key = platformKey(entry.platform);
     if (!isZstd(entry)) return zstd.has(key);
     zstd.add(key);

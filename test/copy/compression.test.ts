@@ -43,7 +43,7 @@ async function twoImages(format: 'oci' | 'docker' = 'oci'): Promise<FixtureImage
   );
 }
 
-function attestationOf(image: FixtureImage): FixtureImage {
+function attestationOf(image: FixtureImage, more: object = {}): FixtureImage {
   const statement = blobOf('application/vnd.in-toto+json', Buffer.from(`{"subject":"${image.manifest.digest}"}`));
   const config = blobOf(mediaTypes.ociConfig, Buffer.from('{"architecture":"unknown","os":"unknown"}'));
   const manifest = blobOf(
@@ -56,6 +56,7 @@ function attestationOf(image: FixtureImage): FixtureImage {
         layers: [
           { ...pick(statement), annotations: { 'in-toto.io/predicate-type': 'https://slsa.dev/provenance/v1' } },
         ],
+        ...more,
       }),
     ),
   );
@@ -421,6 +422,21 @@ describe('compression variants', () => {
     assert.deepEqual(read1.tars, [...plainOf(setup.images), ...plainOf(setup.images)]);
   });
 
+  it('come beside what says that it is zstd and becomes gzip', async (t) => {
+    const setup = await setUp(t);
+    await copy(setup, 'src/app:multi', 'src/app:both', { addCompression: [{ format: 'zstd' }] });
+    const options = { compression: { format: 'gzip' }, addCompression: [{ format: 'zstd' }] } as const;
+    await copy(setup, 'src/app:both', 'dst/app:1', options);
+    assert.deepEqual(shapeOf(await read(setup, 'dst/app:1')), [
+      ['amd64', 'gzip', ''],
+      ['arm64', 'gzip', ''],
+      ['amd64', 'gzip', ''],
+      ['arm64', 'gzip', ''],
+      ['amd64', 'zstd', 'marked'],
+      ['arm64', 'zstd', 'marked'],
+    ]);
+  });
+
   it('come beside instances that are zstd already, which the index says then', async (t) => {
     const setup = await mixed(t);
     await copy(setup, 'src/app:mixed', 'dst/app:1', { compression: { format: 'zstd' } });
@@ -451,6 +467,35 @@ describe('compression variants', () => {
     const all = { compression: { format: 'zstd' }, addCompression: [{ format: 'zstd' }] } as const;
     await copy(setup, 'src/app:multi', 'dst/app:3', all);
     assert.equal((await read(setup, 'dst/app:3')).index.manifests.length, 2);
+  });
+
+  it('are made of images, not of artifacts that stand before them', async (t) => {
+    const setup = await setUp(t);
+    const [image] = setup.images;
+    assert.ok(image);
+    const empty = blobOf(mediaTypes.ociEmpty, Buffer.from('{}'));
+    const document = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      artifactType: 'application/x-sbom',
+      config: pick(empty),
+      layers: [pick(empty)],
+    };
+    const artifact = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
+    await pushFixtureBlob(setup.url, 'src/app', empty);
+    await pushFixtureManifest(setup.url, 'src/app', artifact);
+    // neither names a platform, which is one and the same to the choice of what is missing
+    const manifests = [pick(artifact), pick(image.manifest)];
+    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
+    await pushFixtureManifest(setup.url, 'src/app', blobOf(mediaTypes.ociIndex, bytes), 'artifact');
+    const { plan } = await copy(setup, 'src/app:artifact', 'dst/app:1', { addCompression: [{ format: 'zstd' }] });
+    assert.equal(plan.variants, 1);
+    const { index, images } = await read(setup, 'dst/app:1');
+    assert.deepEqual(
+      index.manifests.map((entry) => entry.annotations),
+      [undefined, undefined, zstdAnnotation],
+    );
+    assert.equal(images[2]?.config.digest, image.config.digest);
   });
 
   it('are never made of attestations, which go on to speak of the first instance', async (t) => {
@@ -487,6 +532,20 @@ describe('attestations', () => {
     const order = index.manifests.map((entry) => entry.platform?.architecture);
     assert.deepEqual(order, ['amd64', 'arm64', 'unknown', 'unknown']);
     assert.equal(plan.notes.filter((note) => note.startsWith('attestation ')).length, 2);
+  });
+
+  it('carry nothing along of what their subject was', async (t) => {
+    const setup = await setUp(t);
+    const [image] = setup.images;
+    assert.ok(image);
+    const data = Buffer.from(image.manifest.bytes).toString('base64');
+    const attestation = attestationOf(image, { subject: { ...pick(image.manifest), data, annotations: { k: 'v' } } });
+    await pushFixtureManifest(setup.url, 'src/app', attestation.manifest);
+    await pushFixtureManifest(setup.url, 'src/app', attestedIndex([image], [attestation]), 'subject');
+    await copy(setup, 'src/app:subject', 'dst/app:1', { compression: { format: 'zstd' } });
+    const { index, images } = await read(setup, 'dst/app:1');
+    const { mediaType, digest, size } = index.manifests[0] ?? {};
+    assert.deepEqual(images[1]?.subject, { mediaType, digest, size, annotations: { k: 'v' } });
   });
 
   it('go where they are not wanted', async (t) => {

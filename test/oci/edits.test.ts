@@ -264,6 +264,16 @@ test('replace: the manifest changes, the entry stays', () => {
   );
 });
 
+test('replace: content that the entry carries itself goes with the manifest that it was', () => {
+  const before = entry('a', 'linux/amd64', { data: 'YQ==' });
+  const { data, ...without } = before;
+  const replaced = (name: string): ImageIndex =>
+    edit(index(before), { op: 'replace-entries', replacements: [{ position: 0, descriptor: moved(name), zstd: true }] });
+  assert.deepEqual(replaced('new'), index({ ...without, ...moved('new'), annotations: zstd }));
+  // marked alone
+  assert.deepEqual(replaced('a'), index({ ...before, ...moved('a'), annotations: zstd }));
+});
+
 test('replace: annotations are merged or take the place of the old ones', () => {
   const before = entry('a', 'linux/amd64', { annotations: { k: 'v' } });
   const replaced = (replaceAnnotations: boolean): IndexEntry | undefined =>
@@ -293,6 +303,15 @@ test('zstd goes behind gzip, in order, whenever entries came or gzip would be hi
   assert.deepEqual(
     edit(index(a, b), { op: 'replace-entries', additions: [{ entry: za }, { entry: zb, zstd: true }, { entry: c }] }),
     index(a, b, c, za, marked),
+  );
+  // an artifact is no gzip of its platform, and must not come to stand before the image
+  const artifact = entry('x', 'linux/amd64', { artifactType: 'application/x-sbom' });
+  assert.deepEqual(
+    edit(index(a, artifact), {
+      op: 'replace-entries',
+      replacements: [{ position: 0, descriptor: moved('za'), zstd: true }],
+    }),
+    index({ ...a, ...moved('za'), annotations: zstd }, artifact),
   );
   // an update that marks leaves the order alone as the peers do, unless the platform's gzip stood behind it then
   const update: IndexEdit = {
