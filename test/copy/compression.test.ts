@@ -97,7 +97,7 @@ async function setUp(t: TestContext, format: 'oci' | 'docker' = 'oci'): Promise<
   const env = await testEnv(t);
   const images = await twoImages(format);
   const registry = await imageRegistry(t, images, format);
-  const attestations = images.map(attestationOf);
+  const attestations = images.map((image) => attestationOf(image));
   for (const attestation of format === 'oci' ? attestations : []) {
     for (const blob of [attestation.config, ...attestation.layers])
       await pushFixtureBlob(registry.url, 'src/app', blob);

@@ -268,7 +268,10 @@ test('replace: content that the entry carries itself goes with the manifest that
   const before = entry('a', 'linux/amd64', { data: 'YQ==' });
   const { data, ...without } = before;
   const replaced = (name: string): ImageIndex =>
-    edit(index(before), { op: 'replace-entries', replacements: [{ position: 0, descriptor: moved(name), zstd: true }] });
+    edit(index(before), {
+      op: 'replace-entries',
+      replacements: [{ position: 0, descriptor: moved(name), zstd: true }],
+    });
   assert.deepEqual(replaced('new'), index({ ...without, ...moved('new'), annotations: zstd }));
   // marked alone
   assert.deepEqual(replaced('a'), index({ ...before, ...moved('a'), annotations: zstd }));

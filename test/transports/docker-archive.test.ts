@@ -403,12 +403,20 @@ describe('writing docker archives', () => {
       image.config.mediaType,
       Buffer.from(JSON.stringify({ rootfs: { diff_ids: [digestOf(Buffer.from('x'))] } })),
     );
+    // as BuildKit's attestations are, whose configs are those of images
+    const statement = blobOf('application/vnd.in-toto+json', Buffer.from('{}'));
+    const stated = blobOf(
+      image.config.mediaType,
+      Buffer.from(JSON.stringify({ rootfs: { diff_ids: [statement.digest] } })),
+    );
     await writeFixtureLayout(join(env.folder, 'odd'), {
       odd: { ...image, config: wrong, manifest: manifestOf(wrong, image.layers) },
+      statement: { ...image, config: stated, layers: [statement], manifest: manifestOf(stated, [statement]) },
     });
     for (const [from, code] of [
       [`oci:${layout}:artifact`, 'NOT_AN_IMAGE'],
-      [`oci:${join(env.folder, 'odd')}`, 'DIFF_ID_MISMATCH'],
+      [`oci:${join(env.folder, 'odd')}:statement`, 'NOT_AN_IMAGE'],
+      [`oci:${join(env.folder, 'odd')}:odd`, 'DIFF_ID_MISMATCH'],
     ] as const) {
       await assert.rejects(copy(env, from, `docker-archive:${file}`), { code });
       assert.equal(existsSync(file), false);

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { decompress } from '../../compression/decompress.ts';
+import { declaredCompression } from '../../compression/detect.ts';
 import {
   BugError,
   ConflictError,
@@ -192,15 +193,13 @@ class DockerArchiveDestination implements ImageDestination {
     const manifest = parseImageManifest(root);
     const config = this.#configs.get(manifest.config.digest);
     if (config === undefined) {
-      if (!isRunnable(manifest.config.mediaType)) {
-        throw new UnsupportedError(`${root.digest} is no image that could run: ${manifest.config.mediaType}`, {
-          code: 'NOT_AN_IMAGE',
-          side: 'destination',
-          hint: 'Artifacts can be written to oci-archive:, oci:, dir: and registries.',
-        });
-      }
+      if (!isRunnable(manifest.config.mediaType)) throw notAnImage(root.digest, manifest.config.mediaType);
       throw notWritten(manifest.config.digest, root.digest);
     }
+    // a layer has no type in such an archive: whoever loads it takes it for a tar
+    const isOci = manifest.mediaType === mediaTypes.ociManifest;
+    const other = manifest.layers.find((layer) => isOci && declaredCompression(layer) === undefined);
+    if (other !== undefined) throw notAnImage(root.digest, other.mediaType);
     const layers = manifest.layers.map(({ digest }) => {
       const layer = this.#layers.get(digest);
       if (layer === undefined) throw notWritten(digest, root.digest);
@@ -289,6 +288,15 @@ function tooLarge({ digest }: Descriptor, most: number): IntegrityError {
   return new IntegrityError(`the layer ${digest} unpacks to more than the ${most} bytes allowed`, {
     code: 'LAYER_TOO_LARGE',
     hint: 'If you trust it, raise the limit with SHEAF_ARCHIVE_SIZE.',
+  });
+}
+
+/** What it has in the place of a config or a layer is of `mediaType`. */
+function notAnImage(manifest: Digest, mediaType: string): UnsupportedError {
+  return new UnsupportedError(`${manifest} is no image that could run: ${mediaType}`, {
+    code: 'NOT_AN_IMAGE',
+    side: 'destination',
+    hint: 'Artifacts can be written to oci-archive:, oci:, dir: and registries.',
   });
 }
 
