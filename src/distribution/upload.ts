@@ -51,6 +51,10 @@ export class Upload {
   #reused = false;
   /** Bytes in the body of the last request. */
   #sent = 0;
+  /** Bytes of the last piece, where the connection was cut while it was under way and nobody has asked yet what came of it. */
+  #cut = 0;
+  /** Bytes of one piece at most, once nothing was kept of a larger one; no limit where pieces were refused. */
+  #piece: number | undefined;
   /** The registry may have all of it, although it did not say so. */
   #perhapsDone = false;
 
@@ -93,7 +97,12 @@ export class Upload {
     const { size } = this.#blob.descriptor;
     if (this.#perhapsDone && (await this.#isThere())) return;
     this.#perhapsDone = false;
-    if (this.#session?.unsure === true) this.#session = await this.#status(this.#session, renew);
+    if (this.#session?.unsure === true) {
+      const before = this.#session;
+      this.#session = await this.#status(before, renew);
+      if ((this.#session?.offset ?? 0) <= before.offset) this.#keepSmaller();
+      this.#cut = 0;
+    }
     this.#session ??= await this.#begin();
     this.#whole ||= !this.#traits.patch;
     if (this.#whole) return this.#finish(this.#session, 0);
@@ -117,6 +126,10 @@ export class Upload {
       return failure;
     }
     if (session === undefined) return failure;
+    if (status === undefined) this.#cut = this.#sent;
+    else if (!failure.options.transient && session.offset > 0 && this.#piece !== undefined) {
+      this.#piece = Number.POSITIVE_INFINITY;
+    }
     if (status === undefined || failure.options.transient) session.unsure = true;
     else if (status === 416) {
       // told to go on elsewhere; where, is asked next, and the same answer again is no help
@@ -155,6 +168,17 @@ export class Upload {
     else if (this.#session !== undefined) this.#session.unsure = true;
     this.#whole = false;
     return true;
+  }
+
+  /**
+   * Some registries keep nothing of a piece that was cut, or cannot go on after it (the CNCF registry refuses a session then): what the
+   * line cuts again and again arrives in pieces alone, the smaller the surer.
+   */
+  #keepSmaller(): void {
+    const { pieceBytes, minPiece } = this.#traits;
+    if (this.#piece === Number.POSITIVE_INFINITY) return;
+    this.#piece =
+      [pieceBytes, Math.ceil(pieceBytes / 16)].find((piece) => piece < this.#cut && piece >= minPiece) ?? this.#piece;
   }
 
   async #begin(): Promise<UploadSession> {
@@ -200,7 +224,7 @@ export class Upload {
   async #patch(session: UploadSession): Promise<void> {
     const { size } = this.#blob.descriptor;
     const from = session.offset;
-    const to = Math.min(size, from + this.#traits.maxPiece);
+    const to = Math.min(size, from + this.#traits.maxPiece, from + (this.#piece ?? size));
     const answer = await this.#request({
       method: 'PATCH',
       target: session.url,

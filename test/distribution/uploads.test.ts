@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { Repository } from '../../src/distribution/registry-client.ts';
-import { AuthError, IntegrityError, RegistryError, type SheafError, StorageError } from '../../src/foundation/errors.ts';
+import {
+  AuthError,
+  IntegrityError,
+  RegistryError,
+  type SheafError,
+  StorageError,
+} from '../../src/foundation/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import * as faults from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
@@ -189,6 +195,44 @@ test('cut after cut, an upload that makes progress comes to its end', async (t) 
   );
 });
 
+test('where nothing is kept of what was cut, it goes in pieces', async (t) => {
+  for (const [bytes, expected] of [
+    [large, ['PATCH 0', 'PATCH 0']],
+    [bytesOf(300 * KiB), ['PUT 0', 'PATCH 0', 'PATCH 0']],
+    [bytesOf(30 * KiB), ['PUT 0', 'PATCH 0']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    // as the CNCF registry: a session of which a piece was cut cannot be gone on with
+    const lost = new Set<string>();
+    registry.faults.on({ method: ['PATCH', 'PUT', 'GET'], path: /uploads/ }, (request, next) => {
+      if (lost.has(request.path)) return faults.answer(404)(request, next);
+      if (Number(request.headers['content-length'] ?? 0) <= 11 * KiB) return next(request);
+      lost.add(request.path);
+      return faults.cutRequestBodyAfter(11 * KiB)(request, next);
+    });
+    await repository.uploadBlob(blobOf(bytes));
+    assert.deepEqual(
+      steps(pool).filter((step) => step.endsWith(' 0')),
+      expected,
+    );
+    assert.equal(steps(pool).filter((step) => step === 'PATCH 202').length, Math.ceil(bytes.byteLength / (10 * KiB)));
+    await assertThere(repository, bytes);
+  }
+});
+
+test('a registry that refuses pieces gets it whole again', async (t) => {
+  for (const status of [400, 404, 416]) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: 'PATCH', nth: 1 }, faults.cutBeforeHeaders());
+    registry.faults.on({ method: 'PATCH' }, (request, next) =>
+      /^0*[1-9]/.test(request.headers['content-range'] ?? '') ? faults.answer(status)(request, next) : next(request),
+    );
+    await repository.uploadBlob(blobOf(large));
+    assert.deepEqual(steps(pool).slice(-2), ['PATCH 202', 'PUT 201']);
+    await assertThere(repository, large);
+  }
+});
+
 test('an upload that makes none ends in one clear error', async (t) => {
   const { registry, repository, pool } = await setUp(t);
   registry.faults.on({ method: 'PATCH' }, faults.cutBeforeHeaders());
@@ -206,7 +250,8 @@ test('a registry that has lost the upload gets a new one', async (t) => {
   registry.faults.on({ method: 'PATCH', nth: 1 }, faults.cutRequestBodyAfter(200 * KiB));
   registry.faults.on({ method: 'GET', path: /uploads/ }, faults.answer(404));
   await repository.uploadBlob(blobOf(large));
-  assert.deepEqual(steps(pool), ['POST 202', 'PATCH 0', 'GET 404', 'POST 202', 'PATCH 202', 'PUT 201']);
+  const pieces = ['PATCH 202', 'PATCH 202', 'PATCH 202'];
+  assert.deepEqual(steps(pool), ['POST 202', 'PATCH 0', 'GET 404', 'POST 202', ...pieces, 'PUT 201']);
   await assertThere(repository, large);
 });
 
