@@ -39,8 +39,9 @@ export class Upload {
   readonly #feed: UploadFeed;
   readonly #what: string;
   #session: UploadSession | undefined;
-  /** Whether the session is that of an earlier run, so that what is wrong with it may not be wrong with a new one. */
+  /** Whether the session is that of an earlier run. */
   #resumed = false;
+  /** Other ways gone so far; see {@link maxOtherWays}. */
   #otherWays = 0;
   #whole: boolean;
   /** The best offset that the registry has reported at a failure. */
@@ -137,13 +138,13 @@ export class Upload {
       else session.unsure = true;
       this.#refusedAt = session.offset;
       return new OtherWay(failure);
-    } else if (session.offset === 0 && (this.#resumed ? [405, 501] : [400, 404, 405, 501]).includes(status)) {
+    } else if (session.offset === 0 && [400, 404, 405, 501].includes(status)) {
       // no PATCH here: all in one PUT
       this.#session = undefined;
       if ([405, 501].includes(status)) this.#traits.patch = false;
       this.#whole = true;
       return new OtherWay(failure);
-    } else if ((session.offset > 0 || this.#resumed) && [400, 404, 409].includes(status)) {
+    } else if (session.offset > 0 && [400, 404, 409].includes(status)) {
       // it has lost or given up the upload
       this.#session = undefined;
       return new OtherWay(failure);
@@ -213,7 +214,8 @@ export class Upload {
     if (end === undefined) return undefined;
     // "0-0" is said of one byte as of none; a byte sent twice is refused, and then we begin anew
     const offset = end === 0 ? 0 : end + 1;
-    if (offset > this.#blob.descriptor.size) return undefined;
+    // nothing is lost with an old session that has nothing, and a new one can be trusted
+    if (offset > this.#blob.descriptor.size || (this.#resumed && offset === 0)) return undefined;
     if (offset - this.#reached >= renewingBytes) renew();
     if (offset > this.#reached) this.#reached = offset;
     return headerOf(answer, 'location') === undefined

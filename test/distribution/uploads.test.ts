@@ -534,10 +534,10 @@ test('an upload begun earlier is gone on with', async (t) => {
   assert.deepEqual(steps(pool), ['GET 404', 'POST 202', 'PATCH 202', 'PUT 201']);
 });
 
-test('an upload begun earlier that nothing can be added to is begun anew', async (t) => {
+test('an upload begun earlier that has nothing, or is out of reach, is begun anew', async (t) => {
   for (const [begun, refusal, expected] of [
-    ['here', faults.noChunks(), ['GET 204', 'PATCH 405', 'POST 202', 'PUT 201']],
-    ['here', faults.noChunks(404), ['GET 204', 'PATCH 404', 'POST 202', 'PATCH 404', 'POST 202', 'PUT 201']],
+    ['here', faults.noChunks(), ['GET 204', 'POST 202', 'PATCH 405', 'POST 202', 'PUT 201']],
+    ['here', faults.noChunks(404), ['GET 204', 'POST 202', 'PATCH 404', 'POST 202', 'PUT 201']],
     ['elsewhere', undefined, ['GET 0', 'POST 202', 'PATCH 202', 'PUT 201']],
   ] as const) {
     const { registry } = await setUp(t);
