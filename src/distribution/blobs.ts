@@ -12,18 +12,22 @@ export function createBlobs(context: RepositoryContext): Pick<Repository, 'headB
       const here = named(context, digest);
       const what = `look for the blob ${here}`;
       const target = `${context.path}/blobs/${digest}`;
-      return http.send({ method: 'HEAD', target, grant: grants.read, what, accept: [404] }, async (answer) => {
-        await http.discard(answer);
-        if (answer.status === 404) return undefined;
-        const stated = contentDigest(answer);
-        if (stated !== undefined && stated !== digest && algorithmOf(stated) === algorithmOf(digest)) {
-          throw new IntegrityError(`asked for the blob ${here}, the registry answers for ${stated}`, {
-            code: 'DIGEST_MISMATCH',
-            hint: 'The registry, or something on the way to it, is damaged or lies.',
-          });
-        }
-        return { size: contentLength(answer) };
-      });
+      return http.send(
+        { method: 'HEAD', target, grant: grants.read, what, accept: [404, 405, 501] },
+        async (answer) => {
+          await http.discard(answer);
+          // who does not do HEAD does not say that it is there
+          if (answer.status >= 400) return undefined;
+          const stated = contentDigest(answer);
+          if (stated !== undefined && stated !== digest && algorithmOf(stated) === algorithmOf(digest)) {
+            throw new IntegrityError(`asked for the blob ${here}, the registry answers for ${stated}`, {
+              code: 'DIGEST_MISMATCH',
+              hint: 'The registry, or something on the way to it, is damaged or lies.',
+            });
+          }
+          return { size: contentLength(answer) };
+        },
+      );
     },
     openBlob: (digest, range, blobSize) =>
       openDownload(

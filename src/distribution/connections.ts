@@ -4,6 +4,7 @@
  */
 import type { SecureContext } from 'node:tls';
 import type { buildConnector, Dispatcher } from 'undici';
+import { withoutContinue } from './interim-answers.ts';
 import { createProxies, isForwarded, type ProxyServer } from './proxies.ts';
 import { ReadyConnections } from './ready-connections.ts';
 import type { RegistrySettings } from './registry-pool.ts';
@@ -74,7 +75,7 @@ export function createConnections(settings: RegistrySettings): Connections {
     const agent = (connect: buildConnector.connector): Dispatcher =>
       new PlainAgent({
         allowH2: false,
-        connect,
+        connect: withoutContinue(connect),
         keepAliveTimeout: 30_000,
         keepAliveMaxTimeout: 60_000,
         maxHeaderSize: 64 * 1024,

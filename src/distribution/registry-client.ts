@@ -81,7 +81,10 @@ export interface Repository {
   putManifest(reference: string, manifest: RawManifest, onlyIf?: RootCondition): Promise<{ subject?: Digest }>;
   /** Throws NotFoundError, and UnsupportedError where the registry does not allow it. */
   deleteManifest(reference: string): Promise<void>;
-  /** Whether the blob is there, and its size in bytes where the registry tells it. */
+  /**
+   * Whether the blob is there, and its size in bytes where the registry tells it; a registry that does not answer HEAD does not
+   * say so.
+   */
   headBlob(digest: Digest): Promise<{ size: number | undefined } | undefined>;
   /**
    * A stream of the blob's bytes, or of a range of them; a connection that is cut on the way is made again and read on

@@ -59,7 +59,10 @@ export interface UploadSettings {
   wholeBytes?: number;
   /** After a cut, larger ones than this are sent in the resumable way. Default 1 MiB. */
   resumableBytes?: number;
-  /** Size of the pieces for registries that find a whole blob too large; down to a sixteenth where these are, too. Default 16 MiB. */
+  /**
+   * Size of the pieces for registries that find a whole blob too large, and where nothing is kept of one that was cut; down to a
+   * sixteenth where these are, too. Default 16 MiB.
+   */
   pieceBytes?: number;
 }
 

@@ -1,10 +1,9 @@
 /** One blob on its way up: begun, sent, and gone on with after whatever comes between. */
-import { RegistryError } from '../foundation/errors.ts';
 import { algorithmOf } from '../oci/digest.ts';
 import { type Answer, headerOf } from './exchange.ts';
+import { apiHost } from './hosts.ts';
 import type { Call } from './http.ts';
 import type { UploadContent, UploadOptions } from './registry-client.ts';
-import { printable } from './registry-error.ts';
 import type { UploadSettings } from './registry-pool.ts';
 import { named, type RepositoryContext } from './repository-context.ts';
 import { TryFailure } from './try-failure.ts';
@@ -13,6 +12,8 @@ import { UploadFeed } from './upload-feed.ts';
 
 /** Progress that makes tries spent on earlier cuts forgotten. */
 const renewingBytes = 64 * 1024;
+/** How often a blob may go another way without spending a try: what refuses all of them refuses for good. */
+const maxOtherWays = 2;
 
 /** What was set, and what was learned about the registry. */
 export interface UploadTraits extends Required<UploadSettings> {
@@ -38,6 +39,10 @@ export class Upload {
   readonly #feed: UploadFeed;
   readonly #what: string;
   #session: UploadSession | undefined;
+  /** Whether the session is that of an earlier run. */
+  #resumed = false;
+  /** Other ways gone so far; see {@link maxOtherWays}. */
+  #otherWays = 0;
   #whole: boolean;
   /** The best offset that the registry has reported at a failure. */
   #reached = 0;
@@ -47,6 +52,10 @@ export class Upload {
   #reused = false;
   /** Bytes in the body of the last request. */
   #sent = 0;
+  /** Bytes of the last piece, where the connection was cut while it was under way and nobody has asked yet what came of it. */
+  #cut = 0;
+  /** Bytes of one piece at most, once nothing was kept of a larger one; no limit where pieces were refused. */
+  #piece: number | undefined;
   /** The registry may have all of it, although it did not say so. */
   #perhapsDone = false;
 
@@ -62,9 +71,10 @@ export class Upload {
 
   async run(begun: URL | undefined): Promise<void> {
     const { session } = this.#options;
-    if (session !== undefined && URL.canParse(session))
+    if (session !== undefined && URL.canParse(session)) {
       this.#session = { url: new URL(session), offset: 0, unsure: true };
-    else if (begun !== undefined) this.#session = { url: begun, offset: 0, unsure: false };
+      this.#resumed = true;
+    } else if (begun !== undefined) this.#session = { url: begun, offset: 0, unsure: false };
     const budget = this.#context.http.budget(this.#what);
     try {
       for (;;) {
@@ -74,7 +84,9 @@ export class Upload {
         } catch (thrown) {
           // smaller pieces are another way, not the same again: no try is spent, and nobody waits
           if (thrown instanceof TryFailure && thrown.options.status === 413 && this.#makeSmaller()) continue;
-          await budget.spend(thrown instanceof TryFailure ? this.#learn(thrown) : thrown);
+          const failure = thrown instanceof TryFailure ? this.#learn(thrown) : thrown;
+          if (failure instanceof OtherWay && this.#otherWays < maxOtherWays) this.#otherWays += 1;
+          else await budget.spend(failure);
         }
       }
     } finally {
@@ -86,7 +98,12 @@ export class Upload {
     const { size } = this.#blob.descriptor;
     if (this.#perhapsDone && (await this.#isThere())) return;
     this.#perhapsDone = false;
-    if (this.#session?.unsure === true) this.#session = await this.#status(this.#session, renew);
+    if (this.#session?.unsure === true) {
+      const before = this.#session;
+      this.#session = await this.#status(before, renew);
+      if ((this.#session?.offset ?? 0) <= before.offset) this.#keepSmaller();
+      this.#cut = 0;
+    }
     this.#session ??= await this.#begin();
     this.#whole ||= !this.#traits.patch;
     if (this.#whole) return this.#finish(this.#session, 0);
@@ -105,28 +122,32 @@ export class Upload {
       this.#reused = status === 429;
       if (status === 429) return failure;
       this.#session = undefined;
-      if (used && status !== undefined && [400, 404, 409, 416].includes(status)) return again(failure);
+      if (used && status !== undefined && [400, 404, 409, 416].includes(status)) return new OtherWay(failure);
       if (status === undefined && size > this.#traits.resumableBytes && this.#traits.patch) this.#whole = false;
       return failure;
     }
     if (session === undefined) return failure;
+    if (status === undefined) this.#cut = this.#sent;
+    else if (!failure.options.transient && session.offset > 0 && this.#piece !== undefined) {
+      this.#piece = Number.POSITIVE_INFINITY;
+    }
     if (status === undefined || failure.options.transient) session.unsure = true;
     else if (status === 416) {
       // told to go on elsewhere; where, is asked next, and the same answer again is no help
       if (session.offset === this.#refusedAt) this.#session = undefined;
       else session.unsure = true;
       this.#refusedAt = session.offset;
-      return again(failure);
-    } else if (session.offset === 0 && this.#options.session === undefined && [400, 404, 405, 501].includes(status)) {
+      return new OtherWay(failure);
+    } else if (session.offset === 0 && [400, 404, 405, 501].includes(status)) {
       // no PATCH here: all in one PUT
       this.#session = undefined;
       if ([405, 501].includes(status)) this.#traits.patch = false;
       this.#whole = true;
-      return again(failure);
+      return new OtherWay(failure);
     } else if (session.offset > 0 && [400, 404, 409].includes(status)) {
       // it has lost or given up the upload
       this.#session = undefined;
-      return again(failure);
+      return new OtherWay(failure);
     }
     return failure;
   }
@@ -150,7 +171,19 @@ export class Upload {
     return true;
   }
 
+  /**
+   * Some registries keep nothing of a piece that was cut, or cannot go on after it (the CNCF registry refuses a session then): what the
+   * line cuts again and again arrives in pieces alone, the smaller the surer.
+   */
+  #keepSmaller(): void {
+    const { pieceBytes, minPiece } = this.#traits;
+    if (this.#piece === Number.POSITIVE_INFINITY) return;
+    this.#piece =
+      [pieceBytes, Math.ceil(pieceBytes / 16)].find((piece) => piece < this.#cut && piece >= minPiece) ?? this.#piece;
+  }
+
   async #begin(): Promise<UploadSession> {
+    this.#resumed = false;
     const { digest } = this.#blob.descriptor;
     const algorithm = algorithmOf(digest) === 'sha256' ? '' : `?digest-algorithm=${algorithmOf(digest)}`;
     const answer = await this.#request({
@@ -170,14 +203,19 @@ export class Upload {
     try {
       answer = await this.#request({ method: 'GET', target: session.url });
     } catch (thrown) {
-      if (thrown instanceof TryFailure && !thrown.options.transient) return undefined;
+      if (!(thrown instanceof TryFailure)) throw thrown;
+      const { status, transient } = thrown.options;
+      // another host that an earlier run was sent to may have gone meanwhile
+      const gone = this.#resumed && status === undefined && session.url.host !== apiHost(this.#context.http.host);
+      if (!transient || gone) return undefined;
       throw thrown;
     }
     const end = rangeEnd(answer);
     if (end === undefined) return undefined;
     // "0-0" is said of one byte as of none; a byte sent twice is refused, and then we begin anew
     const offset = end === 0 ? 0 : end + 1;
-    if (offset > this.#blob.descriptor.size) return undefined;
+    // nothing is lost with an old session that has nothing, and a new one can be trusted
+    if (offset > this.#blob.descriptor.size || (this.#resumed && offset === 0)) return undefined;
     if (offset - this.#reached >= renewingBytes) renew();
     if (offset > this.#reached) this.#reached = offset;
     return headerOf(answer, 'location') === undefined
@@ -188,7 +226,7 @@ export class Upload {
   async #patch(session: UploadSession): Promise<void> {
     const { size } = this.#blob.descriptor;
     const from = session.offset;
-    const to = Math.min(size, from + this.#traits.maxPiece);
+    const to = Math.min(size, from + this.#traits.maxPiece, from + (this.#piece ?? size));
     const answer = await this.#request({
       method: 'PATCH',
       target: session.url,
@@ -199,12 +237,9 @@ export class Upload {
         ...((from > 0 || to < size) && { 'content-range': `${from}-${to - 1}` }),
       },
     });
-    const end = rangeEnd(answer);
-    const offset = end === undefined ? to : end + 1;
-    if (offset <= from || offset > to) {
-      this.#session = undefined;
-      throw this.#wrongRange(answer, from, to);
-    }
+    const end = rangeEnd(answer) ?? 0;
+    // a Range that makes no sense, or says "0-0" of everything, says nothing: whether all is there, the closing PUT tells
+    const offset = end >= Math.max(from, 1) && end < to ? end + 1 : to;
     this.#session = this.#moved(answer, offset, session.url);
   }
 
@@ -252,25 +287,11 @@ export class Upload {
     this.#options.onSession?.(url.href);
     return { url, offset, unsure: false };
   }
-
-  #wrongRange(answer: Answer, from: number, to: number): TryFailure {
-    const said = printable(headerOf(answer, 'range') ?? '', 60);
-    const host = answer.url.host;
-    const text = `${host} was sent the bytes ${from}-${to - 1} and says that it has "${said}"`;
-    return new TryFailure({
-      reason: text,
-      transient: true,
-      toError: () =>
-        new RegistryError(`cannot ${this.#what}: ${text}`, {
-          code: 'BAD_RANGE',
-          status: answer.status,
-          hint: 'The registry does not work as it should; ask the people who run it.',
-        }),
-    });
-  }
 }
 
-/** A failure that another way may avoid. */
-function again(failure: TryFailure): TryFailure {
-  return new TryFailure({ ...failure.options, transient: true });
+/** A failure that another way, of which there is one, may avoid. */
+class OtherWay extends TryFailure {
+  constructor({ options }: TryFailure) {
+    super({ ...options, transient: true });
+  }
 }

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { Repository } from '../../src/distribution/registry-client.ts';
-import { AuthError, IntegrityError, RegistryError, StorageError } from '../../src/foundation/errors.ts';
+import {
+  AuthError,
+  IntegrityError,
+  RegistryError,
+  type SheafError,
+  StorageError,
+} from '../../src/foundation/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import * as faults from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
@@ -68,8 +74,14 @@ test('HEAD of a blob', async (t) => {
   assert.equal(await repository.headBlob(blob.descriptor.digest), undefined);
   await repository.uploadBlob(blob);
   assert.deepEqual(await repository.headBlob(blob.descriptor.digest), { size: 10 });
-  registry.faults.on({ method: 'HEAD' }, faults.wrongContentDigest());
+  const lies = registry.faults.on({ method: 'HEAD' }, faults.wrongContentDigest());
   await assert.rejects(repository.headBlob(blob.descriptor.digest), IntegrityError);
+  lies();
+  for (const status of [405, 501]) {
+    const refuses = registry.faults.on({ method: 'HEAD' }, faults.answer(status));
+    assert.equal(await repository.headBlob(blob.descriptor.digest), undefined);
+    refuses();
+  }
 });
 
 test('mount: taken over, or gone on with as an upload', async (t) => {
@@ -183,6 +195,44 @@ test('cut after cut, an upload that makes progress comes to its end', async (t) 
   );
 });
 
+test('where nothing is kept of what was cut, it goes in pieces', async (t) => {
+  for (const [bytes, expected] of [
+    [large, ['PATCH 0', 'PATCH 0']],
+    [bytesOf(300 * KiB), ['PUT 0', 'PATCH 0', 'PATCH 0']],
+    [bytesOf(30 * KiB), ['PUT 0', 'PATCH 0']],
+  ] as const) {
+    const { registry, repository, pool } = await setUp(t);
+    // as the CNCF registry: a session of which a piece was cut cannot be gone on with
+    const lost = new Set<string>();
+    registry.faults.on({ method: ['PATCH', 'PUT', 'GET'], path: /uploads/ }, (request, next) => {
+      if (lost.has(request.path)) return faults.answer(404)(request, next);
+      if (Number(request.headers['content-length'] ?? 0) <= 11 * KiB) return next(request);
+      lost.add(request.path);
+      return faults.cutRequestBodyAfter(11 * KiB)(request, next);
+    });
+    await repository.uploadBlob(blobOf(bytes));
+    assert.deepEqual(
+      steps(pool).filter((step) => step.endsWith(' 0')),
+      expected,
+    );
+    assert.equal(steps(pool).filter((step) => step === 'PATCH 202').length, Math.ceil(bytes.byteLength / (10 * KiB)));
+    await assertThere(repository, bytes);
+  }
+});
+
+test('a registry that refuses pieces gets it whole again', async (t) => {
+  for (const status of [400, 404, 416]) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: 'PATCH', nth: 1 }, faults.cutBeforeHeaders());
+    registry.faults.on({ method: 'PATCH' }, (request, next) =>
+      /^0*[1-9]/.test(request.headers['content-range'] ?? '') ? faults.answer(status)(request, next) : next(request),
+    );
+    await repository.uploadBlob(blobOf(large));
+    assert.deepEqual(steps(pool).slice(-2), ['PATCH 202', 'PUT 201']);
+    await assertThere(repository, large);
+  }
+});
+
 test('an upload that makes none ends in one clear error', async (t) => {
   const { registry, repository, pool } = await setUp(t);
   registry.faults.on({ method: 'PATCH' }, faults.cutBeforeHeaders());
@@ -200,7 +250,8 @@ test('a registry that has lost the upload gets a new one', async (t) => {
   registry.faults.on({ method: 'PATCH', nth: 1 }, faults.cutRequestBodyAfter(200 * KiB));
   registry.faults.on({ method: 'GET', path: /uploads/ }, faults.answer(404));
   await repository.uploadBlob(blobOf(large));
-  assert.deepEqual(steps(pool), ['POST 202', 'PATCH 0', 'GET 404', 'POST 202', 'PATCH 202', 'PUT 201']);
+  const pieces = ['PATCH 202', 'PATCH 202', 'PATCH 202'];
+  assert.deepEqual(steps(pool), ['POST 202', 'PATCH 0', 'GET 404', 'POST 202', ...pieces, 'PUT 201']);
   await assertThere(repository, large);
 });
 
@@ -213,6 +264,40 @@ test('a registry without PATCH gets it all in one PUT, and is not asked again', 
   await repository.uploadBlob(blobOf(large.subarray(1)));
   assert.deepEqual(steps(pool), ['POST 202', 'PUT 201']);
   await assertThere(repository, large);
+});
+
+test('another way is no other try', async (t) => {
+  const sessions: string[] = [];
+  const once = (registry: TestRegistry): Repository =>
+    testPool(t, { uploads, retry: { maxRetries: 0 } })
+      .pool.client(registry.host)
+      .repository('team/app', 'push');
+  const without = await setUp(t);
+  without.registry.faults.on({}, faults.noChunks(404));
+  await once(without.registry).uploadBlob(blobOf(large));
+  await assertThere(without.repository, large);
+  // told that one more byte is there than is, by a registry that counts the end of a range as not in it
+  const exclusive = await setUp(t);
+  const cut = exclusive.registry.faults.on({ method: 'PATCH' }, faults.cutRequestBodyAfter(100 * KiB));
+  const onSession = (location: string): unknown => sessions.push(location);
+  await assert.rejects(once(exclusive.registry).uploadBlob(blobOf(large), { onSession }));
+  cut();
+  exclusive.registry.faults.on({ method: 'GET', path: /uploads/ }, faults.wrongRange(`0-${100 * KiB}`));
+  await once(exclusive.registry).uploadBlob(blobOf(large), { session: sessions.at(-1) ?? '' });
+  await assertThere(exclusive.repository, large);
+});
+
+test('who refuses every way is not asked for ever', async (t) => {
+  for (const status of [400, 404, 416]) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: ['PATCH', 'PUT'] }, faults.answer(status));
+    await assert.rejects(repository.uploadBlob(blobOf(large)), (error: SheafError) => {
+      assert.match(error.message, new RegExp(`cannot upload the blob .* answered ${status}`));
+      assert.ok(error.hint);
+      return true;
+    });
+    assert.ok(pool.requests().length < 20, `${status}: ${pool.requests().join(', ')}`);
+  }
 });
 
 test('a body that is too large goes in pieces, from one stream', async (t) => {
@@ -294,16 +379,26 @@ test('a registry that takes less than it was sent is sent the rest', async (t) =
   await assertThere(repository, large);
 });
 
-test('a wrong Range is not believed', async (t) => {
-  for (const range of ['0-99999999999', '0-0', '5-10', 'nonsense']) {
-    const { registry, repository } = await setUp(t);
-    registry.faults.on({ method: 'PATCH', nth: 1 }, faults.wrongRange(range));
+test('a wrong Range is not believed, and costs nothing', async (t) => {
+  for (const range of ['0-99999999999', `0-${large.byteLength}`, '0-0', '5-10', 'nonsense']) {
+    const { registry, repository, pool } = await setUp(t);
+    registry.faults.on({ method: 'PATCH' }, faults.wrongRange(range));
     await repository.uploadBlob(blobOf(large));
+    assert.deepEqual(steps(pool), ['POST 202', 'PATCH 202', 'PUT 201'], range);
     await assertThere(repository, large);
   }
-  const { registry, repository } = await setUp(t);
-  registry.faults.on({ method: 'PATCH' }, faults.wrongRange('0-99999999999'));
-  await assert.rejects(repository.uploadBlob(blobOf(large)), { code: 'BAD_RANGE' });
+});
+
+test('a Range that says more than was kept is found out by the closing PUT', async (t) => {
+  const { registry, repository, pool } = await setUp(t);
+  registry.faults.on({ method: 'PATCH', nth: 1 }, async (request, next) => {
+    for await (const _ of request.body);
+    const { 'content-length': _, ...headers } = request.headers;
+    return faults.wrongRange('0-99999999999')({ ...request, headers, body: Readable.from([]) }, next);
+  });
+  await repository.uploadBlob(blobOf(large));
+  assert.deepEqual(steps(pool), ['POST 202', 'PATCH 202', 'PUT 400', 'POST 202', 'PATCH 202', 'PUT 201']);
+  await assertThere(repository, large);
 });
 
 test('a wrong Location is one clear error', async (t) => {
@@ -437,6 +532,29 @@ test('an upload begun earlier is gone on with', async (t) => {
   pool.events.length = 0;
   await repository.uploadBlob(blobOf(large.subarray(1)), { session });
   assert.deepEqual(steps(pool), ['GET 404', 'POST 202', 'PATCH 202', 'PUT 201']);
+});
+
+test('an upload begun earlier that has nothing, or is out of reach, is begun anew', async (t) => {
+  for (const [begun, refusal, expected] of [
+    ['here', faults.noChunks(), ['GET 204', 'POST 202', 'PATCH 405', 'POST 202', 'PUT 201']],
+    ['here', faults.noChunks(404), ['GET 204', 'POST 202', 'PATCH 404', 'POST 202', 'PUT 201']],
+    ['elsewhere', undefined, ['GET 0', 'POST 202', 'PATCH 202', 'PUT 201']],
+  ] as const) {
+    const { registry } = await setUp(t);
+    const sessions: string[] = [];
+    const stopped = testPool(t, { uploads, retry: { maxRetries: 0 } });
+    const cut = registry.faults.on({ method: 'PATCH' }, faults.cutBeforeHeaders());
+    const onSession = (location: string): unknown => sessions.push(location);
+    const client = stopped.pool.client(registry.host).repository('team/app', 'push');
+    await assert.rejects(client.uploadBlob(blobOf(large), { onSession }));
+    cut();
+    if (refusal !== undefined) registry.faults.on({}, refusal);
+    stopped.events.length = 0;
+    const session = begun === 'here' ? sessions.at(-1) : 'http://127.0.0.1:1/upload';
+    await client.uploadBlob(blobOf(large), { session: session ?? '' });
+    assert.deepEqual(steps(stopped), expected);
+    await assertThere(client, large);
+  }
 });
 
 test('no right to push is an error about the login', async (t) => {
