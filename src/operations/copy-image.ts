@@ -50,7 +50,8 @@ export interface CopyImageRequest extends CopyChanges {
  */
 export async function copyImage(env: Env, request: CopyImageRequest, to: Env = env): Promise<PlannedCopy> {
   await using sides = new AsyncDisposableStack();
-  const openDestination = async () => sides.use(await request.destination.openDestination(to));
+  const openDestination = async () =>
+    sides.use(await request.destination.openDestination({ ...to, looksOnly: request.dryRun }));
   // a registry can say what it has while the source is read; elsewhere the source is looked for before anything is touched
   const registry = request.destination.transport === 'docker' ? await openDestination() : undefined;
   const current = registry && askAhead(registry, request.take);
