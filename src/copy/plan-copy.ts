@@ -19,7 +19,7 @@ import { bytesOf, type CopyPlan, type CopyStep, isDone, type PutManifestStep, ty
 import { checkBlobs, planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner } from './plan-manifests.ts';
-import { flatten, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
+import { flatten, gathered, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 
@@ -92,8 +92,9 @@ async function planAll(
     remarks.notes.push('the index is copied without its images, so nothing is compressed');
   }
   if (request.preserveDigests === true && (isDraft(root.document) || root.document.digest !== original.digest)) {
+    const { notes, changes } = gathered(remarks, flatten([root]));
     throw new ConflictError(
-      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,
+      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...notes, ...changes].join('; ')}`,
       {
         code: 'DIGESTS_WOULD_CHANGE',
         hint: 'Leave --preserve-digests away, or what asks for another format, compression, encryption or selection.',
@@ -123,7 +124,7 @@ async function planAll(
     original,
     root: root.document,
     steps: [...blobs, ...puts, ...beside, ...tags],
-    remarks,
+    remarks: gathered(remarks, flat),
     recipe,
     companions: new Set(companions.map(({ planned }) => planned.id)).size,
     changed: changed.map(({ from }) => from),
