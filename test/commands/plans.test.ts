@@ -35,6 +35,7 @@ test('places that nobody may write to are told before anything is read', async (
     both store export oci-archive:disk/new.tar
     both $sign oci:disk/l:x
     both $sign --signature-store bundle oci:disk/l:x
+    both image prune oci:disk/l | sed 's/clean up/write/'
     echo what stands there already:
     for to in oci:disk/l:x dir:disk/d oci-archive:disk/a.tar:x; do both image copy --all oci:l:list $to; done
     ls
@@ -62,6 +63,7 @@ test('places that nobody may write to are told before anything is read', async (
     ...refused(`${disk}/new.tar`),
     ...refused(`an image layout to ${disk}/l`, `${disk}/l`),
     ...refused(`an image layout to ${disk}/l`, `${disk}/l`),
+    ...refused(`${disk}/l`, `${disk}/l`),
     'what stands there already:',
     ...['disk', 'k.key', 'k.pub', 'l', 'pw', 'store'],
   ]);
