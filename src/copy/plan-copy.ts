@@ -15,11 +15,11 @@ import { isDraft } from './draft.ts';
 import { imagesOfList } from './images-of-list.ts';
 import { Inventory } from './inventory.ts';
 import { recipeFor, recipeKeys } from './local-images.ts';
-import { bytesOf, type CopyPlan, type CopyStep, type PutManifestStep, type TagStep } from './plan.ts';
+import { bytesOf, type CopyPlan, type CopyStep, isDone, type PutManifestStep, type TagStep } from './plan.ts';
 import { checkBlobs, planBlobs } from './plan-blobs.ts';
 import { type PlannedCompanion, planCompanions } from './plan-companions.ts';
 import { createManifestPlanner } from './plan-manifests.ts';
-import { flatten, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
+import { flatten, gathered, type PlannedManifest, type PlanRemarks } from './planned-manifest.ts';
 import { recipeKey } from './recipe.ts';
 import { targetFormat } from './target-format.ts';
 
@@ -48,11 +48,25 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   if (expected !== undefined && current === expected.digest && request.destination.traits.manifestsComplete) {
     const tags = await tagSteps(request, expected, current, []);
     if (expected === original || tags.every((step) => 'present' in step && step.present)) {
-      return finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe });
+      return expectWritable(
+        request,
+        finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe }),
+      );
     }
   }
   const plan = (): Promise<CopyPlan> => planAll(request, original, current, recipe);
-  return original.bytes.byteLength > longIndexBytes ? inSmallYoungSpace(plan) : plan();
+  return expectWritable(
+    request,
+    original.bytes.byteLength > longIndexBytes ? await inSmallYoungSpace(plan) : await plan(),
+  );
+}
+
+/** What cannot be written is told now, and not when something was read for nothing; what has it all need not be writable. */
+async function expectWritable({ destination }: CopyRequest, plan: CopyPlan): Promise<CopyPlan> {
+  const written = plan.steps.filter((step) => !isDone(step));
+  const isImage = written.some((step) => step.kind !== 'tag' || step.tag === undefined);
+  if (written.length > 0) await destination.expectWritable?.(isImage ? 'image' : 'tags');
+  return plan;
 }
 
 /** Programs without types may ask for any format. */
@@ -78,8 +92,9 @@ async function planAll(
     remarks.notes.push('the index is copied without its images, so nothing is compressed');
   }
   if (request.preserveDigests === true && (isDraft(root.document) || root.document.digest !== original.digest)) {
+    const { notes, changes } = gathered(remarks, flatten([root]));
     throw new ConflictError(
-      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...remarks.notes, ...remarks.changes].join('; ')}`,
+      `${request.source.location.format()} would change its digest on the way to ${request.location.format()}: ${[...notes, ...changes].join('; ')}`,
       {
         code: 'DIGESTS_WOULD_CHANGE',
         hint: 'Leave --preserve-digests away, or what asks for another format, compression, encryption or selection.',
@@ -109,7 +124,7 @@ async function planAll(
     original,
     root: root.document,
     steps: [...blobs, ...puts, ...beside, ...tags],
-    remarks,
+    remarks: gathered(remarks, flat),
     recipe,
     companions: new Set(companions.map(({ planned }) => planned.id)).size,
     changed: changed.map(({ from }) => from),

@@ -24,6 +24,7 @@ import {
   labelOf,
   leaf,
   manifestId,
+  type OwnRemarks,
   type PlannedManifest,
   type PlanRemarks,
   settled,
@@ -73,12 +74,14 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       onceFor(once, entry.digest, () => planEntry(entry, depth, subject));
     // images first: what an attestation becomes depends on what its image becomes
     await Promise.all(chosen.filter((entry) => !isAttestation(entry)).map((entry) => plan(entry)));
-    const byEntry = new Map<IndexEntry, PlannedManifest>();
-    await Promise.all(
-      chosen.map(async (entry) => {
-        const subject = await once.get(attestationSubject(entry) ?? entry.digest);
-        byEntry.set(entry, await plan(entry, isAttestation(entry) ? subject : undefined));
-      }),
+    // in the order of the index, whichever is planned first: the same request has the same plan
+    const byEntry = new Map<IndexEntry, PlannedManifest>(
+      await Promise.all(
+        chosen.map(async (entry) => {
+          const subject = await once.get(attestationSubject(entry) ?? entry.digest);
+          return [entry, await plan(entry, isAttestation(entry) ? subject : undefined)] as const;
+        }),
+      ),
     );
     const staying = index.manifests.filter(
       (entry) => !dropped.has(entry) && (byEntry.has(entry) || request.unselected === 'keep'),
@@ -157,12 +160,18 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
   };
 
   const planImage = async (raw: RawManifest, options: ImageOptions): Promise<PlannedManifest> => {
+    const own: OwnRemarks = { notes: [], changes: [] };
+    return { ...(await planOneImage(raw, options, own)), remarks: own };
+  };
+
+  const planOneImage = async (raw: RawManifest, options: ImageOptions, own: OwnRemarks): Promise<PlannedManifest> => {
     const stored = parsed(source, () => parseImageManifest(raw));
     const encryption =
-      request.encryption && (await planEncryption(stored, request.encryption, { label: options.label, notes }));
+      request.encryption &&
+      (await planEncryption(stored, request.encryption, { label: options.label, notes: own.notes }));
     const image = encryption?.image ?? stored;
     const asked = isCompressible(image) ? options.compression : undefined;
-    const compression = encryption === undefined ? asked : recipeBeside(encryption, asked, notes);
+    const compression = encryption === undefined ? asked : recipeBeside(encryption, asked, own.notes);
     const subject = image.subject === undefined ? undefined : changed(options.subject);
     const layers =
       compression === undefined && (encryption?.layers.size ?? 0) === 0
@@ -194,10 +203,10 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     }
 
     // zstd has no names in the Docker format, so what becomes OCI does so before, and what becomes Docker after
-    const converted = to === 'oci' ? convert(image, mediaTypes.ociManifest, options.label) : image;
+    const converted = to === 'oci' ? convert(image, mediaTypes.ociManifest, options.label, own) : image;
     const drafted = draftLayers(converted.layers, layers, compression);
     const typed: ImageManifest = { ...converted, layers: drafted.layers };
-    const manifest = to === 'docker' ? convert(typed, mediaTypes.dockerManifest, options.label) : typed;
+    const manifest = to === 'docker' ? convert(typed, mediaTypes.dockerManifest, options.label, own) : typed;
     const document = settled({
       draft: 'image',
       manifest,
@@ -206,7 +215,8 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
       ...(subject === undefined ? {} : { subject }),
     });
     if (options.isVariant !== true) {
-      noteChange(raw, document, { ...options, to, compression: compresses ? compression : undefined, encryption });
+      const change = { ...options, to, compression: compresses ? compression : undefined, encryption };
+      noteChange(raw, document, change, own);
     }
     const present = !isDraft(document) && (await destination.hasManifest(document.digest));
     const known = present && destination.traits.manifestsComplete;
@@ -241,9 +251,14 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     return leaf(raw, { from: raw.digest, label, present, blobs, forms, speaksOf: image.subject?.digest });
   };
 
-  const convert = (image: ImageManifest, to: ImageManifest['mediaType'], label: string): ImageManifest => {
+  const convert = (
+    image: ImageManifest,
+    to: ImageManifest['mediaType'],
+    label: string,
+    own: OwnRemarks,
+  ): ImageManifest => {
     const { manifest, losses } = convertImageManifest(image, to);
-    notes.push(...losses.map((loss) => `${label}: ${loss}`));
+    own.notes.push(...losses.map((loss) => `${label}: ${loss}`));
     return manifest;
   };
 
@@ -251,10 +266,11 @@ export function createManifestPlanner(request: CopyRequest, inventory: Inventory
     raw: RawManifest,
     document: RawManifest | ManifestDraft,
     { label, ...what }: ImageChange & { label: string },
+    own: OwnRemarks,
   ): void => {
     // layers are made anew only where that is asked for or usual
     const asked = what.to === undefined || what.to === request.format;
-    (asked ? changes : notes).push(`${label}: ${describeChange(raw, document, what)}`);
+    (asked ? own.changes : own.notes).push(`${label}: ${describeChange(raw, document, what)}`);
   };
 
   /** What names the digest of an image beside it goes on to name that: only BuildKit's attestations are changed with it. */

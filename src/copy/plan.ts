@@ -132,9 +132,14 @@ export function bytesOf(step: CopyStep): number {
   return step.kind === 'encrypt' || step.kind === 'decrypt' ? step.layer.size : 0;
 }
 
+/** Whether what the step is for is at the destination already. */
+export function isDone(step: CopyStep): boolean {
+  return step.kind === 'reuse' || ('present' in step && step.present);
+}
+
 /** Whether the plan changes nothing at the destination. */
 export function isNothingToDo(plan: CopyPlan): boolean {
-  return plan.steps.every((step) => step.kind === 'reuse' || ('present' in step && step.present));
+  return plan.steps.every(isDone);
 }
 
 /** The digest that the destination will name, where it is known before the layers are compressed. */

@@ -41,6 +41,7 @@ export interface PlannedManifest {
   readonly speaksOf?: Digest;
   /** Whether some of its layers are encrypted on the way, which only OCI images can have. */
   readonly encrypts?: boolean;
+  readonly remarks?: OwnRemarks;
 }
 
 export interface PlannedBlob {
@@ -49,13 +50,27 @@ export interface PlannedBlob {
   readonly instance: Digest;
 }
 
-/** What a person is told of. */
-export interface PlanRemarks {
+/** What a person is told of one manifest. */
+export interface OwnRemarks {
   /** Losses, and changes that nobody asked for. */
   readonly notes: string[];
   /** Changes of digests that were asked for. */
   readonly changes: string[];
+}
+
+/** What a person is told of the whole. */
+export interface PlanRemarks extends OwnRemarks {
   variants: number;
+}
+
+/** With what there is to say of each manifest before it, in their order: they are planned side by side. */
+export function gathered(remarks: PlanRemarks, manifests: readonly PlannedManifest[]): PlanRemarks {
+  const own = manifests.flatMap((manifest) => manifest.remarks ?? []);
+  return {
+    ...remarks,
+    notes: [...own.flatMap(({ notes }) => notes), ...remarks.notes],
+    changes: [...own.flatMap(({ changes }) => changes), ...remarks.changes],
+  };
 }
 
 /** Whether it is to be marked as zstd in an index. */

@@ -100,6 +100,20 @@ export async function expectFilePath(path: string): Promise<void> {
   }
 }
 
+/**
+ * Says early that nothing can be put into `folder`, or that it cannot be made. `cannot`: "cannot write /a/b". Throws StorageError.
+ */
+export async function expectFolder(folder: string, cannot: string): Promise<void> {
+  for (let above = folder; ; above = dirname(above)) {
+    try {
+      // with the slash a file in the place of the folder is none
+      return await access(`${above}/`, constants.W_OK | constants.X_OK);
+    } catch (thrown) {
+      if (systemCode(thrown) !== 'ENOENT' || above === dirname(above)) throw writeError(thrown, cannot);
+    }
+  }
+}
+
 async function kindOf(path: string): Promise<WriteTarget['kind'] | undefined> {
   return (await targetOf(path))?.kind;
 }

@@ -24,7 +24,7 @@ export type CopyTaking =
 export interface CopyImageRequest extends CopyChanges {
   readonly source: ImageLocation;
   readonly destination: ImageLocation;
-  /** Plays no part where the source is a single image. */
+  /** A single image is what it is: platforms that are selected must be its own, and one that is chosen is but looked at. */
   readonly take: CopyTaking;
   /** Signs everything before the tag moves. */
   readonly signing?: SigningRequest;
@@ -50,7 +50,8 @@ export interface CopyImageRequest extends CopyChanges {
  */
 export async function copyImage(env: Env, request: CopyImageRequest, to: Env = env): Promise<PlannedCopy> {
   await using sides = new AsyncDisposableStack();
-  const openDestination = async () => sides.use(await request.destination.openDestination(to));
+  const openDestination = async () =>
+    sides.use(await request.destination.openDestination({ ...to, looksOnly: request.dryRun }));
   // a registry can say what it has while the source is read; elsewhere the source is looked for before anything is touched
   const registry = request.destination.transport === 'docker' ? await openDestination() : undefined;
   const current = registry && askAhead(registry, request.take);
@@ -58,6 +59,10 @@ export async function copyImage(env: Env, request: CopyImageRequest, to: Env = e
   const destination = registry ?? (await openDestination());
   const store = env.store();
   const { signing } = request;
+  if (namesPlatform(request.take)) {
+    const { checkSingleImage } = await import('./single-image.ts');
+    await checkSingleImage(env, opened, request.take);
+  }
   const take = takingFor(request.take, destination);
   const source = 'one' in take ? (await oneInstance(opened, take.one, env.host)).source : opened;
   await checkUsed(env, opened, source, take);
@@ -84,6 +89,11 @@ function askAhead(registry: ImageDestination, take: CopyTaking): Promise<Digest 
   current.catch(() => {});
   if ('one' in take || take.select !== 'none') registry.expect?.(1);
   return current;
+}
+
+/** Whether a platform was asked for: what looks at single images then is loaded for nothing else. */
+function namesPlatform(take: CopyTaking): boolean {
+  return 'one' in take ? Object.keys(take.one).length > 0 : typeof take.select !== 'string';
 }
 
 /** Of one platform a destination that holds no lists takes the image. */

@@ -1,10 +1,14 @@
 /** What every copy does once both sides are open: plan, execute, and sign on the way. */
 import type { CopyRequest } from '../copy/copy-request.ts';
 import { readDigestPairs, writeDigestPairs } from '../copy/digest-pairs.ts';
-import { type CopyResult, executePlan } from '../copy/execute-plan.ts';
+import { isDraft } from '../copy/draft.ts';
+import { type CopyResult, executePlan, type MadeManifests } from '../copy/execute-plan.ts';
 import type { CopyPlan } from '../copy/plan.ts';
 import { planCopy } from '../copy/plan-copy.ts';
+import type { RawManifest } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
+import type { VerifiedSource } from '../transports/verified-source.ts';
 import type { CarriedSignatures } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import type { PushSigning, SigningRequest } from './sign-pushed.ts';
@@ -31,6 +35,11 @@ export interface PlannedCopy {
   readonly signed?: Pick<PushSigning, 'signers' | 'identity' | 'alsoAs'>;
   /** How many signatures of the source go along; `undefined` where there are none. */
   readonly carried?: number;
+  /**
+   * How many signatures were added, or after a dry run: would be; `null` where that depends on layers that are yet to be made,
+   * `undefined` where nobody signs and none go along.
+   */
+  readonly signaturesAdded?: number | null;
   /** `undefined` after a dry run. */
   readonly result?: CopyResult;
 }
@@ -69,16 +78,38 @@ async function planExecuteAndSign(
   ]);
   checkCarried(plan, location, carried);
   const signatures = { signing, carried, tags, registriesD };
-  const { beforeTag, afterwards, ...described } = await signPushed(env, location, signatures, plan.original);
+  const {
+    beforeTag,
+    afterwards,
+    plan: planSigning,
+    ...described
+  } = await signPushed(env, location, signatures, plan.original);
   const told = {
     ...(signing === undefined ? {} : { signed: described }),
     ...(carried.size === 0 ? {} : { carried: countCarried(carried) }),
   };
-  if (dryRun) return { plan, ...told };
+  if (dryRun) {
+    const added = await planSigning(manifestsOf(plan, source));
+    return { plan, ...told, signaturesAdded: isDraft(plan.root) ? null : added };
+  }
   const result = await executePlan(env.session, plan, source, destination, {
     ...kept,
     ...(beforeTag === undefined ? {} : { beforeTag }),
   });
-  await afterwards(result.root);
-  return { plan, ...told, result };
+  return { plan, ...told, signaturesAdded: await afterwards(result.root), result };
+}
+
+/**
+ * What would be signed. Where that depends on layers that are yet to be made, the source's own: where signatures go can be
+ * looked at all the same.
+ */
+function manifestsOf({ root, original, steps }: CopyPlan, source: VerifiedSource): MadeManifests {
+  if (isDraft(root)) return { root: original, getManifest: (digest) => source.getManifest(digest) };
+  const made = new Map<Digest, RawManifest>();
+  for (const step of steps) {
+    if ('manifest' in step && !isDraft(step.manifest) && step.manifest.bytes.length > 0) {
+      made.set(step.manifest.digest, step.manifest);
+    }
+  }
+  return { root, getManifest: async (digest) => made.get(digest) ?? source.getManifest(digest) };
 }

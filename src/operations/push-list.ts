@@ -51,7 +51,7 @@ export async function pushList(env: Env, request: PushListRequest): Promise<Plan
   requirePlatforms(record.index, request.require);
   await checkPlaces(env, record);
   await using source = await openVerifiedSource(listLocation(record.id), env);
-  await using destination = await request.destination.openDestination(env);
+  await using destination = await request.destination.openDestination({ ...env, looksOnly: request.dryRun });
   const { select, unselected, tags, signing } = request;
   const copy: CopyRequest = {
     source,

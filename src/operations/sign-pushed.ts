@@ -3,7 +3,7 @@ import type { MadeManifests } from '../copy/execute-plan.ts';
 import type { RawManifest } from '../oci/descriptor.ts';
 import { formatReference } from '../oci/reference.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
-import { signManifests } from '../signing/sign-manifests.ts';
+import { planSignatures, signManifests } from '../signing/sign-manifests.ts';
 import type { SignatureStoreName } from '../signing/signature-store.ts';
 import type { ImageSigner } from '../signing/signer.ts';
 import type { ImageLocation } from '../transports/transport.ts';
@@ -37,12 +37,19 @@ export interface PushedSignatures {
   registriesD(): Promise<RegistriesD>;
 }
 
-/** The two moments at which signatures may be written. */
+/** What signing would do, and the two moments at which signatures may be written. */
 export interface PushSigning {
+  /**
+   * How many signatures {@link beforeTag} or {@link afterwards} would add, found by looking only. Throws as `planSignatures` does.
+   */
+  plan(made: MadeManifests): Promise<number>;
   /** For {@link executePlan}. */
   readonly beforeTag?: (made: MadeManifests) => Promise<void>;
-  /** After it, with what it has pushed: for places that hold signatures only beside an image that stands. */
-  afterwards(root: RawManifest): Promise<void>;
+  /**
+   * After it, with what it has pushed: for places that hold signatures only beside an image that stands. Gives the number of
+   * signatures that were added, then or before.
+   */
+  afterwards(root: RawManifest): Promise<number>;
   readonly signers: readonly string[];
   /** The name of the destination, or the one that was given in its place. */
   readonly identity: string;
@@ -69,30 +76,39 @@ export async function signPushed(
   const options = { only, registriesD, reading: false } as const;
   await signatureStores(env, location, original.digest, options);
   expectKept(location, signers);
-  const sign = async ({ root, getManifest }: MadeManifests): Promise<void> => {
+  const each = async ({ root, getManifest }: MadeManifests, work: typeof signManifests): Promise<number> => {
     const reader = {
       location,
       getManifest: (digest?: typeof root.digest) =>
         digest === undefined ? Promise.resolve(root) : getManifest(digest),
     };
     const manifests = await signedManifests(reader, root);
-    for (const name of [identity, ...alsoAs]) {
+    let sum = 0;
+    for (const [at, name] of [identity, ...alsoAs].entries()) {
       // anew for each name, for a place remembers what it has seen
       const stores = await signatureStores(env, location, root.digest, options);
-      await signManifests(env.session, { manifests, identity: name, signers, stores, carried });
+      const along = at === 0 ? { carried } : {};
+      sum += (await work(env.session, { manifests, identity: name, signers, stores, ...along })).added;
     }
+    return sum;
+  };
+  let added = 0;
+  const sign = async (made: MadeManifests): Promise<void> => {
+    added = await each(made, signManifests);
   };
   const described = {
+    plan: (made: MadeManifests) => each(made, planSignatures),
     signers: signers.map((signer) => signer.describe()),
     identity,
     ...(alsoAs.length === 0 ? {} : { alsoAs }),
   };
-  if (location.transport === 'docker') return { ...described, beforeTag: sign, afterwards: async () => {} };
+  if (location.transport === 'docker') return { ...described, beforeTag: sign, afterwards: async () => added };
   return {
     ...described,
     async afterwards(root) {
       await using source = await location.openSource(env);
       await sign({ root, getManifest: (digest) => source.getManifest(digest) });
+      return added;
     },
   };
 }

@@ -10,7 +10,7 @@ import { createSemaphore, type Semaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
-import type { KeptSignatures, SignatureStore, SignedManifest } from './signature-store.ts';
+import { type KeptSignatures, type SignatureStore, type SignedManifest, withoutKnown } from './signature-store.ts';
 import type { ImageSigner } from './signer.ts';
 
 export interface SignRequest {
@@ -94,22 +94,35 @@ export async function planSignatures(session: Session, request: SignRequest): Pr
   const manifests = await all(
     unique.map(async (manifest) => {
       const claim = { digest: manifest.digest, identity: request.identity, timestamp: 0 };
+      if (isNothingFor(request, manifest)) return { digest: manifest.digest, added: 0, kept: 0 };
       const places = await looking.run(() => lookAt(request, manifest));
+      const along = await all(places.map(freshAlong));
       const missing = await all(
         request.signers.flatMap((signer) =>
           places.map(async (place) => {
             const here = signer.isAskedFor ? withoutContent(place) : place;
-            const found = await missingKinds(session, here, signer, claim);
-            if (found.kinds.size > 0) await place.content.expectWritable?.();
-            return found;
+            return missingKinds(session, here, signer, claim);
           }),
         ),
       );
-      const added = missing.reduce((total, { kinds }) => total + kinds.size, 0);
+      const brought = along.reduce((total, count) => total + count, 0);
+      const added = missing.reduce((total, { kinds }) => total + kinds.size, brought);
       return { digest: manifest.digest, added, kept: missing.filter(({ found }) => found).length };
     }),
   );
   return report(manifests);
+}
+
+/** Whoever only brings signatures along need not look where none are. */
+function isNothingFor({ signers, carried }: SignRequest, { digest }: SignedManifest): boolean {
+  return signers.length === 0 && !carried?.get(digest)?.length;
+}
+
+/** How many signatures that are brought along the place does not have yet. */
+async function freshAlong({ content, along }: Place): Promise<number> {
+  const fresh = withoutKnown(along, content.signatures).length;
+  if (fresh > 0) await content.expectWritable?.();
+  return fresh;
 }
 
 function withoutContent(place: Place): Place {
@@ -140,8 +153,7 @@ async function signOne(
   turns: Turns,
 ): Promise<{ added: number; kept: number }> {
   const { signers } = request;
-  // whoever only brings signatures along need not look where none are
-  if (signers.length === 0 && !request.carried?.get(manifest.digest)?.length) return { added: 0, kept: 0 };
+  if (isNothingFor(request, manifest)) return { added: 0, kept: 0 };
   const begin = async <T>(work: () => Promise<T>, otherwise: T): Promise<T> => {
     if (turns.failed) return otherwise;
     try {
@@ -209,6 +221,7 @@ interface Missing {
   found: boolean;
 }
 
+/** Throws where what is missing could not be written: nobody is to sign for nothing. */
 async function missingKinds(
   session: Session,
   { store, content, along }: Place,
@@ -220,6 +233,7 @@ async function missingKinds(
   const there = new Set(candidates.filter((_, at) => mine[at]).map(({ kind }) => kind));
   if (signer.makes === undefined && there.size > 0) return { kinds: new Set(), found: true };
   const wanted = [...store.keeps].filter((kind) => (signer.makes?.includes(kind) ?? true) && !there.has(kind));
+  if (wanted.length > 0) await content.expectWritable?.();
   return { kinds: new Set(wanted), found: there.size > 0 };
 }
 

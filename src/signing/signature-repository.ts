@@ -4,4 +4,7 @@ import type { Repository } from '../distribution/registry-client.ts';
 export type SignatureRepository = Pick<
   Repository,
   'host' | 'name' | 'getManifest' | 'putManifest' | 'openBlob' | 'uploadBlob' | 'referrers' | 'tags'
->;
+> & {
+  /** Throws what writing would throw, as far as that can be told without it; for layouts. */
+  expectWritable?(): Promise<void>;
+};

@@ -3,11 +3,11 @@
  * moved in the end. Standard output and pipes get the bytes as they come.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, constants, mkdir, open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Writable } from 'node:stream';
-import { moveToAbsent } from '../foundation/atomic-file.ts';
+import { expectFolder, moveToAbsent } from '../foundation/atomic-file.ts';
 import {
   asError,
   ConflictError,
@@ -31,6 +31,8 @@ export interface ArchiveOutput {
   readonly workFolder: string;
   /** Makes that folder, and clears away what runs that were killed have left in such ones. Throws StorageError. */
   makeWorkFolder(): Promise<void>;
+  /** Throws what {@link makeWorkFolder} would throw, as far as that can be told without making it. */
+  expectWritable(): Promise<void>;
   /** Where it was made, with all that is in it. */
   removeWorkFolder(): Promise<void>;
   /** Whether the archive can be written more than once. */
@@ -39,7 +41,7 @@ export interface ArchiveOutput {
   write(write: (output: Writable) => Promise<void>): Promise<void>;
 }
 
-type WorkFolder = Pick<ArchiveOutput, 'makeWorkFolder' | 'removeWorkFolder' | 'workFolder'>;
+type WorkFolder = Pick<ArchiveOutput, 'makeWorkFolder' | 'expectWritable' | 'removeWorkFolder' | 'workFolder'>;
 
 export interface ArchiveOutputOptions {
   /** What to throw where a file has come to be at the path while the archive was made; without it the archive takes its place. */
@@ -92,14 +94,18 @@ export function streamOutput(where: string, openStream: () => Writable): Archive
 
 /** For archives that do not stay on this disk. */
 export function temporaryWorkFolder(): WorkFolder {
-  return workFolder(join(tmpdir(), temporaryArchive), async (folder) => {
+  const inTemporary = async (work: Promise<void>): Promise<void> => {
     try {
-      // not the temporary folder itself: one that is not there is a mistake in TMPDIR
-      await mkdir(folder);
+      await work;
     } catch (thrown) {
       throw temporaryError(thrown, 'cannot gather the archive in');
     }
-  });
+  };
+  return {
+    // not the temporary folder itself: one that is not there is a mistake in TMPDIR
+    ...workFolder(join(tmpdir(), temporaryArchive), (folder) => inTemporary(mkdir(folder))),
+    expectWritable: () => inTemporary(access(tmpdir(), constants.W_OK | constants.X_OK)),
+  };
 }
 
 /** `cannot`: "cannot bring a.tar to". */
@@ -115,16 +121,18 @@ export const temporaryArchive = 'sheaf-archive';
 
 /** `path`: of the archive, beside which the folder is. */
 function besideArchive(path: string): WorkFolder {
-  return workFolder(path, async (folder) => {
+  const cannot = `cannot write ${path}`;
+  const make = async (folder: string): Promise<void> => {
     try {
       await mkdir(folder, { recursive: true });
     } catch (thrown) {
-      throw writeError(thrown, `cannot write ${path}`);
+      throw writeError(thrown, cannot);
     }
-  });
+  };
+  return { ...workFolder(path, make), expectWritable: () => expectFolder(dirname(path), cannot) };
 }
 
-function workFolder(path: string, makeFolder: (folder: string) => Promise<void>): WorkFolder {
+function workFolder(path: string, makeFolder: (folder: string) => Promise<void>): Omit<WorkFolder, 'expectWritable'> {
   const folder = temporaryName(path, 'tmp');
   let made: Promise<void> | undefined;
   const make = async (): Promise<void> => {

@@ -44,6 +44,8 @@ export interface TransportEnv {
   /** What the machine says of registries; without it each reference is where its name says. */
   readonly routes?: RegistryRoutes;
   readonly places?: PlaceSettings;
+  /** Destinations are looked at and will not be written to, so that nobody need know of it. */
+  readonly looksOnly?: boolean;
   /** The local store; opened on first use. */
   store(): Store;
   /** The location that a text of the form `transport:rest` names. Throws UsageError. */
@@ -131,6 +133,11 @@ export interface ImageDestination extends AsyncDisposable {
    * location's own, in sentences for the plan. Throws ConflictError, UnsupportedError where that cannot be done.
    */
   describeList?(members: readonly ImageOfList[], tags: readonly string[]): readonly string[];
+  /**
+   * Throws what the first write would throw, as far as that can be told without writing; for places on this machine. `tags`: nothing
+   * is written but further tags of what stands there.
+   */
+  expectWritable?(what: 'image' | 'tags'): Promise<void>;
   /** Takes the blob over from another repository of the same place; `false` where that is not possible. */
   mountBlob?(blob: Descriptor, from: Reference): Promise<boolean>;
   putBlob(content: BlobContent): Promise<void>;

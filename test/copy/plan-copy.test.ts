@@ -73,6 +73,31 @@ const kinds = (steps: readonly CopyStep[]): Record<string, number> => {
 };
 
 describe('planCopy', () => {
+  it('makes the same plan, whichever instance is read first', async (t) => {
+    const env = await testEnv(t);
+    const { registry, images } = await registryWithIndex(t);
+    const location = locate(`docker://${registry.host}/dst/app:1`);
+    const planWithLast = async (last: number): Promise<CopyPlan> => {
+      const { promise: othersRead, resolve } = Promise.withResolvers<void>();
+      let left = images.length - 1;
+      await using source = await openVerifiedSource(locate(`docker://${registry.host}/src/app:multi`), env);
+      await using destination = await location.openDestination(env);
+      const getManifest: typeof source.getManifest = async (instance) => {
+        if (instance === images[last]?.manifest.digest) await othersRead;
+        const manifest = await source.getManifest(instance);
+        if (instance !== undefined) left -= 1;
+        if (left === 0) setImmediate(resolve);
+        return manifest;
+      };
+      const slow = { ...source, getManifest };
+      const request = { destination, location, host: env.host, select: 'all', unselected: 'keep' } as const;
+      return planCopy({ ...request, source: slow, format: 'docker' });
+    };
+    const [first, ...others] = await Promise.all(images.map((_, at) => planWithLast(at)));
+    assert.equal(first?.changes.length, 3);
+    for (const other of others) assert.deepEqual(other, first);
+  });
+
   it('only reads', async (t) => {
     const env = await testEnv(t);
     const { registry, requests } = await registryWithIndex(t);

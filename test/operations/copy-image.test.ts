@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, pushFixtureImage, pushFixtureManifest } from '../../fixtures/images.ts';
 import { ConflictError, NotFoundError } from '../../src/foundation/errors.ts';
 import type { Digest } from '../../src/oci/digest.ts';
-import { type CopyImageRequest, copyImage } from '../../src/operations/copy-image.ts';
+import { type CopyImageRequest, type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { testEnv } from '../support/env.ts';
@@ -97,6 +97,36 @@ describe('copyImage', () => {
       assert.equal(thrown.code, 'NO_IMAGE_FOR_PLATFORM');
       return true;
     });
+  });
+
+  it('takes a single image for no other platform', async (t) => {
+    const { copy, env, arm64, registry } = await scene(t);
+    const warnings: string[] = [];
+    env.session.emit = (event) => {
+      if (event.type === 'warning') warnings.push(`${event.code}: ${event.message}`);
+    };
+    const source = locate(`docker://${registry.host}/src/app@${arm64.manifest.digest}`);
+    const take = (...architectures: string[]): CopyTaking => {
+      const platforms = architectures.map((architecture) => ({ os: 'linux', architecture }));
+      return { select: { platforms }, unselected: 'strip' };
+    };
+    for (const dryRun of [true, false]) {
+      for (const absent of [take('s390x'), take('arm64', 's390x')]) {
+        const message = `${source.format()} is a single image for linux/arm64/v8, and linux/s390x was asked for`;
+        const expected = { code: 'NO_IMAGE_FOR_PLATFORM', side: 'source', message };
+        await assert.rejects(copy({ source, take: absent, dryRun }), expected);
+      }
+    }
+    for (const present of [take('arm64'), { one: { architecture: 'arm64' } }, { one: {} }]) {
+      assert.equal((await copy({ source, take: present })).result?.root.digest, arm64.manifest.digest);
+    }
+    assert.deepEqual(warnings, []);
+    // as with skopeo, which says nothing
+    const { result } = await copy({ source, take: { one: { architecture: 's390x' } } });
+    assert.equal(result?.root.digest, arm64.manifest.digest);
+    assert.deepEqual(warnings, [
+      `OTHER_PLATFORM: ${source.format()} is a single image for linux/arm64/v8, and linux/s390x was asked for`,
+    ]);
   });
 
   it('takes the whole index with its bytes', async (t) => {

@@ -464,6 +464,13 @@ describe('pushList', () => {
     const [source, destination] = [locate(`oci:${place('gone')}:app`), locate(`dir:${place('dir')}`)];
     await copyImage(env, { source, destination, take: { one: {} }, tags: [], dryRun: false });
     await list('dir', `dir:${place('dir')}`);
+    const archive = locate(`docker-archive:${place('archive.tar')}:app:1`);
+    await copyImage(env, { source, destination: archive, take: { one: {} }, tags: [], dryRun: false });
+    await list('archive', archive.format());
+    await rm(place('archive.tar'));
+    await writeFixtureLayout(place('other'), { app: images[1] ?? assert.fail() });
+    const other = locate(`oci:${place('other')}:app`);
+    await copyImage(env, { source: other, destination: archive, take: { one: {} }, tags: [], dryRun: false });
     await list('artifact');
     await writeFile(place('notes'), 'notes');
     const artifact = { files: [place('notes')], excludeTitles: false, artifactAnnotations: {}, changes: {} };
@@ -478,6 +485,7 @@ describe('pushList', () => {
       gone: 'INSTANCE_GONE',
       cut: 'SIZE_MISMATCH',
       dir: 'INSTANCE_GONE',
+      archive: 'INSTANCE_GONE',
       artifact: 'INSTANCE_GONE',
     })) {
       const to = locate(`docker://${registry.host}/dst/${name}:1`);

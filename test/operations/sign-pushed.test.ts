@@ -1,5 +1,6 @@
 /** Signatures of what is copied are there before its name is, and only once. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/images.ts';
@@ -44,15 +45,23 @@ function copy(
     tags?: readonly string[];
     identity?: string;
     compression?: CompressionRecipe;
+    dryRun?: boolean;
   } = {},
 ) {
-  const { stores = ['lookaside', 'attachment', 'bundle'], to = name, tags = [], identity, compression } = options;
+  const {
+    stores = ['lookaside', 'attachment', 'bundle'],
+    to = name,
+    tags = [],
+    identity,
+    compression,
+    dryRun = false,
+  } = options;
   return copyImage(env, {
     source: locate(`oci:${layout}:multi`),
     destination: locate(to),
     take: { select: 'all', unselected: 'keep' },
     tags,
-    dryRun: false,
+    dryRun,
     signing: { chosen: Promise.resolve({ signers, stores: new Set(stores) }), identity, registriesD: env.registriesD },
     ...(compression === undefined ? {} : { compression }),
   });
@@ -71,6 +80,55 @@ describe('a copy that signs', () => {
       const seen = await verify(arrangement.env, arrangement.name, { gpg: [alice], sigstore: [key] });
       assert.deepEqual(verdicts(seen), ['verified', 'verified', 'verified']);
       assert.equal(seen.manifests[0]?.digest, result?.root.digest);
+    }
+  });
+
+  it('says before how many signatures that will be, and writes none', async (t) => {
+    const arrangement = await arranged(t);
+    const { env, layout, registry } = arrangement;
+    const [alice, key] = [await gpgKey(), sigstoreKey()];
+    const signers = [alice.signer, key.signer('attachment', 'bundle')];
+    const both = async (options: Parameters<typeof copy>[2] = {}) => {
+      registry.faults.reset();
+      const { signaturesAdded: planned, signed } = await copy(arrangement, signers, { ...options, dryRun: true });
+      const methods = new Set(registry.faults.log().map((request) => request.split(' ')[0]));
+      assert.deepEqual(
+        [...methods].filter((method) => method !== 'GET' && method !== 'HEAD'),
+        [],
+      );
+      const done = await copy(arrangement, signers, options);
+      assert.deepEqual(done.signed, signed);
+      return [planned, done.signaturesAdded];
+    };
+    assert.deepEqual(await both(), [9, 9]);
+    assert.deepEqual(await both(), [0, 0]);
+    // a bundle names no names
+    assert.deepEqual(await both({ tags: ['2', '3'] }), [12, 12]);
+    assert.deepEqual(await both({ compression: { format: 'zstd' } }), [null, 9]);
+    const to = { to: `oci:${layout}:new`, identity: 'a.org/b:1', stores: ['attachment', 'bundle'] as const };
+    signers.shift();
+    assert.deepEqual(await both(to), [6, 6]);
+    assert.deepEqual(await both(to), [0, 0]);
+    assert.deepEqual((await copy(arrangement, [], { dryRun: true })).signaturesAdded, 0);
+    const unsigned = await copyImage(env, {
+      source: locate(`oci:${layout}:p0`),
+      destination: locate(`oci:${layout}:p9`),
+      take: { one: {} },
+      tags: [],
+      dryRun: true,
+    });
+    assert.equal(unsigned.signaturesAdded, undefined);
+  });
+
+  it('a plan fails where the lookaside cannot be written to', async (t) => {
+    const arrangement = await arranged(t);
+    const { env } = arrangement;
+    await mkdir(env.lookaside);
+    await writeFile(join(env.lookaside, 'ns'), 'not the folder of the signatures');
+    const alice = await gpgKey();
+    for (const compression of [undefined, { format: 'zstd' } as const]) {
+      const options = { dryRun: true, ...(compression === undefined ? {} : { compression }) };
+      await assert.rejects(copy(arrangement, [alice.signer], options), { name: 'StorageError', message: /lookaside/ });
     }
   });
 

@@ -41,13 +41,23 @@ it('a plan fails where a signature that is missing could not be written, and onl
     sign: async () => assert.fail('signed'),
     isMine: async () => true,
   };
-  const planWith = async (signatures: readonly ImageSignature[]) => {
+  const planWith = async (signatures: readonly ImageSignature[], carried?: readonly ImageSignature[]) => {
     const expectWritable = async (): Promise<never> => Promise.reject(new Error('read-only'));
     const content = { signatures, problems: [], add: async () => assert.fail('written'), expectWritable };
     const store: SignatureStore = { name: 'lookaside', keeps: new Set(['simple']), open: async () => content };
     const manifests = [{ digest, mediaType: '', size: 0 }];
-    return planSignatures(session, { manifests, identity: 'a.org/b:1', signers: [signer], stores: [store] });
+    const brought = carried && { carried: new Map([[digest, carried]]), signers: [] };
+    return planSignatures(session, {
+      manifests,
+      identity: 'a.org/b:1',
+      signers: [signer],
+      stores: [store],
+      ...brought,
+    });
   };
   assert.equal((await planWith([signature])).kept, 1);
   await assert.rejects(planWith([]), /read-only/);
+  assert.deepEqual((await planWith([signature], [signature])).added, 0);
+  await assert.rejects(planWith([], [signature]), /read-only/);
+  assert.equal((await planWith([], [])).added, 0);
 });

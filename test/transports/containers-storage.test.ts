@@ -143,6 +143,16 @@ describe('containers-storage:', () => {
     assert.deepEqual(await readLayer(env, `${storage.prefix}app:1`, behind), behind.tar);
   });
 
+  it('tells what is not there without reading it', async (t) => {
+    const { env, storage } = await storageIn(t);
+    const layer = await storage.layer(files);
+    const { config, layers } = await writeImage(storage, [layer]);
+    await using source = await openVerifiedSource(locate(`${storage.prefix}app:1`), env);
+    const check = (digest: Digest) => source.checkBlob({ mediaType: types.layer, digest, size: 1 });
+    for (const digest of [config, ...layers.map(({ diffId }) => diffId)]) await check(digest);
+    await assert.rejects(check(digestOf(Buffer.from('gone'))), NotFoundError);
+  });
+
   it('gives part of a layer', async (t) => {
     const { env, storage } = await storageIn(t);
     const layer = await storage.layer(files);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { blobOf, type FixtureBlob, fixtureImage, writeFixtureLayout } from '../../fixtures/images.ts';
@@ -175,6 +175,8 @@ describe('garbage of a layout', () => {
     await rm(join(to, 'oci-put-blob123'));
     const left = temporaryName(join(to, '.in-use'), 'tmp').replace(`-${process.pid}-`, '-4194303-');
     await writeFile(left, '');
+    assert.equal((await prune(env, to, { dryRun: true })).blobs.length, 1);
+    assert.ok((await readdir(to)).includes(basename(left)), 'nothing goes in a dry run');
     assert.equal((await prune(env, to)).blobs.length, 1);
     assert.deepEqual((await readdir(to)).sort(), ['blobs', 'index.json', 'oci-layout']);
   });

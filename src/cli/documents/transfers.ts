@@ -19,6 +19,14 @@ const signing = {
     .describe('Number of signatures of the source that go along; absent or 0 where there are none.'),
 };
 
+const afterwards = {
+  digestFile: z
+    .string()
+    .optional()
+    .describe('The file that the digest is written to after success; absent without one.'),
+  removedList: z.string().optional().describe('ID of the list that is removed after success; absent where none is.'),
+};
+
 export const transfer = z
   .object({
     digest: digest.describe('What the destination names now.'),
@@ -32,6 +40,12 @@ export const transfer = z
     decrypted: count.optional().describe('Number of layers that were decrypted; absent where none was.'),
     bytes: count.describe('Bytes of the blobs that were sent.'),
     ...signing,
+    signaturesAdded: count
+      .optional()
+      .describe(
+        'Number of signatures that were added, those of the source included; absent where nobody signs and none go along.',
+      ),
+    ...afterwards,
   })
   .describe('What was copied or pushed.');
 export type Transfer = DocumentOf<typeof transfer>;
@@ -101,9 +115,16 @@ export const plan = z
     ...ends,
     digest: digest.nullable().describe('What the destination will name; null: known once its layers are made.'),
     mediaType,
-    nothingToDo: z.boolean().describe('Whether everything is there already.'),
+    nothingToDo: z.boolean().describe('Whether everything is there already, signatures included.'),
     bytes: count.describe('Bytes of the blobs that may have to be sent; of layers to make anew, before that.'),
     ...signing,
+    signaturesAdded: count
+      .nullable()
+      .optional()
+      .describe(
+        'Number of signatures that would be added, those of the source included; null: known once its layers are made; absent where nobody signs and none go along.',
+      ),
+    ...afterwards,
     notes: z.array(z.string()).describe('What a person should know: every loss, every change that nobody asked for.'),
     changes: z.array(z.string()).describe('Every change of a digest that was asked for.'),
     steps: z.array(planStep).describe('In an order in which they may be done.'),

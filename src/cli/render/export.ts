@@ -6,8 +6,9 @@ import type { ExportedLists as ExportDocument } from '../documents/store.ts';
 import { planDocument, renderPlan, transferDocument } from './plan.ts';
 
 /** The digest under each name; after a dry run the plan. */
-export function renderExport({ names, copy: { plan, result, signed, carried } }: ExportedList): string[] {
-  if (result === undefined) return renderPlan(plan, signed, carried);
+export function renderExport({ names, copy }: ExportedList): string[] {
+  const { result } = copy;
+  if (result === undefined) return renderPlan(copy);
   return names.map((name) => `${name}: ${result.root.digest}`);
 }
 
@@ -15,13 +16,11 @@ export function exportDocument(destination: string, { lists, failed }: ExportedL
   return {
     destination,
     dryRun,
-    lists: lists.map(({ id, names, copy: { plan, result, signed, carried } }) => ({
+    lists: lists.map(({ id, names, copy }) => ({
       id,
       names,
-      digest: result?.root.digest ?? plannedDigest(plan) ?? null,
-      ...(result === undefined
-        ? { plan: planDocument(plan, signed, carried) }
-        : { transfer: transferDocument(plan, result, signed, carried) }),
+      digest: copy.result?.root.digest ?? plannedDigest(copy.plan) ?? null,
+      ...(copy.result === undefined ? { plan: planDocument(copy) } : { transfer: transferDocument(copy, copy.result) }),
     })),
     failed: failed.map(({ list, error: { code, message, hint } }) => ({
       list,

@@ -4,29 +4,43 @@ import type { CopyResult } from '../../copy/execute-plan.ts';
 import { type CopyPlan, type CopyStep, isCryptStep, isNothingToDo, plannedDigest } from '../../copy/plan.ts';
 import type { RawManifest } from '../../oci/descriptor.ts';
 import { formatReference } from '../../oci/reference.ts';
+import type { PlannedCopy } from '../../operations/plan-and-execute.ts';
 import type { Plan, Transfer } from '../documents/transfers.ts';
+import { describeList } from './edit.ts';
 import { formatBytes, visible } from './texts.ts';
 
-/** Who signs what is pushed, before the tag moves. */
-export interface Signed {
-  readonly signers: readonly string[];
-  readonly identity: string;
-  /** Further names that are signed. */
-  readonly alsoAs?: readonly string[];
+/** What comes after a push or copy has succeeded. */
+export interface Afterwards {
+  /** The file that the digest is written to, as it was named. */
+  readonly digestFile?: string;
+  /** The list that is removed. */
+  readonly removedList?: { readonly id: string; readonly names: readonly string[] };
 }
 
 /** Lines that say what would be done, in the order in which it would be. */
-export function renderPlan(plan: CopyPlan, signed?: Signed, carried = 0): string[] {
+export function renderPlan(planned: PlannedCopy, { digestFile, removedList }: Afterwards = {}): string[] {
+  const { plan, signed, carried = 0, signaturesAdded } = planned;
   const head = [`Plan: ${plan.source} -> ${plan.destination}`];
   const steps = plan.steps.map((step) => `  ${describeStep(step)}`);
   const notes = [...plan.notes, ...plan.changes].map((note) => `  note: ${note}`);
+  const last = [
+    ...(digestFile === undefined ? [] : [`  write         the digest to ${digestFile}`]),
+    ...(removedList === undefined ? [] : [`  remove        the list ${describeList(removedList)}`]),
+  ];
+  const toAdd = signaturesAdded ? `, ${count(signaturesAdded, 'signature')} to add` : '';
+  const nothing = last.length + toAdd.length === 0 ? 'Nothing to do' : 'Nothing to send';
   const total = isNothingToDo(plan)
-    ? 'Nothing to do: everything is there already.'
-    : `${plan.steps.length} steps, ${amountOf(plan)}, root ${nameOf(plan.root)}`;
+    ? `${nothing}: everything is there already${toAdd}.`
+    : `${plan.steps.length} steps, ${amountOf(plan)}${toAdd}, root ${nameOf(plan.root)}`;
   const names = [signed?.identity, ...(signed?.alsoAs ?? [])].join(', ');
-  const signers = (signed?.signers ?? []).map((signer) => `  sign          every manifest as ${names}, by ${signer}`);
-  const along = carried === 0 ? [] : [`  carry         ${carried} signature${carried === 1 ? '' : 's'} of the source`];
-  return [...head, ...steps, ...along, ...signers, ...notes, total].map(visible);
+  const verb = signaturesAdded === 0 ? 'keep          the signatures of' : 'sign         ';
+  const signers = (signed?.signers ?? []).map((signer) => `  ${verb} every manifest as ${names}, by ${signer}`);
+  const along = carried === 0 ? [] : [`  carry         ${count(carried, 'signature')} of the source`];
+  return [...head, ...steps, ...along, ...signers, ...last, ...notes, total].map(visible);
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? '' : 's'}`;
 }
 
 /** Where layers are compressed or unpacked on the way, nobody can tell before how much they become. */
@@ -67,15 +81,18 @@ function nameOf(document: RawManifest | ManifestDraft): string {
 }
 
 /** The plan as data, without the bytes of documents. */
-export function planDocument(plan: CopyPlan, signed?: Signed, carried?: number): Plan {
+export function planDocument(planned: PlannedCopy, afterwards: Afterwards = {}): Plan {
+  const { plan, signaturesAdded } = planned;
   return {
     source: plan.source,
     destination: plan.destination,
     digest: plannedDigest(plan) ?? null,
     mediaType: plan.root.mediaType,
-    nothingToDo: isNothingToDo(plan),
+    nothingToDo: isNothingToDo(plan) && !signaturesAdded,
     bytes: plan.bytes,
-    ...signingMembers(signed, carried),
+    ...signingMembers(planned),
+    ...(signaturesAdded === undefined ? {} : { signaturesAdded }),
+    ...afterwardsMembers(afterwards),
     notes: plan.notes,
     changes: plan.changes,
     steps: plan.steps.map(stepDocument),
@@ -108,7 +125,8 @@ function stepDocument(step: CopyStep): Plan['steps'][number] {
 }
 
 /** What was copied or pushed, as data. */
-export function transferDocument(plan: CopyPlan, result: CopyResult, signed?: Signed, carried?: number): Transfer {
+export function transferDocument(planned: PlannedCopy, result: CopyResult, afterwards: Afterwards = {}): Transfer {
+  const { plan, signaturesAdded } = planned;
   const { root, ...counts } = result;
   return {
     digest: root.digest,
@@ -116,10 +134,19 @@ export function transferDocument(plan: CopyPlan, result: CopyResult, signed?: Si
     source: plan.source,
     destination: plan.destination,
     ...counts,
-    ...signingMembers(signed, carried),
+    ...signingMembers(planned),
+    ...(typeof signaturesAdded === 'number' ? { signaturesAdded } : {}),
+    ...afterwardsMembers(afterwards),
   };
 }
 
-function signingMembers(signed: Signed | undefined, carried: number | undefined) {
+function signingMembers({ signed, carried }: PlannedCopy) {
   return { ...signed, ...(carried === undefined ? {} : { signaturesCarried: carried }) };
+}
+
+function afterwardsMembers({ digestFile, removedList }: Afterwards) {
+  return {
+    ...(digestFile === undefined ? {} : { digestFile }),
+    ...(removedList === undefined ? {} : { removedList: removedList.id }),
+  };
 }

@@ -129,7 +129,7 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
     const env = await this.env.operations();
     const { attestations, referrers } = flags;
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
-    const { plan, result, signed, carried } = await copyImage(
+    const planned = await copyImage(
       env,
       {
         source: await findImage(env, this.args.source),
@@ -154,14 +154,18 @@ export default class ImageCopy extends BaseCommand<typeof ImageCopy> {
       await this.env.destination(),
     );
     const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
+    const afterwards = {
+      ...(flags.digestfile ? { digestFile: flags.digestfile } : {}),
+    };
+    const { plan, result } = planned;
     if (result === undefined) {
-      for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
-      return planDocument(plan, signed, carried);
+      for (const line of renderPlan(planned, afterwards)) this.output.print(line);
+      return planDocument(planned, afterwards);
     }
     for (const note of plan.notes) this.warn(note);
     const { digest } = result.root;
     await writeDigestFile(flags, digest);
     this.output.print(digest);
-    return transferDocument(plan, result, signed, carried);
+    return transferDocument(planned, result, afterwards);
   }
 }

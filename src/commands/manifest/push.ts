@@ -87,7 +87,7 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
     const env = await this.env.operations();
     const record = env.store().lists.read(this.args.list);
     const { lazyRegistriesD } = await import('../../cli/signing-wiring.ts');
-    const { plan, result, signed, carried } = await pushList(env, {
+    const planned = await pushList(env, {
       list: record.id,
       destination: parseDestination(this.args.destination ?? ownName(record, this.args.list)),
       select: platforms === undefined ? (flags.all === false ? 'none' : 'all') : { platforms },
@@ -111,16 +111,21 @@ export default class ManifestPush extends BaseCommand<typeof ManifestPush> {
           }),
     });
     const { planDocument, renderPlan, transferDocument } = await import('../../cli/render/plan.ts');
+    const afterwards = {
+      ...(flags.digestfile ? { digestFile: flags.digestfile } : {}),
+      ...(flags.rm ? { removedList: record } : {}),
+    };
+    const { plan, result } = planned;
     if (result === undefined) {
-      for (const line of renderPlan(plan, signed, carried)) this.output.print(line);
-      return planDocument(plan, signed, carried);
+      for (const line of renderPlan(planned, afterwards)) this.output.print(line);
+      return planDocument(planned, afterwards);
     }
     for (const note of plan.notes) this.warn(note);
     const { digest } = result.root;
     await writeDigestFile(flags, digest);
     if (flags.rm) env.store().lists.remove(record.id, { allNames: true });
     this.output.print(digest);
-    return transferDocument(plan, result, signed, carried);
+    return transferDocument(planned, result, afterwards);
   }
 }
 

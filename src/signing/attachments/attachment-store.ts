@@ -68,6 +68,7 @@ export function createAttachmentStore(
       return {
         signatures,
         problems: [],
+        expectWritable: async () => repository.expectWritable?.(),
         async add(more) {
           absence.wrote(digest);
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'attachment');

@@ -1,8 +1,9 @@
 /** Numbered files `signature-1`, `signature-2`, ...: the form of a lookaside in a folder and of signatures in `dir:` images. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { expectFolder } from '../../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../../foundation/errors.ts';
 import { readError, writeError } from '../../foundation/file-errors.ts';
 import { maxSignatureBytes, maxSignatures } from '../signature-store.ts';
@@ -32,15 +33,7 @@ export async function appendNumbered(path: Numbered, blobs: readonly Uint8Array[
 /** Throws StorageError where {@link appendNumbered} would for want of a folder that may be written to. */
 export async function expectNumbered(path: Numbered): Promise<void> {
   const first = path(1);
-  for (let folder = dirname(first); ; folder = dirname(folder)) {
-    try {
-      // with the slash a file in the place of the folder is none
-      return await access(`${folder}/`, constants.W_OK | constants.X_OK);
-    } catch (thrown) {
-      if (systemCode(thrown) !== 'ENOENT' || folder === dirname(folder))
-        throw writeError(thrown, `cannot write ${first}`);
-    }
-  }
+  await expectFolder(dirname(first), `cannot write ${first}`);
 }
 
 async function readSmall(path: string): Promise<Uint8Array | undefined> {

@@ -50,6 +50,7 @@ export function createBundleStore(
       return {
         signatures,
         problems,
+        expectWritable: async () => repository.expectWritable?.(),
         async add(more) {
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'bundle');
           absence.wrote(manifest.digest);

@@ -73,6 +73,13 @@ class StorageSource implements ImageSource {
     throw missing(blob.digest, this.#text);
   }
 
+  /** That it is there is all that can be told; what is elsewhere is looked for when it is read. */
+  async sizeOfBlob({ digest }: Descriptor): Promise<undefined> {
+    if (this.#elsewhere.size > 0 || (await this.#storage.hasLayer(digest))) return;
+    if (this.#storage.images.some((image) => [...image.data.values()].includes(digest))) return;
+    throw missing(digest, this.#text);
+  }
+
   origins(instance: Digest): readonly ImageLocation[] {
     const origin = this.#origins.get(instance);
     return [origin ?? storageLocation({ ...this.#place, storage: this.#storage.spec })];

@@ -39,6 +39,8 @@ export interface Storage {
   layersOf(image: ImageRecord): Promise<readonly PlainLayer[]>;
   /** The tar of a layer that is known (all but a few are at once, the others after {@link Storage.layersOf}). */
   openLayer(diffId: Digest, range?: ByteRange): Promise<Readable | undefined>;
+  /** Whether {@link Storage.openLayer} knows it. */
+  hasLayer(diffId: Digest): Promise<boolean>;
 }
 
 /** How each driver keeps the files of a layer; of the others nothing is known. */
@@ -113,11 +115,18 @@ class OpenStorage implements Storage {
   }
 
   async openLayer(diffId: Digest, range?: ByteRange): Promise<Readable | undefined> {
-    for (const layer of (await this.#allLayers()).values()) {
-      if ((layer.diffId ?? this.#measured.get(layer.id)?.diffId) !== diffId) continue;
-      return Readable.from(part(await this.#tarOf(layer), range), { objectMode: false, highWaterMark: 1 << 20 });
-    }
-    return undefined;
+    const layer = await this.#layerOf(diffId);
+    if (layer === undefined) return undefined;
+    return Readable.from(part(await this.#tarOf(layer), range), { objectMode: false, highWaterMark: 1 << 20 });
+  }
+
+  async hasLayer(diffId: Digest): Promise<boolean> {
+    return (await this.#layerOf(diffId)) !== undefined;
+  }
+
+  async #layerOf(diffId: Digest): Promise<LayerRecord | undefined> {
+    const all = [...(await this.#allLayers()).values()];
+    return all.find((layer) => (layer.diffId ?? this.#measured.get(layer.id)?.diffId) === diffId);
   }
 
   #allLayers(): Promise<ReadonlyMap<string, LayerRecord>> {

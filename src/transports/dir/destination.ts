@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../../foundation/atomic-file.ts';
+import { expectFolder, writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, SheafError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
 import { withFileLock } from '../../foundation/file-lock.ts';
@@ -59,6 +59,7 @@ export async function createDirDestination(folder: string, env: TransportEnv): P
     // the manifest of the folder itself does not count: as an instance it would need a file of its own
     hasManifest: (digest) => isThere(instanceName(digest)),
     currentRoot,
+    expectWritable: () => expectFolder(folder, `cannot write an image to ${folder}`),
     async putBlob(content) {
       await beginOnce();
       const name = blobName(content.descriptor.digest);

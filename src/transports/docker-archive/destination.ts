@@ -118,6 +118,10 @@ class DockerArchiveDestination implements ImageDestination {
     });
   }
 
+  expectWritable(): Promise<void> {
+    return this.#output.expectWritable();
+  }
+
   async putBlob(content: BlobContent): Promise<void> {
     const { mediaType, digest } = content.descriptor;
     if (isRunnable(mediaType)) {

@@ -27,6 +27,8 @@ import { configOf } from './old-config.ts';
 
 const maxConfigBytes = 4 << 20;
 
+type OpenBlob = (range?: ByteRange) => Readable;
+
 /** Throws NotFoundError ARCHIVE_NOT_FOUND, IMAGE_NOT_FOUND, IntegrityError for what is no such archive. */
 export async function openDockerArchiveSource(
   place: DockerArchivePlace,
@@ -73,7 +75,7 @@ class DockerArchiveSource implements ImageSource {
   readonly #text: string;
   readonly #signal: AbortSignal | undefined;
   readonly #manifests = new Map<ListedImage, Promise<RawManifest>>();
-  readonly #blobs = new Map<Digest, (range?: ByteRange) => Readable>();
+  readonly #blobs = new Map<Digest, OpenBlob>();
 
   constructor(
     archive: TarFile,
@@ -99,11 +101,20 @@ class DockerArchiveSource implements ImageSource {
   }
 
   async openBlob(blob: Descriptor, range?: ByteRange): Promise<Readable> {
-    // the blobs of an image are known by what its manifest calls them
-    if (!this.#blobs.has(blob.digest)) await this.getManifest();
-    const open = this.#blobs.get(blob.digest);
-    if (open === undefined) throw missing(blob.digest, this.#text);
-    return open(range);
+    return (await this.#blobOf(blob))(range);
+  }
+
+  /** That it is there is all that can be told. */
+  async sizeOfBlob(blob: Descriptor): Promise<undefined> {
+    await this.#blobOf(blob);
+  }
+
+  /** The blobs of an image are known by what its manifest calls them. */
+  async #blobOf({ digest }: Descriptor): Promise<OpenBlob> {
+    if (!this.#blobs.has(digest)) await this.getManifest();
+    const open = this.#blobs.get(digest);
+    if (open === undefined) throw missing(digest, this.#text);
+    return open;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -33,6 +33,7 @@ export function loadedImage(
       if (tag !== undefined) tagWithin(reference, tag);
       return undefined;
     },
+    ...(archive.expectWritable === undefined ? {} : { expectWritable: archive.expectWritable.bind(archive) }),
     putBlob: (content) => archive.putBlob(content),
     putManifest: (manifest, at) => archive.putManifest(manifest, at),
     commit: (root) => archive.commit(root),

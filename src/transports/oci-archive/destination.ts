@@ -58,11 +58,12 @@ export async function createOciArchiveDestination(
 /** What destinations do that have an archive for themselves or share one. */
 export function partsOf(
   archive: LayoutArchive,
-): Pick<ImageDestination, 'traits' | 'hasBlob' | 'hasManifest' | 'putBlob' | 'putManifest'> {
+): Pick<ImageDestination, 'traits' | 'hasBlob' | 'hasManifest' | 'expectWritable' | 'putBlob' | 'putManifest'> {
   return {
     traits: layoutTraits,
     hasBlob: (blob) => archive.hasBlob(blob),
     hasManifest: (digest) => archive.hasManifest(digest),
+    expectWritable: () => archive.expectWritable(),
     putBlob: (content) => archive.putBlob(content),
     putManifest: async (manifest, at) => archive.putManifest(manifest, at),
   };
@@ -106,6 +107,10 @@ export class LayoutArchive implements AsyncDisposable {
       const index = archive && (await readLayoutIndex(archivedFiles(archive)));
       return index?.manifests.find((entry) => nameOf(entry) === name)?.digest;
     });
+  }
+
+  expectWritable(): Promise<void> {
+    return this.#output.expectWritable();
   }
 
   async putBlob(content: BlobContent): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomically } from '../../foundation/atomic-file.ts';
+import { expectFolder, writeAtomically } from '../../foundation/atomic-file.ts';
 import { ConflictError, IntegrityError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
 import { removeAbandoned } from '../../foundation/temporary-names.ts';
@@ -41,13 +41,14 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
   const growing = blobs === own ? folder : blobs;
   const pathOf = (digest: Digest): string => join(blobs, algorithmOf(digest), encodedOf(digest));
   const use = new LayoutUse(folder, env.session);
+  const cannot = `cannot write an image layout to ${folder}`;
   const begin = async (): Promise<void> => {
     try {
       // a layout has this folder, be it empty
       await mkdir(own, { recursive: true });
       await mkdir(blobs, { recursive: true });
     } catch (thrown) {
-      throw writeError(thrown, `cannot write an image layout to ${folder}`);
+      throw writeError(thrown, cannot);
     }
     await use.begin({ mustWrite: true });
     if (blobs !== own) await markShared(blobs);
@@ -79,21 +80,26 @@ export async function createLayoutDestination(place: LayoutPlace, env: Transport
     await beginOnce();
     await writeAtomically(pathOf(digest), bytes);
   };
+  /** What is found must not be collected as garbage before it is counted on. */
+  const look = async (digest: Digest): Promise<number | undefined> => {
+    if (env.looksOnly !== true) await use.begin();
+    return sizeOfFile(pathOf(digest));
+  };
   return {
     traits: { ...layoutTraits, keepsCompanions: true },
-    async hasBlob(blob) {
-      await use.begin();
-      return (await sizeOfFile(pathOf(blob.digest))) === blob.size;
-    },
-    async hasManifest(digest) {
-      await use.begin();
-      return (await sizeOfFile(pathOf(digest))) !== undefined;
-    },
+    hasBlob: async (blob) => (await look(blob.digest)) === blob.size,
+    hasManifest: async (digest) => (await look(digest)) !== undefined,
     async currentRoot(tag) {
       if (tag !== undefined) assertName(tag, folder);
       const wanted = tag ?? place.name;
       const index = await readLayoutIndex(files);
       return index && namedIn(index, wanted);
+    },
+    async expectWritable(what) {
+      await expectFolder(folder, cannot);
+      if (what === 'tags') return;
+      if (blobs !== own) await expectFolder(blobs, cannot);
+      await expectFolder(join(blobs, 'sha256'), cannot);
     },
     async putBlob(content) {
       await beginOnce();

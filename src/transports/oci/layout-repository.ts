@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { writeAtomically } from '../../foundation/atomic-file.ts';
+import { expectFolder, writeAtomically } from '../../foundation/atomic-file.ts';
 import { IntegrityError, NotFoundError, StorageError } from '../../foundation/errors.ts';
 import { type Descriptor, descriptorOf, type RawManifest } from '../../oci/descriptor.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
@@ -70,6 +70,11 @@ export function layoutRepository({ path: folder, ...place }: LayoutPlace, env: T
     async referrers(digest) {
       listed ??= read().then((index) => referrersIn(files, index));
       return [...((await listed).get(digest) ?? [])];
+    },
+    async expectWritable() {
+      for (const written of [folder, join(blobs, 'sha256')]) {
+        await expectFolder(written, `cannot write an image layout to ${folder}`);
+      }
     },
     // names are asked for one by one: nothing here is far away
     async *tags() {},

@@ -9,7 +9,7 @@ import { systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
 import { withFileLock } from '../../foundation/file-lock.ts';
 import type { Session } from '../../foundation/session.ts';
-import { isAbandoned, isTemporary, removeAbandoned, temporaryName } from '../../foundation/temporary-names.ts';
+import { isAbandoned, isTemporary, temporaryName } from '../../foundation/temporary-names.ts';
 
 const useName = '.in-use';
 /** Large layouts take their time to be collected. */
@@ -78,7 +78,6 @@ export async function userOf(folder: string): Promise<string | undefined> {
     const found = await lstat(join(folder, name)).catch(() => undefined);
     if (found !== undefined && found.mtimeMs > Date.now() - foreignMs) return name;
   }
-  await removeAbandoned(folder);
   return undefined;
 }
 

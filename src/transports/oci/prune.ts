@@ -3,10 +3,12 @@
  * by the files that writers leave (`layout-use.ts`).
  */
 import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { expectFolder } from '../../foundation/atomic-file.ts';
 import { ConflictError, NotFoundError, SheafError, systemCode } from '../../foundation/errors.ts';
 import { writeError } from '../../foundation/file-errors.ts';
 import { type Session, throwIfCancelled } from '../../foundation/session.ts';
+import { removeAbandoned } from '../../foundation/temporary-names.ts';
 import { algorithmOf, type Digest, encodedOf, isDigest } from '../../oci/digest.ts';
 import type { ImageIndex, IndexEntry } from '../../oci/image-index.ts';
 import { blobsName, indexName, readLayoutIndex, writeLayoutIndex } from './layout.ts';
@@ -47,6 +49,7 @@ export async function pruneLayout(session: Session, request: PruneRequest): Prom
     });
   }
   try {
+    await expectFolder(folder, `cannot clean up ${folder}`);
     return await (dryRun ? prune(session, request) : withLayoutLock(folder, session, () => prune(session, request)));
   } catch (thrown) {
     throw thrown instanceof SheafError ? thrown : writeError(thrown, `cannot clean up ${folder}`);
@@ -66,6 +69,7 @@ async function prune(
       hint: 'Run it again when the other program has ended.',
     });
   }
+  if (!dryRun) await removeAbandoned(folder);
   const files = folderFiles(folder);
   const index = await readLayoutIndex(files);
   if (index === undefined) {
@@ -88,6 +92,9 @@ async function prune(
     if (youngerThanMs === 0 || mtimeMs < newest) gone.push({ digest, size });
   }
   throwIfCancelled(session);
+  for (const place of new Set(gone.map(({ digest }) => dirname(pathOf(blobs, digest))))) {
+    await expectFolder(place, `cannot clean up ${folder}`);
+  }
   if (!dryRun) {
     // index.json first: what it names is there at any moment
     if (manifests.length < index.manifests.length) await writeLayoutIndex(folder, blobs, { ...index, manifests });
