@@ -97,6 +97,8 @@ export async function askSecret(terminal: Terminal, question: string, missing: s
     stdin.setRawMode(false);
     screen.write('\n');
     raise('SIGTSTP');
+    // also where nothing stops it, as without a shell above it: what is typed then is not to be seen
+    stdin.setRawMode(true);
   };
   signals.on('SIGCONT', onContinue);
   for (const name of deadly) signals.on(name, onDeadly);
