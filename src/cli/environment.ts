@@ -105,12 +105,9 @@ export function createEnvironment(options: EnvironmentOptions): Environment {
     guard ??= policyGuard({ policy: settings.policy, 'registries-d': settings.registriesD }, { env, session });
     await enforcePolicy(operations, await guard, source);
   };
-  let asker: Promise<(question: string) => Promise<string>> | undefined;
   const askSecret = async (question: string): Promise<string> => {
-    asker ??= import('./prompt.ts').then(({ secretAsker, terminalOf }) =>
-      secretAsker(terminalOf(session.signal), 'no passphrase is given'),
-    );
-    return (await asker)(question);
+    const { askSecret: ask, terminalOf } = await import('./prompt.ts');
+    return ask(terminalOf(session.signal), question, 'no passphrase is given');
   };
   const operationsOf = async (side: RegistrySideSettings, places: PlaceSettings): Promise<Env> => {
     const [open, registries, ways, { locate }, { hostPlatform }] = await Promise.all([

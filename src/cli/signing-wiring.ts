@@ -78,18 +78,42 @@ export async function chooseSigners(flags: SignFlagValues, context: SigningConte
   const read = keyFiles.map((file) => readKey(file, passphrase));
   // sigstore keys are opened in other threads: with them first, a GPG key is opened beside them
   const underWay = Promise.allSettled(read);
+  const line = inLine();
   const [simple, ...sigstore] = await Promise.all([
-    gpgSigners(flags, context, passphrase, underWay),
-    ...read.map((key) => keySigner(key, forms, context)),
+    line((before) => gpgSigners(flags, { ...context, before }, passphrase, underWay)),
+    ...read.map((key) => line((before) => keySigner(key, forms, { ...context, before }))),
     ...(parameters === undefined
       ? []
-      : [parameterSigner(parameters, flags['identity-token'], passphrase, forms, context)]),
+      : [
+          line((before) =>
+            parameterSigner(parameters, flags['identity-token'], passphrase, forms, { ...context, before }),
+          ),
+        ]),
   ]);
   const usual: SignatureStoreName[] = [
     ...(simple.length > 0 ? ['lookaside' as const] : []),
     ...(sigstore.length > 0 ? ['attachment' as const] : []),
   ];
   return { signers: [...simple, ...sigstore], stores: new Set(asked ?? usual) };
+}
+
+/** The context of one signer. */
+interface PlaceInLine extends SigningContext {
+  /** Settled when those that come before are open: a person is asked in the order of the flags, and not after a failure. */
+  readonly before: Promise<unknown>;
+}
+
+/** Begins everything at once, and tells each when all that were begun before it are done. */
+function inLine(
+  first: Promise<unknown> = Promise.resolve(),
+): <T>(work: (before: Promise<unknown>) => Promise<T>) => Promise<T> {
+  let before = first;
+  return (work) => {
+    const done = work(before);
+    before = Promise.all([before, done]);
+    before.catch(() => {});
+    return done;
+  };
 }
 
 type Form = 'attachment' | 'bundle';
@@ -101,7 +125,7 @@ function formsOf(stores: readonly SignatureStoreName[] | undefined): readonly Fo
 
 async function gpgSigners(
   flags: SignFlagValues,
-  context: SigningContext,
+  context: PlaceInLine,
   passphrase: Passphrase,
   underWay: Promise<unknown>,
 ): Promise<readonly ImageSigner[]> {
@@ -112,12 +136,15 @@ async function gpgSigners(
     const [key, secret] = await Promise.all([readInput(file, 'the GPG key'), passphrase.text(), underWay]);
     const { createGpgKeySigner } = await import('../signing/simple/key-signer.ts');
     const wanted = names.length === 0 ? [undefined] : names;
+    const line = inLine(context.before);
     return Promise.all(
       wanted.map((signBy) =>
-        orAsking(context, file, (typed) =>
-          createGpgKeySigner(
-            { key, what: file, creator, ...optional('signBy', signBy), ...optional('passphrase', typed ?? secret) },
-            session,
+        line((before) =>
+          orAsking({ ...context, before }, wanted.length > 1 ? `${signBy} in ${file}` : file, (typed) =>
+            createGpgKeySigner(
+              { key, what: file, creator, ...optional('signBy', signBy), ...optional('passphrase', typed ?? secret) },
+              session,
+            ),
           ),
         ),
       ),
@@ -169,7 +196,7 @@ async function readKey(file: string, passphrase: Passphrase) {
 async function keySigner(
   read: ReturnType<typeof readKey>,
   produce: readonly Form[],
-  context: SigningContext,
+  context: PlaceInLine,
 ): Promise<ImageSigner> {
   const { file, readKeyFile, wipe, createSigstoreKeySigner, bytes, unlocking } = await read;
   try {
@@ -189,7 +216,7 @@ async function parameterSigner(
   tokenFile: string | undefined,
   passphrase: Passphrase,
   produce: readonly Form[],
-  context: SigningContext,
+  context: PlaceInLine,
 ): Promise<ImageSigner> {
   const { env, creator } = context;
   const [{ parseSigningParameters }, { createParameterSigner }] = await Promise.all([
@@ -242,8 +269,8 @@ async function serviceConnections(env: NodeJS.ProcessEnv): Promise<ServiceConnec
 
 /** A key, opened with what is known; where that is nothing and the key is locked, with what the person types. */
 async function orAsking<T>(
-  { askSecret }: SigningContext,
-  file: string,
+  { askSecret, before }: PlaceInLine,
+  what: string,
   open: (typed?: string) => Promise<T>,
 ): Promise<T> {
   try {
@@ -251,7 +278,8 @@ async function orAsking<T>(
   } catch (thrown) {
     const isLocked = thrown instanceof AuthError && thrown.code === 'PASSPHRASE_MISSING';
     if (askSecret === undefined || !isLocked) throw thrown;
-    return await open(await askSecret(`Passphrase of ${file}: `));
+    await before;
+    return await open(await askSecret(`Passphrase of ${what}: `));
   }
 }
 

@@ -131,11 +131,11 @@ function emptyPart(login: StoredLogin, fromStdin: boolean): UsageError {
     : new UsageError(`the ${secret} is empty`, { code: 'INVALID_CREDENTIALS', hint });
 }
 
-/** Everything on stdin but the line end behind it. */
+/** Everything on stdin but its line ends, as with podman and skopeo: many a file has one too many. */
 async function readPassword(stdin: NodeJS.ReadStream): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks)
     .toString('utf8')
-    .replace(/\r?\n$/, '');
+    .replaceAll(/\r?(?:\n|$)/g, '');
 }

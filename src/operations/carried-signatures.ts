@@ -8,14 +8,19 @@ import { type CopyPlan, plannedDigest } from '../copy/plan.ts';
 import { ConflictError, IntegrityError, UnsupportedError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { RegistriesD } from '../registry-config/registries-d.ts';
+import type { SignaturesAlong } from '../signing/sign-manifests.ts';
 import type { ImageSignature } from '../signing/signature.ts';
-import type { SignatureStoreName, SignedManifest } from '../signing/signature-store.ts';
+import { type TakeMemory, withSignatureMemory } from '../signing/signature-memory.ts';
+import { type SignatureStoreName, type SignedManifest, signatureBytes } from '../signing/signature-store.ts';
 import type { ImageLocation } from '../transports/transport.ts';
 import type { Env } from './environment.ts';
 import { type AttachmentUse, keptAt, signatureStores } from './signature-stores.ts';
 
 /** By the digest of the manifest in the source; only manifests that have some. */
-export type CarriedSignatures = ReadonlyMap<Digest, readonly ImageSignature[]>;
+export type CarriedSignatures = ReadonlyMap<Digest, SignaturesAlong>;
+
+/** Bytes of the signatures of one manifest that stay in memory until they are written; more are read again then. */
+const keptBytes = 64 << 10;
 
 export interface SignedSource {
   readonly location: ImageLocation;
@@ -33,15 +38,33 @@ export async function readCarried(env: Env, source: SignedSource): Promise<Carri
   if (location.transport !== 'docker' && location.transport !== 'dir') return new Map();
   const only = new Set<SignatureStoreName>(['lookaside', 'attachment', 'dir']);
   const stores = await signatureStores(env, location, root, { only, registriesD, reading: true, attachments });
+  const read = async (manifest: SignedManifest, take: TakeMemory): Promise<readonly ImageSignature[]> => {
+    const kept = await Promise.all(stores.map((store) => store.open(manifest, take)));
+    const [problem] = kept.flatMap(({ problems }) => problems);
+    if (problem !== undefined) throw unreadable(location, problem);
+    return kept.flatMap(({ signatures }) => signatures);
+  };
   const found = await Promise.all(
     manifests.map(async (manifest) => {
-      const kept = await Promise.all(stores.map((store) => store.open(manifest)));
-      const [problem] = kept.flatMap(({ problems }) => problems);
-      if (problem !== undefined) throw unreadable(location, problem);
-      return [manifest.digest, kept.flatMap(({ signatures }) => signatures)] as const;
+      const along = await withSignatureMemory(async (take) => {
+        const signatures = await read(manifest, take);
+        const whole = signaturesAlong(signatures);
+        const bytes = signatures.reduce((sum, one) => sum + signatureBytes(one), 0);
+        return bytes <= keptBytes ? whole : { ...whole, read: (again: TakeMemory) => read(manifest, again) };
+      });
+      return [manifest.digest, along] as const;
     }),
   );
-  return new Map(found.filter(([, signatures]) => signatures.length > 0));
+  return new Map(found.filter(([, { count }]) => count > 0));
+}
+
+/** What is in memory already. */
+export function signaturesAlong(signatures: readonly ImageSignature[]): SignaturesAlong {
+  return {
+    kinds: new Set(signatures.map(({ kind }) => kind)),
+    count: signatures.length,
+    read: async () => signatures,
+  };
 }
 
 /**
@@ -76,11 +99,11 @@ export function storesFor(carried: CarriedSignatures): readonly SignatureStoreNa
 }
 
 export function countCarried(carried: CarriedSignatures): number {
-  return [...carried.values()].reduce((sum, signatures) => sum + signatures.length, 0);
+  return [...carried.values()].reduce((sum, { count }) => sum + count, 0);
 }
 
 function kindsOf(carried: CarriedSignatures): Array<ImageSignature['kind']> {
-  return [...new Set([...carried.values()].flat().map(({ kind }) => kind))];
+  return [...new Set([...carried.values()].flatMap(({ kinds }) => [...kinds]))];
 }
 
 function unreadable(location: ImageLocation, problem: string): IntegrityError {

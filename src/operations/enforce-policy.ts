@@ -7,6 +7,7 @@ import type { AttachmentVerifier } from '../signing/policy/attachment-verifier.t
 import { evaluatePolicy } from '../signing/policy/evaluate.ts';
 import { type Policy, requirementsFor } from '../signing/policy/policy.ts';
 import { scopesOfImage } from '../signing/policy/scopes.ts';
+import { withSignatureMemory } from '../signing/signature-memory.ts';
 import type { SignatureStore, SignedManifest } from '../signing/signature-store.ts';
 import { parseFolderPlace, parseLayoutPlace } from '../transports/oci/location.ts';
 import { standardStream } from '../transports/place.ts';
@@ -51,16 +52,18 @@ export async function enforcePolicy(env: Env, guard: PolicyGuard, source: UsedSo
   const now = new Date(env.session.clock.now());
   await Promise.all(
     used.map(async (manifest) => {
-      const subject = {
-        name: location.format(),
-        digest: manifest.digest,
-        intended: location.reference,
-        signatures: async () => {
-          const kept = await Promise.all((await stores()).map((store) => store.open(manifest)));
-          return kept.flatMap(({ signatures }) => signatures);
-        },
-      };
-      const { accepted, reason } = await evaluatePolicy(requirements, subject, { verifier: guard.verifier, now });
+      const { accepted, reason } = await withSignatureMemory((take) => {
+        const subject = {
+          name: location.format(),
+          digest: manifest.digest,
+          intended: location.reference,
+          signatures: async () => {
+            const kept = await Promise.all((await stores()).map((store) => store.open(manifest, take)));
+            return kept.flatMap(({ signatures }) => signatures);
+          },
+        };
+        return evaluatePolicy(requirements, subject, { verifier: guard.verifier, now });
+      });
       if (!accepted) throw refused(location, manifest, reason ?? 'the policy does not allow it');
     }),
   );

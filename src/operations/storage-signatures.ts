@@ -6,7 +6,7 @@ import type { Reference } from '../oci/reference.ts';
 import type { SignatureStore } from '../signing/signature-store.ts';
 import { keptImage, keptSignatures } from '../transports/containers-storage/kept-signatures.ts';
 import type { ImageLocation } from '../transports/transport.ts';
-import type { CarriedSignatures } from './carried-signatures.ts';
+import { type CarriedSignatures, signaturesAlong } from './carried-signatures.ts';
 import type { Env } from './environment.ts';
 import type { ManifestOfImage } from './signed-manifests.ts';
 
@@ -49,7 +49,7 @@ export async function storageSignatures(
 ): Promise<CarriedSignatures> {
   const signed = (await keptSignatures(location.format())).filter(({ served }) => used.includes(served));
   const same = signed.filter(({ manifest, served }) => manifest.digest === served);
-  const carried = new Map(same.map(({ served, signatures }) => [served, signatures]));
+  const carried = new Map(same.map(({ served, signatures }) => [served, signaturesAlong(signatures)]));
   for (const { manifest, served, signatures } of signed) {
     if (carried.has(served)) continue;
     env.session.emit({

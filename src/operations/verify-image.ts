@@ -15,6 +15,7 @@ import { evaluatePolicy } from '../signing/policy/evaluate.ts';
 import { identityMatches } from '../signing/policy/identities.ts';
 import { type Policy, requirementsFor } from '../signing/policy/policy.ts';
 import type { ImageSignature } from '../signing/signature.ts';
+import { type TakeMemory, withSignatureMemory } from '../signing/signature-memory.ts';
 import type { SignatureStore, SignatureStoreName } from '../signing/signature-store.ts';
 import type { GpgPublicKey } from '../signing/simple/keyring.ts';
 import type { ImageLocation } from '../transports/transport.ts';
@@ -86,7 +87,10 @@ export async function verifyImage(env: Env, request: VerifyImageRequest): Promis
   const manifests = await Promise.all(
     all.map(async (manifest): Promise<ManifestVerdict> => {
       const required = isRequired(manifest, manifest.digest === root, require);
-      return { ...manifest, required, ...(await verifyOne(env, { ...request, reference }, stores, manifest)) };
+      const verdict = await withSignatureMemory((take) =>
+        verifyOne(env, { ...request, reference }, stores, manifest, take),
+      );
+      return { ...manifest, required, ...verdict };
     }),
   );
   const needed = manifests.filter((one) => one.required);
@@ -151,9 +155,12 @@ async function verifyOne(
   request: Asked,
   stores: readonly SignatureStore[],
   manifest: ManifestOfImage,
+  take: TakeMemory,
 ): Promise<OneVerdict> {
   const { trust } = request;
-  const kept = await Promise.all(stores.map(async (store) => ({ store: store.name, ...(await store.open(manifest)) })));
+  const kept = await Promise.all(
+    stores.map(async (store) => ({ store: store.name, ...(await store.open(manifest, take)) })),
+  );
   const found = kept.flatMap(({ store, signatures }) => signatures.map((signature): Found => ({ store, signature })));
   const problems = kept.flatMap((one) => one.problems);
   const now = new Date(env.session.clock.now());

@@ -10,6 +10,7 @@ import { createSemaphore, type Semaphore } from '../foundation/semaphore.ts';
 import type { Session } from '../foundation/session.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { ImageSignature, SigningClaim } from './signature.ts';
+import { type TakeMemory, withSignatureMemory } from './signature-memory.ts';
 import { type KeptSignatures, type SignatureStore, type SignedManifest, withoutKnown } from './signature-store.ts';
 import type { ImageSigner } from './signer.ts';
 
@@ -21,7 +22,15 @@ export interface SignRequest {
   readonly signers: readonly ImageSigner[];
   readonly stores: readonly SignatureStore[];
   /** Signatures from elsewhere that are to be kept too, by the digest of their manifest; they come before new ones. */
-  readonly carried?: ReadonlyMap<Digest, readonly ImageSignature[]>;
+  readonly carried?: ReadonlyMap<Digest, SignaturesAlong>;
+}
+
+/** Signatures of one manifest, from elsewhere. */
+export interface SignaturesAlong {
+  readonly kinds: ReadonlySet<ImageSignature['kind']>;
+  readonly count: number;
+  /** Throws what reading throws, where they were too large to be kept. */
+  read(take: TakeMemory): Promise<readonly ImageSignature[]>;
 }
 
 export interface SignReport {
@@ -74,7 +83,8 @@ export async function signManifests(session: Session, request: SignRequest): Pro
   const manifests = await all(
     unique.map(async (manifest) => {
       const claim = { digest: manifest.digest, identity: request.identity, timestamp };
-      return { digest: manifest.digest, ...(await signOne(session, request, manifest, claim, turns)) };
+      const signed = await withSignatureMemory((take) => signOne(session, request, manifest, claim, turns, take));
+      return { digest: manifest.digest, ...signed };
     }),
   );
   await all(request.stores.map(async (store) => store.confirm?.()));
@@ -92,30 +102,32 @@ export async function planSignatures(session: Session, request: SignRequest): Pr
   const looking = createSemaphore(atOnce.looking);
   const unique = [...new Map(request.manifests.map((manifest) => [manifest.digest, manifest])).values()];
   const manifests = await all(
-    unique.map(async (manifest) => {
-      const claim = { digest: manifest.digest, identity: request.identity, timestamp: 0 };
-      if (isNothingFor(request, manifest)) return { digest: manifest.digest, added: 0, kept: 0 };
-      const places = await looking.run(() => lookAt(request, manifest));
-      const along = await all(places.map(freshAlong));
-      const missing = await all(
-        request.signers.flatMap((signer) =>
-          places.map(async (place) => {
-            const here = signer.isAskedFor ? withoutContent(place) : place;
-            return missingKinds(session, here, signer, claim);
-          }),
-        ),
-      );
-      const brought = along.reduce((total, count) => total + count, 0);
-      const added = missing.reduce((total, { kinds }) => total + kinds.size, brought);
-      return { digest: manifest.digest, added, kept: missing.filter(({ found }) => found).length };
-    }),
+    unique.map((manifest) =>
+      withSignatureMemory(async (take) => {
+        const claim = { digest: manifest.digest, identity: request.identity, timestamp: 0 };
+        if (isNothingFor(request, manifest)) return { digest: manifest.digest, added: 0, kept: 0 };
+        const places = await looking.run(() => lookAt(request, manifest, take));
+        const along = await all(places.map(freshAlong));
+        const missing = await all(
+          request.signers.flatMap((signer) =>
+            places.map(async (place) => {
+              const here = signer.isAskedFor ? withoutContent(place) : place;
+              return missingKinds(session, here, signer, claim);
+            }),
+          ),
+        );
+        const brought = along.reduce((total, count) => total + count, 0);
+        const added = missing.reduce((total, { kinds }) => total + kinds.size, brought);
+        return { digest: manifest.digest, added, kept: missing.filter(({ found }) => found).length };
+      }),
+    ),
   );
   return report(manifests);
 }
 
 /** Whoever only brings signatures along need not look where none are. */
 function isNothingFor({ signers, carried }: SignRequest, { digest }: SignedManifest): boolean {
-  return signers.length === 0 && !carried?.get(digest)?.length;
+  return signers.length === 0 && !carried?.get(digest)?.count;
 }
 
 /** How many signatures that are brought along the place does not have yet. */
@@ -135,11 +147,11 @@ function report(manifests: SignReport['manifests']): SignReport {
 }
 
 /** What every place has of `manifest`, and what is brought along to it. */
-function lookAt({ stores, carried }: SignRequest, manifest: SignedManifest): Promise<Place[]> {
-  const brought = carried?.get(manifest.digest) ?? [];
+async function lookAt({ stores, carried }: SignRequest, manifest: SignedManifest, take: TakeMemory): Promise<Place[]> {
+  const brought = (await carried?.get(manifest.digest)?.read(take)) ?? [];
   return all(
     stores.map(async (store): Promise<Place> => {
-      const content = await store.open(manifest);
+      const content = await store.open(manifest, take);
       return { store, content, along: brought.filter(({ kind }) => store.keeps.has(kind)) };
     }),
   );
@@ -151,6 +163,7 @@ async function signOne(
   manifest: SignedManifest,
   claim: SigningClaim,
   turns: Turns,
+  take: TakeMemory,
 ): Promise<{ added: number; kept: number }> {
   const { signers } = request;
   if (isNothingFor(request, manifest)) return { added: 0, kept: 0 };
@@ -163,7 +176,7 @@ async function signOne(
       throw thrown;
     }
   };
-  const places = await turns.looking.run(() => begin(() => lookAt(request, manifest), []));
+  const places = await turns.looking.run(() => begin(() => lookAt(request, manifest, take), []));
   const sign = async (signer: ImageSigner): Promise<Signed> => {
     const missing = await all(places.map((place) => missingKinds(session, place, signer, claim)));
     const kept = missing.filter(({ found }) => found).length;

@@ -4,6 +4,7 @@
  */
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { ImageSignature } from './signature.ts';
+import type { TakeMemory } from './signature-memory.ts';
 
 /** As `--signature-store` names them; `dir` for signatures in the folder of a `dir:` image, `storage` for those of a local storage. */
 export type SignatureStoreName = 'lookaside' | 'attachment' | 'bundle' | 'dir' | 'storage';
@@ -18,12 +19,13 @@ export interface SignatureStore {
   /** Told before: how many manifests are about to be signed in one go. */
   expect?(manifests: number): void;
   /**
-   * Reads what is kept for `manifest`, which is nothing only where the place says that there is nothing.
+   * Reads what is kept for `manifest`, which is nothing only where the place says that there is nothing. What it holds of it in
+   * memory it takes before.
    *
    * @throws AuthError, RegistryError, StorageError when it cannot be read; IntegrityError when it is more than anybody would
    * keep (TOO_MANY_SIGNATURES, SIGNATURE_TOO_LARGE) or not what it says
    */
-  open(manifest: SignedManifest): Promise<KeptSignatures>;
+  open(manifest: SignedManifest, take: TakeMemory): Promise<KeptSignatures>;
   /**
    * After everything was added: looks whether it is still there, for places that nobody can lock, and adds again what somebody
    * who wrote at the same time has overwritten. Throws ConflictError where that does not end.
@@ -63,6 +65,12 @@ export function sameSignature(a: ImageSignature, b: ImageSignature): boolean {
   return (
     a.mediaType === b.mediaType && sameBytes(a.payload, b.payload) && sameAnnotations(a.annotations, b.annotations)
   );
+}
+
+/** How much of memory it is, without its annotations. */
+export function signatureBytes(signature: ImageSignature): number {
+  if (signature.kind === 'simple') return signature.message.byteLength;
+  return signature.kind === 'bundle' ? signature.bundle.byteLength : signature.payload.byteLength;
 }
 
 /** Those of `candidates` that are neither in `known` nor twice. */

@@ -14,16 +14,17 @@ export async function readSmallBlob(
 ): Promise<Uint8Array> {
   if (blob.size > maxBytes) throw tooLarge(repository, blob.digest, maxBytes);
   const { body } = await repository.openBlob(blob.digest, undefined, blob.size);
-  const chunks: Uint8Array[] = [];
+  // one piece of memory: hundreds of large ones would be there twice
+  const bytes = Buffer.alloc(blob.size);
   let size = 0;
   for await (const piece of body) {
     const chunk = piece as Uint8Array;
+    const from = size;
     size += chunk.byteLength;
     // leaving the loop ends the connection
     if (size > blob.size) break;
-    chunks.push(chunk);
+    bytes.set(chunk, from);
   }
-  const bytes = Buffer.concat(chunks);
   if (size !== blob.size || digestOf(bytes, algorithmOf(blob.digest)) !== blob.digest) {
     throw new IntegrityError(
       `the blob ${blob.digest} of ${repository.host}/${repository.name} is not what it should be`,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import { askChoice, askLine, askSecret, secretAsker, type Terminal } from '../../src/cli/prompt.ts';
+import { askChoice, askLine, askSecret, type Terminal } from '../../src/cli/prompt.ts';
 import { CancelledError, UsageError } from '../../src/foundation/errors.ts';
 
 /** A terminal of two pipes. */
@@ -14,21 +15,27 @@ function terminal(isTTY = true) {
       return stdin;
     },
   });
-  const stderr = new PassThrough();
+  const screen = new PassThrough();
   const controller = new AbortController();
-  // streams of a terminal have more than a prompt needs
+  const signals = new EventEmitter();
+  const raised: NodeJS.Signals[] = [];
   const made: Terminal = {
+    // a stream of a terminal has more than a prompt needs
     stdin: stdin as unknown as NodeJS.ReadStream,
-    stderr: stderr as unknown as NodeJS.WriteStream,
+    screen,
     signal: controller.signal,
+    signals,
+    raise: (name) => void raised.push(name),
   };
-  return { made, stdin, controller, shown: () => String(stderr.read() ?? '') };
+  return { made, stdin, controller, signals, raised, shown: () => String(screen.read() ?? '') };
 }
 
 const secrets: Array<[string, string, string]> = [
   ['what is typed', 'pä ss\r', 'pä ss'],
   ['corrections', 'pax\u007f\u007fass€\b\n', 'pass'],
   ['a line begun anew', 'wrong\u0015right\r', 'right'],
+  ['a word begun anew', 'two wrng \u0017words\r', 'two words'],
+  ['blanks at the ends', ' pass \r', ' pass '],
   ['nothing', '\r', ''],
 ];
 
@@ -54,17 +61,55 @@ test('a secret: Ctrl-C, Ctrl-D and a run that is stopped end it, and the termina
   }
 });
 
-test('secrets: several who ask at once get their answers one after the other', async () => {
-  const { made, stdin, shown } = terminal();
-  const ask = secretAsker(made, 'no passphrase');
-  const answers = Promise.all([ask('First: '), ask('Second: ')]);
+test('a secret: arrows and function keys are no part of it', async () => {
+  const { made, stdin } = terminal();
+  const asked = askSecret(made, 'Password: ', 'no password');
+  for (const key of ['p', '\u001b[D', '\u001bOP', '\u001b[3~', '[', 'w', '\r']) stdin.write(key);
+  assert.equal(await asked, 'p[w');
+});
+
+test('a secret: Ctrl-Z gives the terminal back, and it is asked on when the run goes on', async () => {
+  const { made, stdin, signals, raised, shown } = terminal();
+  const asked = askSecret(made, 'Password: ', 'no password');
+  stdin.write('pa\u001a');
   await new Promise(setImmediate);
-  assert.equal(shown(), 'First: ');
-  stdin.write('one\r');
-  await new Promise(setImmediate);
-  assert.equal(shown(), '\nSecond: ');
-  stdin.write('two\r');
-  assert.deepEqual(await answers, ['one', 'two']);
+  // one that no shell stops is not to show what is typed after it
+  assert.deepEqual([raised, stdin.raw, shown()], [['SIGTSTP'], [true, false, true], 'Password: \n']);
+  signals.emit('SIGCONT');
+  assert.deepEqual([stdin.raw.at(-1), shown()], [true, 'Password: ']);
+  stdin.write('ss\r');
+  assert.equal(await asked, 'pass');
+  assert.equal(stdin.raw.at(-1), false);
+  assert.deepEqual(signals.eventNames(), []);
+});
+
+test('a secret: a signal that ends the process finds the terminal as it was', async () => {
+  for (const name of ['SIGHUP', 'SIGQUIT'] as const) {
+    const { made, stdin, signals, raised } = terminal();
+    const asked = askSecret(made, 'Password: ', 'no password');
+    signals.emit(name, name);
+    assert.deepEqual([raised, stdin.raw.at(-1), signals.eventNames()], [[name], false, []]);
+    stdin.write('\r');
+    await asked;
+  }
+});
+
+test('a secret: the end of the input ends it', async () => {
+  const { made, stdin } = terminal();
+  const asked = askSecret(made, 'Password: ', 'no password');
+  stdin.end('half');
+  await assert.rejects(asked, CancelledError);
+  assert.deepEqual(stdin.raw, [true, false]);
+});
+
+test('what is pasted in several lines answers several questions', async () => {
+  for (const end of ['\r', '\n', '\r\n']) {
+    const { made, stdin } = terminal();
+    stdin.write(['me', 'one', 'two', ''].join(end));
+    assert.equal(await askLine(made, 'Username: ', 'no user name'), 'me');
+    assert.equal(await askSecret(made, 'First: ', 'no password'), 'one');
+    assert.equal(await askSecret(made, 'Second: ', 'no password'), 'two');
+  }
 });
 
 test('a line', async () => {

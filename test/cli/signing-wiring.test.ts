@@ -1,7 +1,7 @@
 /** Whose passphrase is asked for at a terminal, and when. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as openpgp from 'openpgp';
@@ -46,6 +46,56 @@ test('a person is asked for the passphrase of a locked key that no file and no v
   assert.deepEqual(await asking({ 'sign-key-file': gpg }, 'not asked', variable), []);
   assert.deepEqual(await asking({ 'sign-by-sigstore-private-key': [sigstore] }, 'not asked', variable), []);
   await assert.rejects(asking({ 'sign-by-sigstore-private-key': [sigstore] }, 'wrong'), { code: 'PASSPHRASE_WRONG' });
+});
+
+test('several locked keys: one question after the other by the order of the flags, and none after a failure', async (t) => {
+  const folder = await testFolder(t);
+  const { sigstore, gpg, parameters } = await lockedKeys(folder);
+  const second = join(folder, 'second.key');
+  await copyFile(sigstore, second);
+  const flags = {
+    'sign-key-file': gpg,
+    'sign-by-sigstore-private-key': [sigstore, second],
+    'sign-by-sigstore': parameters,
+  };
+  const asking = async (answers: readonly string[]) => {
+    const questions: string[] = [];
+    let standing = 0;
+    const askSecret = async (question: string): Promise<string> => {
+      questions.push(question);
+      standing += 1;
+      assert.equal(standing, 1);
+      await new Promise(setImmediate);
+      standing -= 1;
+      return answers[questions.length - 1] ?? passphrase;
+    };
+    const chosen = chooseSigners(flags, { env: {}, session, creator, askSecret });
+    const [outcome] = await Promise.allSettled([chosen]);
+    return { outcome, questions };
+  };
+  const inOrder = [gpg, sigstore, second, sigstore].map((file) => `Passphrase of ${file}: `);
+  const { outcome, questions } = await asking([]);
+  assert.equal(outcome.status, 'fulfilled');
+  assert.deepEqual(questions, inOrder);
+  const failed = await asking([passphrase, 'wrong']);
+  assert.equal(failed.outcome.status, 'rejected');
+  assert.deepEqual(failed.questions, inOrder.slice(0, 2));
+});
+
+test('two GPG keys of one file: the question tells whose passphrase is meant', async (t) => {
+  const { gpg } = await lockedKeys(await testFolder(t));
+  const questions: string[] = [];
+  const askSecret = async (question: string): Promise<string> => {
+    questions.push(question);
+    return passphrase;
+  };
+  const key = await openpgp.readPrivateKey({ armoredKey: await readFile(gpg, 'utf8') });
+  const names = [key.getFingerprint(), key.getKeyID().toHex()];
+  await chooseSigners({ 'sign-key-file': gpg, 'sign-by': names }, { env: {}, session, creator, askSecret });
+  assert.deepEqual(
+    questions,
+    names.map((name) => `Passphrase of ${name} in ${gpg}: `),
+  );
 });
 
 test('where nobody can be asked, a locked key without a passphrase is an error that says what to do', async (t) => {

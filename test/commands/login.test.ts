@@ -86,6 +86,16 @@ test('a wrong password is refused with exit code 4 and kept nowhere', { skip: sk
   await assert.rejects(stat(file), { code: 'ENOENT' });
 });
 
+test('line ends are no part of a password that comes on standard input', async (t) => {
+  const authorize = basicAuth({ [username]: ' pass word ' });
+  const { host } = await withRegistry(t, { authorize });
+  const { sheaf } = await program(t);
+  for (const end of ['', '\n', '\r\n', '\r', '\n\n', '\r\n\r\n', '\n\r\n']) {
+    const done = await sheaf(loginArgs(host), ` pass word ${end}`);
+    assert.deepEqual([done.code, done.stdout], [0, 'Login Succeeded!\n'], JSON.stringify(end));
+  }
+});
+
 test('a registry with tokens is asked for one with the credentials', async (t) => {
   const auth = await bearerAuth(t, { users, anonymousPull: false });
   const { host } = await withRegistry(t, { authorize: auth.authorize });

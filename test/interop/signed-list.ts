@@ -15,6 +15,7 @@ import { encodeKeyFile } from '../../src/signing/sigstore/key-file.ts';
 import { createSigstoreKeySigner } from '../../src/signing/sigstore/key-signer.ts';
 import { encodePublicKey, generateKeys, type KeyAlgorithm, type KeyPair } from '../../src/signing/sigstore/keys.ts';
 import { createSigstoreVerifier } from '../../src/signing/sigstore/verifier.ts';
+import { takeAny } from '../signing/support.ts';
 import { testEnv } from '../support/env.ts';
 import { isolatedPeers } from '../support/peers.ts';
 import { leasePort } from '../support/ports.ts';
@@ -109,7 +110,7 @@ export function trustIn(pem: Uint8Array) {
 
 /** What is kept for the list, verified under the key; as attachments with their names. */
 export async function verified({ root, stores, file }: Prepared, form: 'attachment' | 'bundle', key = 'k.pub') {
-  const { signatures, problems } = await stores[form].open(root);
+  const { signatures, problems } = await stores[form].open(root, takeAny);
   assert.deepEqual(problems, []);
   const names: string[] = [];
   for (const signature of signatures) {

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { readKeyFile } from '../../src/signing/sigstore/key-file.ts';
 import { createSigstoreKeySigner } from '../../src/signing/sigstore/key-signer.ts';
+import { takeAny } from '../signing/support.ts';
 import { skipWithout } from '../support/peers.ts';
 import { identityToken, sigstoreServices, testIssuer } from '../support/sigstore-services.ts';
 import {
@@ -38,7 +39,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
       code: 'PASSPHRASE_WRONG',
     });
     const own = createSigstoreKeySigner({ key, produce, creator });
-    const [bundle] = (await stores.bundle.open(root)).signatures;
+    const [bundle] = (await stores.bundle.open(root, takeAny)).signatures;
     assert.ok(bundle !== undefined && (await own.isMine(bundle, { digest: root.digest, identity: name }, session)));
     await prepared.sign(own);
     succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, legacy, name));
@@ -52,7 +53,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     const about = ['--predicate', file('predicate.json'), '--type', 'https://example.com/foo/v1'];
     succeeds(await cosign('attest', '--key', file('k.key'), ...about, ...unlogged, at));
     succeeds(await cosign('verify', '--key', file('k.pub'), ...offline, name));
-    const { signatures } = await stores.bundle.open(root);
+    const { signatures } = await stores.bundle.open(root, takeAny);
     const trust = trustIn(await readFile(file('k.pub')));
     assert.equal(signatures.length, 1);
     for (const signature of signatures) {
@@ -118,7 +119,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
       const by = ['--signing-config', file('config.json'), '--trusted-root', file('root.json')];
       const token = ['--identity-token', file('token'), '--allow-insecure-registry'];
       succeeds(await cosign('sign', ...by, ...token, at));
-      const [signature] = (await stores.bundle.open(root)).signatures;
+      const [signature] = (await stores.bundle.open(root, takeAny)).signatures;
       assert.ok(signature?.kind === 'bundle');
       const trust = {
         kind: 'identity',
@@ -138,7 +139,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
       // with a key and a log
       await keyFiles(prepared);
       succeeds(await cosign('sign', '--key', file('k.key'), ...by, '--allow-insecure-registry', at));
-      const { signatures } = await stores.bundle.open(root);
+      const { signatures } = await stores.bundle.open(root, takeAny);
       const keys = trustIn(await readFile(file('k.pub')));
       const judged = await Promise.allSettled(
         signatures.map(async (one) => one.kind === 'bundle' && verifier.verifyBundle(one, root.digest, keys)),
@@ -155,7 +156,7 @@ describe('what cosign and skopeo sign', { skip: skipWithout('cosign', 'skopeo') 
     succeeds(await cosign('sign', '--key', file('k.key'), ...unlogged, at));
     const trust = trustIn(await readFile(file('k.pub')));
     for (const store of Object.values(stores)) {
-      const [signature] = (await store.open(root)).signatures;
+      const [signature] = (await store.open(root, takeAny)).signatures;
       assert.ok(signature !== undefined && signature.kind !== 'simple');
       const checked =
         signature.kind === 'attachment'

@@ -7,9 +7,11 @@ import { fixtureImage, fixtureIndex, writeFixtureLayout } from '../../fixtures/i
 import type { CopyChanges } from '../../src/copy/copy-request.ts';
 import { ConflictError, UnsupportedError } from '../../src/foundation/errors.ts';
 import { createSession } from '../../src/foundation/session.ts';
+import { type Digest, digestOf } from '../../src/oci/digest.ts';
 import { type CopyTaking, copyImage } from '../../src/operations/copy-image.ts';
 import { createList } from '../../src/operations/create-list.ts';
 import { pushList } from '../../src/operations/push-list.ts';
+import { createAttachmentStore, simpleSigningType } from '../../src/signing/attachments/attachment-store.ts';
 import type { ImageSigner } from '../../src/signing/signer.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import {
@@ -19,6 +21,7 @@ import {
   sign,
   signingEnv,
   sigstoreKey,
+  takeAny,
   verdicts,
   verify,
 } from '../signing/support.ts';
@@ -255,5 +258,38 @@ describe('signatures of the source of a copy', () => {
     const { env, name, registry } = await signed(t);
     registry.faults.on({ method: 'GET', path: /\.sig$/ }, answer(403, {}, { errors: [{ code: 'DENIED' }] }));
     await assert.rejects(copy(env, name, `dir:${join(env.folder, 'out')}`));
+  });
+});
+
+describe('signatures as large as hardly anybody makes them', () => {
+  it('go along byte for byte, and are not held in memory until they are written', async (t) => {
+    const [env, from, to] = [await signingEnv(t), await withRegistry(t), await withRegistry(t)];
+    const { name, index, images } = await seedApp(from);
+    const signed = [index, ...images].map(({ digest }, at) => ({
+      digest: digest as Digest,
+      bytes: 100_000 + at,
+    }));
+    const session = createSession();
+    const storeOf = (host: string) => {
+      const client = env.registries.client(host, {});
+      return createAttachmentStore(client.repository('ns/app'), session);
+    };
+    const opened = ({ digest }: { digest: Digest }, host: string) =>
+      storeOf(host).open({ digest, mediaType: '', size: 0 }, takeAny);
+    for (const one of signed) {
+      const payload = Buffer.alloc(one.bytes, 'x');
+      const signature = { kind: 'attachment', mediaType: simpleSigningType, payload, annotations: {} } as const;
+      assert.equal(await (await opened(one, from.host)).add([signature]), 1);
+    }
+    const { carried } = await copy(env, name, `docker://${to.host}/ns/app:v1`);
+    assert.equal(carried, 3);
+    for (const one of signed) {
+      const [there] = (await opened(one, to.host)).signatures;
+      assert.ok(there?.kind === 'attachment');
+      assert.deepEqual(Buffer.from(there.payload), Buffer.alloc(one.bytes, 'x'));
+      // once to know that it goes along, and once more to write it
+      const read = from.faults.seen({ method: 'GET', path: new RegExp(`/blobs/${digestOf(there.payload)}$`) });
+      assert.equal(read.length, 2);
+    }
   });
 });

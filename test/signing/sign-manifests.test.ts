@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
+import { signaturesAlong } from '../../src/operations/carried-signatures.ts';
 import { planSignatures } from '../../src/signing/sign-manifests.ts';
 import type { ImageSignature } from '../../src/signing/signature.ts';
 import type { SignatureStore } from '../../src/signing/signature-store.ts';
@@ -23,7 +24,7 @@ it('a plan asks nobody who a signer is, whatever is there or is brought along', 
     open: async () => ({ signatures: [signature], problems: [], add: never }),
   };
   const manifests = [{ digest, mediaType: '', size: 0 }];
-  const carried = new Map([[digest, [signature]]]);
+  const carried = new Map([[digest, signaturesAlong([signature])]]);
   const request = { manifests, identity: 'a.org/b:1', signers: [signer], stores: [store], carried };
   assert.deepEqual(await planSignatures(session, request), {
     added: 1,

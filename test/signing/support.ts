@@ -22,6 +22,9 @@ import { type SeededContent, type SeededImage, seedImage, seedIndex } from '../s
 export const creator = 'sheaf test';
 export const session = createSession();
 
+/** As much memory as a test wants. */
+export const takeAny = async (): Promise<void> => {};
+
 export interface GpgKey {
   readonly fingerprint: string;
   readonly secret: Uint8Array;

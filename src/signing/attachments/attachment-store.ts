@@ -33,6 +33,9 @@ const maxLayers = 1000;
 /** Of the first signatures of a repository, as many are looked at in the end. */
 const maxSample = 8;
 
+/** Bytes of payloads of one manifest that are kept until it is seen that they stay. */
+const maxKeptPayloads = 64 << 10;
+
 /**
  * Manifests signed in one go of which each gets a config that names its layers, as containers/image writes it. Of longer lists all
  * get the same one, which names none and is sent once: a config for each costs a registry nearly as much as all the rest.
@@ -60,10 +63,11 @@ export function createAttachmentStore(
     expect(manifests) {
       ownConfig = manifests <= maxOwnConfigs;
     },
-    async open({ digest }): Promise<KeptSignatures> {
+    async open({ digest }, take): Promise<KeptSignatures> {
       const tag = attachmentTag(digest);
       const isNew = await absence.isAbsent(digest);
       const before = isNew ? undefined : await readManifest(repository, tag);
+      if (before !== undefined) await take(bytesOf(before.manifest));
       const signatures = before === undefined ? [] : await readLayers(repository, before.manifest, tag);
       return {
         signatures,
@@ -73,12 +77,12 @@ export function createAttachmentStore(
           absence.wrote(digest);
           const fresh = withoutKnown(more, signatures).filter((one) => one.kind === 'attachment');
           if (fresh.length === 0) return 0;
-          const appending = { tag, fresh, ownConfig };
+          const appending = appendingOf(tag, fresh, ownConfig);
           if (isNew && (await putFirst(repository, session, appending, absence))) {
-            first.push(appending);
+            first.push(whenWritten(appending));
           } else {
             await append(repository, session, appending, before);
-            unconfirmed.push(appending);
+            unconfirmed.push(whenWritten(appending));
           }
           return fresh.length;
         },
@@ -133,9 +137,28 @@ interface Standing {
 
 interface Appending {
   readonly tag: string;
-  readonly fresh: readonly AttachmentSignature[];
+  readonly layers: readonly Descriptor[];
+  /** The blobs of the layers, as far as they have to be sent. */
+  readonly payloads: readonly Uint8Array[];
   /** Whether a new config names the layers. */
   readonly ownConfig: boolean;
+}
+
+function appendingOf(tag: string, fresh: readonly AttachmentSignature[], ownConfig: boolean): Appending {
+  const payloads = new Map(fresh.map(({ payload }) => [digestOf(payload), payload]));
+  const layers = fresh.map(({ mediaType, payload, annotations }) => ({
+    mediaType,
+    digest: digestOf(payload),
+    size: payload.byteLength,
+    annotations,
+  }));
+  return { tag, layers, payloads: [...payloads.values()], ownConfig };
+}
+
+/** The blobs are at the registry now; small ones are kept for one that loses them, large ones would add up in memory. */
+function whenWritten(appending: Appending): Appending {
+  const bytes = appending.payloads.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return bytes > maxKeptPayloads ? { ...appending, payloads: [] } : appending;
 }
 
 interface Lost {
@@ -147,7 +170,7 @@ async function overwritten(repository: SignatureRepository, written: readonly Ap
   const looked = await Promise.all(
     written.map(async (appending) => ({ appending, now: await readManifest(repository, appending.tag) })),
   );
-  return looked.filter(({ appending, now }) => !layersOf(appending).every((layer) => hasLayer(now, layer)));
+  return looked.filter(({ appending, now }) => !appending.layers.every((layer) => hasLayer(now, layer)));
 }
 
 async function readManifest(repository: SignatureRepository, tag: string): Promise<Standing | undefined> {
@@ -166,14 +189,17 @@ async function readManifest(repository: SignatureRepository, tag: string): Promi
     });
   }
   const manifest = parseImageManifest(raw);
-  const bytes = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
-  if (manifest.layers.length > maxLayers || bytes > maxAllSignatureBytes) {
+  if (manifest.layers.length > maxLayers || bytesOf(manifest) > maxAllSignatureBytes) {
     throw new IntegrityError(`${where} holds more than anybody would sign`, {
       code: 'TOO_MANY_SIGNATURES',
       hint: `No more than ${maxLayers} signatures of ${maxAllSignatureBytes >> 20} MiB in all are read; remove those that are not needed.`,
     });
   }
   return { manifest, digest: raw.digest };
+}
+
+function bytesOf({ layers }: ImageManifest): number {
+  return layers.reduce((sum, layer) => sum + layer.size, 0);
 }
 
 function readLayers(
@@ -215,7 +241,7 @@ async function append(
     const now = await readManifest(repository, appending.tag);
     if (now?.digest === known?.digest) return put(repository, session, appending.tag, made);
     known = now;
-    if (layersOf(appending).every((layer) => hasLayer(now, layer))) return;
+    if (appending.layers.every((layer) => hasLayer(now, layer))) return;
   }
   throw raced(repository, appending.tag);
 }
@@ -227,15 +253,6 @@ async function put(
   { manifest, blobs }: Made,
 ): Promise<void> {
   await putWithBlobs(repository, session, { reference, manifest: encodeImageManifest(manifest), blobs });
-}
-
-function layersOf({ fresh }: Appending): readonly Descriptor[] {
-  return fresh.map(({ mediaType, payload, annotations }) => ({
-    mediaType,
-    digest: digestOf(payload),
-    size: payload.byteLength,
-    annotations,
-  }));
 }
 
 function hasLayer(standing: Standing | undefined, layer: Descriptor): boolean {
@@ -260,7 +277,7 @@ async function withLayers(
   known: Standing | undefined,
 ): Promise<Made> {
   const before = known?.manifest;
-  const layers = layersOf(appending).filter((layer) => !hasLayer(known, layer));
+  const layers = appending.layers.filter((layer) => !hasLayer(known, layer));
   const all = [...(before?.layers ?? []), ...layers];
   const config =
     before === undefined
@@ -270,8 +287,7 @@ async function withLayers(
           all.map((layer) => layer.digest),
           before.layers.length,
         );
-  const payloads = new Map(appending.fresh.map(({ payload }) => [digestOf(payload), payload]));
-  const blobs = [config, ...payloads.values()];
+  const blobs = [config, ...appending.payloads];
   const descriptor = { mediaType: mediaTypes.ociConfig, digest: digestOf(config), size: config.byteLength };
   if (before === undefined) {
     return { manifest: { mediaType: mediaTypes.ociManifest, config: descriptor, layers: all }, blobs };

@@ -17,13 +17,13 @@ export function createDirStore(folder: string, root: Digest): SignatureStore {
   return {
     name: 'dir',
     keeps: new Set(['simple', 'attachment']),
-    async open({ digest }) {
+    async open({ digest }, take) {
       const hex = algorithmOf(digest) === 'sha256' ? encodedOf(digest) : digest.replace(':', '-');
       const prefix = digest === root ? '' : `${hex}.`;
       const path = (n: number): string => join(folder, `${prefix}signature-${n}`);
       const signatures: ImageSignature[] = [];
       const problems: string[] = [];
-      const blobs = await readNumbered(path);
+      const blobs = await readNumbered(path, take);
       blobs.forEach((blob, at) => {
         try {
           signatures.push(decodeSignatureBlob(blob, path(at + 1)));

@@ -6,18 +6,21 @@ import { dirname } from 'node:path';
 import { expectFolder } from '../../foundation/atomic-file.ts';
 import { IntegrityError, systemCode } from '../../foundation/errors.ts';
 import { readError, writeError } from '../../foundation/file-errors.ts';
+import type { TakeMemory } from '../signature-memory.ts';
 import { maxSignatureBytes, maxSignatures } from '../signature-store.ts';
 
 /** Path of the signature with the number `n`, from 1. */
 export type Numbered = (n: number) => string;
 
 /** All until the first that is missing. Throws StorageError, IntegrityError (too many, too large). */
-export async function readNumbered(path: Numbered): Promise<Uint8Array[]> {
+export async function readNumbered(path: Numbered, take: TakeMemory): Promise<Uint8Array[]> {
   const blobs: Uint8Array[] = [];
   for (let n = 1; ; n += 1) {
     const blob = await readSmall(path(n));
     if (blob === undefined) return blobs;
     if (n > maxSignatures) throw tooMany(dirname(path(n)));
+    // none of them is large
+    await take(blob.byteLength);
     blobs.push(blob);
   }
 }

@@ -11,6 +11,7 @@ import { algorithmOf, type Digest, encodedOf } from '../../oci/digest.ts';
 import type { SignaturePlaces } from '../../registry-config/registries-d.ts';
 import type { ImageSignature } from '../signature.ts';
 import { decodeSignatureBlob, encodeSignatureBlob } from '../signature-blob.ts';
+import type { TakeMemory } from '../signature-memory.ts';
 import {
   type KeptSignatures,
   maxSignatureBytes,
@@ -32,12 +33,12 @@ export function createLookasideStore(
   return {
     name: 'lookaside',
     keeps: new Set(['simple']),
-    async open({ digest }) {
-      if (await repository.keepsSignatures()) return openExtension(repository, digest);
-      const found = decodeAll(await readAll(repository, read, path, digest), digest);
+    async open({ digest }, take) {
+      if (await repository.keepsSignatures()) return openExtension(repository, digest, take);
+      const found = decodeAll(await readAll(repository, read, path, digest, take), digest);
       return {
         ...found,
-        add: (signatures) => append(repository, { read, write, path }, digest, found.signatures, signatures),
+        add: (signatures) => append(repository, { read, write, path, take }, digest, found.signatures, signatures),
         expectWritable: async () => expectNumbered(writtenFile(write, path, digest)),
       };
     },
@@ -48,6 +49,7 @@ interface Lookaside {
   read: URL;
   write: URL;
   path: string;
+  take: TakeMemory;
 }
 
 /**
@@ -56,7 +58,7 @@ interface Lookaside {
  */
 async function append(
   repository: Repository,
-  { read, write, path }: Lookaside,
+  { read, write, path, take }: Lookaside,
   digest: Digest,
   existing: readonly ImageSignature[],
   signatures: readonly ImageSignature[],
@@ -65,20 +67,29 @@ async function append(
   if (fresh.length === 0) return 0;
   const file = writtenFile(write, path, digest);
   const staged =
-    write.href === read.href ? existing : decodeAll(await readAll(repository, write, path, digest), digest).signatures;
+    write.href === read.href
+      ? existing
+      : decodeAll(await readAll(repository, write, path, digest, take), digest).signatures;
   const missing = [...withoutKnown(existing, staged), ...withoutKnown(fresh, staged)];
   if (staged.length + missing.length > maxSignatures) throw tooMany(write.href);
   await appendNumbered(file, missing.map(encodeSignatureBlob));
   return fresh.length;
 }
 
-async function readAll(repository: Repository, base: URL, path: string, digest: Digest): Promise<Uint8Array[]> {
-  if (base.protocol === 'file:') return readNumbered(numberedFile(base, path, digest));
+async function readAll(
+  repository: Repository,
+  base: URL,
+  path: string,
+  digest: Digest,
+  take: TakeMemory,
+): Promise<Uint8Array[]> {
+  if (base.protocol === 'file:') return readNumbered(numberedFile(base, path, digest), take);
   const blobs: Uint8Array[] = [];
   for (let n = 1; ; n += 1) {
     const blob = await repository.getFile(numberedUrl(base, path, digest, n), maxSignatureBytes);
     if (blob === undefined) return blobs;
     if (n > maxSignatures) throw tooMany(base.href);
+    await take(blob.byteLength);
     blobs.push(blob);
   }
 }

@@ -9,15 +9,18 @@ import { IntegrityError } from '../../foundation/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
 import type { SimpleSignature } from '../signature.ts';
+import type { TakeMemory } from '../signature-memory.ts';
 import { type KeptSignatures, maxSignatures, withoutKnown } from '../signature-store.ts';
 import { tooMany } from './file-signatures.ts';
 
 const schemaVersion = 2;
 const type = 'atomic';
 
-export async function openExtension(repository: Repository, digest: Digest): Promise<KeptSignatures> {
+export async function openExtension(repository: Repository, digest: Digest, take: TakeMemory): Promise<KeptSignatures> {
   const what = `the signatures that ${repository.host} keeps of ${digest}`;
-  const signatures = parse(parseJson(await repository.getSignatures(digest), what), what);
+  const document = await repository.getSignatures(digest);
+  await take(document.byteLength);
+  const signatures = parse(parseJson(document, what), what);
   if (signatures.length > maxSignatures) throw tooMany(repository.host);
   return {
     signatures,

@@ -13,6 +13,7 @@ import { encodeImageManifest, type ImageManifest, parseImageManifest } from '../
 import { emptyDescriptor, mediaTypes } from '../../oci/media-types.ts';
 import { type Absence, createAbsence } from '../absent-repository.ts';
 import type { BundleSignature } from '../signature.ts';
+import type { TakeMemory } from '../signature-memory.ts';
 import type { SignatureRepository } from '../signature-repository.ts';
 import {
   maxAllSignatureBytes,
@@ -42,10 +43,10 @@ export function createBundleStore(
   return {
     name: 'bundle',
     keeps: new Set(['bundle']),
-    async open(manifest) {
+    async open(manifest, take) {
       const [isNew, { signatures, problems }] = await Promise.all([
         absence.isAbsent(manifest.digest),
-        readBundles(repository, absence, manifest),
+        readBundles(repository, absence, manifest, take),
       ]);
       return {
         signatures,
@@ -90,6 +91,7 @@ async function readBundles(
   repository: SignatureRepository,
   absence: Absence,
   { digest }: SignedManifest,
+  take: TakeMemory,
 ): Promise<{ signatures: readonly BundleSignature[]; problems: readonly string[] }> {
   // all of them: the index that stands in for the API is written with wrong types by some
   const absent = absence.isAbsent(digest);
@@ -120,6 +122,7 @@ async function readBundles(
       hint: `No more than ${maxAllSignatureBytes >> 20} MiB in all are read; remove those that are not needed.`,
     });
   }
+  await take(bytes);
   const signatures = await Promise.all(
     found.map(async ({ referrer, layer }): Promise<BundleSignature[]> => {
       const bundle = await orProblem(referrer, readSmallBlob(repository, layer, maxSignatureBytes));

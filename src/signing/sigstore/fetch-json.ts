@@ -109,6 +109,26 @@ async function ask(
   }
 }
 
+/** Milliseconds before a service that failed is asked again. */
+const pauses = [1_000, 2_000];
+
+/** Asks again, twice at most, what failed for a reason that may pass. Throws as `ask` does; CancelledError. */
+export async function askAgain<Body>(
+  session: Session,
+  ask: () => Promise<ServiceAnswer<Body>>,
+): Promise<ServiceAnswer<Body>> {
+  for (const pause of pauses) {
+    try {
+      const answer = await ask();
+      if (answer.status < 500 && answer.status !== 408 && answer.status !== 429) return answer;
+    } catch (thrown) {
+      if (!(thrown instanceof RegistryError) || thrown.status !== undefined) throw thrown;
+    }
+    await session.clock.sleep(pause, session.signal);
+  }
+  return await ask();
+}
+
 async function smallBody(body: AsyncIterable<unknown>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;

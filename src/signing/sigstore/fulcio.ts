@@ -8,7 +8,7 @@ import { AuthError, RegistryError } from '../../foundation/errors.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue } from '../../oci/json.ts';
 import { type Certificate, parseCertificates } from './certificate.ts';
-import { fetchJson, type ServiceConnections } from './fetch-json.ts';
+import { askAgain, fetchJson, type ServiceConnections } from './fetch-json.ts';
 import { subjectOfToken } from './identity-token.ts';
 import { encodePublicKey, spkiOf } from './keys.ts';
 import { asked } from './services.ts';
@@ -40,12 +40,15 @@ export async function certifyKey(
   };
   const what = 'the certificate authority';
   const answer = await asked(what, fulcioUrl, async (url) => {
-    const { status, body } = await fetchJson(session, `${url}/api/v2/signingCert`, what, {
-      method: 'POST',
-      connections,
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(request),
-    });
+    // the token may be of somebody who would have to sign in anew
+    const { status, body } = await askAgain(session, () =>
+      fetchJson(session, `${url}/api/v2/signingCert`, what, {
+        method: 'POST',
+        connections,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(request),
+      }),
+    );
     if (status === 401 || status === 403 || status === 400) throw refused(url, status, body);
     if (status < 200 || status > 299) throw failed(url, `it answered with HTTP status ${status}`, status);
     return body;

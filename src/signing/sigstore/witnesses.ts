@@ -11,7 +11,14 @@ import { RegistryError } from '../../foundation/errors.ts';
 import { redact } from '../../foundation/redaction.ts';
 import type { Session } from '../../foundation/session.ts';
 import { isJsonObject, type JsonValue, parseJson } from '../../oci/json.ts';
-import { fetchBytes, fetchJson, type JsonRequest, type ServiceAnswer, type ServiceConnections } from './fetch-json.ts';
+import {
+  askAgain,
+  fetchBytes,
+  fetchJson,
+  type JsonRequest,
+  type ServiceAnswer,
+  type ServiceConnections,
+} from './fetch-json.ts';
 import { decodeBase64 } from './pem.ts';
 import { preAuthEncoding } from './statement.ts';
 
@@ -20,9 +27,6 @@ export interface Service {
   readonly url: string;
   readonly connections?: ServiceConnections | undefined;
 }
-
-/** Milliseconds before a service that failed is asked again. */
-const pauses = [1_000, 2_000];
 
 /** What the log has kept of a signature. Throws RegistryError SIGSTORE_SERVICE, CancelledError. */
 export async function logSignature(
@@ -49,7 +53,7 @@ export async function logSignature(
   const id = answer.location?.split('/').at(-1) ?? '';
   if (!/^[0-9a-f]{64,80}$/.test(id)) throw failed(client, 'it has the entry already and does not say where', 409);
   const { connections } = service;
-  const kept = await again(session, () => fetchJson(session, `${entries}/${id}`, client.what, { connections }));
+  const kept = await askAgain(session, () => fetchJson(session, `${entries}/${id}`, client.what, { connections }));
   return entryOf(client, requireGood(client, kept));
 }
 
@@ -93,21 +97,7 @@ function post<Body>(
   fetch: Fetch<Body>,
 ): Promise<ServiceAnswer<Body>> {
   const headers = { 'content-type': 'application/json' };
-  return again(session, () => fetch(session, url, what, { method: 'POST', connections, headers, body }));
-}
-
-/** Asks once more what failed for a reason that may pass. */
-async function again<Body>(session: Session, ask: () => Promise<ServiceAnswer<Body>>): Promise<ServiceAnswer<Body>> {
-  for (const pause of pauses) {
-    try {
-      const answer = await ask();
-      if (answer.status < 500 && answer.status !== 408 && answer.status !== 429) return answer;
-    } catch (thrown) {
-      if (!(thrown instanceof RegistryError) || thrown.status !== undefined) throw thrown;
-    }
-    await session.clock.sleep(pause, session.signal);
-  }
-  return await ask();
+  return askAgain(session, () => fetch(session, url, what, { method: 'POST', connections, headers, body }));
 }
 
 function requireGood(client: Client, { status, body }: ServiceAnswer<JsonValue>): JsonValue {

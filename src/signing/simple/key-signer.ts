@@ -23,7 +23,8 @@ export interface KeySignerOptions {
 
 const passphraseHints = {
   missing: 'Give the file that holds it with --sign-passphrase-file, or set SHEAF_SIGN_PASSPHRASE.',
-  wrong: 'Check the file given with --sign-passphrase-file; its first line counts, without the line end.',
+  wrong:
+    'Is it that of this key? Of the file given with --sign-passphrase-file the first line counts, without the line end.',
 } as const;
 
 /**

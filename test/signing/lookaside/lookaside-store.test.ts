@@ -5,6 +5,7 @@ import { describe, it } from 'node:test';
 import type { Repository } from '../../../src/distribution/registry-client.ts';
 import { createLookasideStore } from '../../../src/signing/lookaside/lookaside-store.ts';
 import { testFolder } from '../../support/folders.ts';
+import { takeAny } from '../support.ts';
 
 const repository = { keepsSignatures: async () => false } as unknown as Repository;
 const digest = `sha256:${'ab'.repeat(32)}` as const;
@@ -20,7 +21,7 @@ describe('a lookaside', () => {
     await mkdir(image, { recursive: true });
     await writeFile(join(image, 'signature-1'), 'x');
     for (const begin of ['file://', 'file:', 'FILE://', 'file://localhost', 'file://LOCALHOST']) {
-      const { signatures, problems } = await openAt(`${begin}${folder}/a%20b`).open(manifest);
+      const { signatures, problems } = await openAt(`${begin}${folder}/a%20b`).open(manifest, takeAny);
       assert.equal(signatures.length + problems.length, 1, begin);
     }
   });
@@ -48,7 +49,7 @@ describe('a lookaside', () => {
 
   it('tells before anything is written that nothing can be', async (t) => {
     const folder = await testFolder(t);
-    const told = async (base: string) => (await openAt(base).open(manifest)).expectWritable?.();
+    const told = async (base: string) => (await openAt(base).open(manifest, takeAny)).expectWritable?.();
     await told(`file://${folder}/not/there/yet`);
     assert.deepEqual(await readdir(folder), []);
     await writeFile(join(folder, 'file'), '');
@@ -61,7 +62,7 @@ describe('a lookaside', () => {
     if (process.getuid?.() !== 0) await assert.rejects(told(`file://${folder}/locked`), { name: 'StorageError' });
     const published = { ...repository, getFile: async () => undefined } as unknown as Repository;
     const places = { read: 'https://a.org/s', write: 'https://a.org/s', saidBy };
-    const content = await createLookasideStore(published, 'ns/app', places).open(manifest);
+    const content = await createLookasideStore(published, 'ns/app', places).open(manifest, takeAny);
     await assert.rejects(async () => content.expectWritable?.(), { code: 'LOOKASIDE_READ_ONLY' });
   });
 });

@@ -312,6 +312,24 @@ describe('services that fail', () => {
     }
   });
 
+  it('are asked again for a certificate when they fail for a while, with the same token', async (t) => {
+    const services = await sigstoreServices(t);
+    const waited: number[] = [];
+    const clock = { now: () => Date.now(), sleep: async (ms: number): Promise<void> => void waited.push(ms) };
+    let tokens = 0;
+    const token = async (): Promise<string> => {
+      tokens += 1;
+      return identityToken();
+    };
+    services.failures.push({ status: 503, body: '' }, { status: 429, body: '' });
+    const signer = createKeylessSigner(optionsFor(services, { token }));
+    assert.equal((await signer.sign({ ...createSession(), clock }, claim)).length, 2);
+    assert.deepEqual([tokens, waited], [1, [1_000, 2_000]]);
+    services.failures.push(...Array.from({ length: 3 }, () => ({ status: 503, body: '' })));
+    const unlucky = createKeylessSigner(optionsFor(services));
+    await assert.rejects(unlucky.sign({ ...createSession(), clock }, claim), { code: 'SIGSTORE_SERVICE', status: 503 });
+  });
+
   it('fail the signature when the log refuses or answers with something else', async (t) => {
     const services = await sigstoreServices(t);
     const signer = createKeylessSigner(optionsFor(services, { produce: ['attachment'] }));
