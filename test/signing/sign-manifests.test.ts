@@ -47,7 +47,7 @@ it('a plan fails where a signature that is missing could not be written, and onl
     const content = { signatures, problems: [], add: async () => assert.fail('written'), expectWritable };
     const store: SignatureStore = { name: 'lookaside', keeps: new Set(['simple']), open: async () => content };
     const manifests = [{ digest, mediaType: '', size: 0 }];
-    const brought = carried && { carried: new Map([[digest, carried]]), signers: [] };
+    const brought = carried && { carried: new Map([[digest, signaturesAlong(carried)]]), signers: [] };
     return planSignatures(session, {
       manifests,
       identity: 'a.org/b:1',
