@@ -21,7 +21,7 @@ async function scriptFor(t: TestContext, shell: string): Promise<string> {
 
 function run(shell: string, args: readonly string[], env: Record<string, string> = {}): string {
   const { status, stdout, stderr } = spawnSync(shell, args, { encoding: 'utf8', env: { ...process.env, ...env } });
-  assert.equal(`${status} ${stderr}`, '0 ');
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   return stdout.trim();
 }
 
@@ -45,10 +45,13 @@ const lines: readonly (readonly [line: readonly string[], only: string])[] = [
 describe('sheaf completion', () => {
   it('bash: words, flags, and values of flags', async (t) => {
     const script = await scriptFor(t, 'bash');
-    const ask = `source "$SCRIPT"; COMP_WORDS=(sheaf "$@"); COMP_CWORD=$#; _sheaf; echo "\${COMPREPLY[*]}"`;
-    for (const [line, only] of lines) {
-      assert.equal(run('bash', ['-uc', ask, 'bash', ...line], { SCRIPT: script }), only, line.join(' '));
-    }
+    const asked = lines.map(([line]) => `ask ${line.map((word) => `'${word}'`).join(' ')}`);
+    const ask = `ask() { COMP_WORDS=(sheaf "$@"); COMP_CWORD=$#; _sheaf; echo "\${COMPREPLY[*]}."; }`;
+    const found = run('bash', ['-uc', ['source "$SCRIPT"', ask, ...asked].join('\n')], { SCRIPT: script });
+    assert.deepEqual(
+      found.split('\n'),
+      lines.map(([, only]) => `${only}.`),
+    );
     assert.match(
       run('bash', ['-c', 'source "$SCRIPT"; complete -p sheaf'], { SCRIPT: script }),
       /-o default.* -F _sheaf/,
