@@ -20,7 +20,12 @@ async function scriptFor(t: TestContext, shell: string): Promise<string> {
 }
 
 function run(shell: string, args: readonly string[], env: Record<string, string> = {}): string {
-  const { status, stdout, stderr } = spawnSync(shell, args, { encoding: 'utf8', env: { ...process.env, ...env } });
+  const { status, stdout, stderr } = spawnSync(shell, args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    // of a socket bash thinks that somebody is on the other side, and reads ~/.bashrc
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   assert.deepEqual({ status, stderr }, { status: 0, stderr: '' });
   return stdout.trim();
 }
@@ -47,13 +52,13 @@ describe('sheaf completion', () => {
     const script = await scriptFor(t, 'bash');
     const asked = lines.map(([line]) => `ask ${line.map((word) => `'${word}'`).join(' ')}`);
     const ask = `ask() { COMP_WORDS=(sheaf "$@"); COMP_CWORD=$#; _sheaf; echo "\${COMPREPLY[*]}."; }`;
-    const found = run('bash', ['-uc', ['source "$SCRIPT"', ask, ...asked].join('\n')], { SCRIPT: script });
+    const found = run('bash', ['--norc', '-uc', ['source "$SCRIPT"', ask, ...asked].join('\n')], { SCRIPT: script });
     assert.deepEqual(
       found.split('\n'),
       lines.map(([, only]) => `${only}.`),
     );
     assert.match(
-      run('bash', ['-c', 'source "$SCRIPT"; complete -p sheaf'], { SCRIPT: script }),
+      run('bash', ['--norc', '-c', 'source "$SCRIPT"; complete -p sheaf'], { SCRIPT: script }),
       /-o default.* -F _sheaf/,
     );
   });
