@@ -15,7 +15,7 @@ export interface SegmentOrder {
 }
 
 /** The module of a thread: beside this one in the sources, in a folder of its own beside the one of all chunks when built. */
-const module = new URL(
+const ownModule = new URL(
   import.meta.url.endsWith('.ts') ? './peer-gzip-thread.ts' : '../compression/peer-gzip-thread.js',
   import.meta.url,
 );
@@ -27,8 +27,16 @@ export class PeerGzipThreads {
   static #shared: PeerGzipThreads | undefined;
   readonly #most = Math.max(1, availableParallelism() >> 1);
   readonly #threads: Thread[] = [];
+  readonly #module: URL;
   #here: SegmentDeflater | undefined;
   #users = 0;
+  /** Whether a thread has failed, so that no other is asked. */
+  #broken = false;
+
+  /** `module`: what a thread runs. */
+  constructor(module: URL = ownModule) {
+    this.#module = module;
+  }
 
   /** For one user more, who has to {@link leave}. */
   static join(): PeerGzipThreads {
@@ -45,15 +53,28 @@ export class PeerGzipThreads {
     for (const thread of this.#threads.splice(0)) thread.end();
   }
 
-  /** How many bytes the result has. Rejects with CancelledError when the last user leaves first. */
-  deflate(order: SegmentOrder): Promise<number> {
-    const able = this.#threads.filter((one) => one.failure === undefined);
-    let [thread] = able.sort((one, other) => one.waiting - other.waiting);
-    if (thread === undefined || (thread.waiting > 0 && able.length < this.#most)) {
-      thread = new Thread();
-      this.#threads.push(thread);
+  /**
+   * How many bytes the result has. Where no thread can run (the system allows no more, or a bundler has left its module behind)
+   * the thread that calls does the work. Rejects with CancelledError when the last user leaves first.
+   */
+  async deflate(order: SegmentOrder): Promise<number> {
+    if (this.#broken) return this.deflateHere(order);
+    try {
+      return await this.#thread().deflate(order);
+    } catch (thrown) {
+      if (thrown instanceof CancelledError) throw thrown;
+      this.#broken = true;
+      return this.deflateHere(order);
     }
-    return thread.deflate(order);
+  }
+
+  /** The one that has least to do, or a new one. */
+  #thread(): Thread {
+    const [thread] = this.#threads.sort((one, other) => one.waiting - other.waiting);
+    if (thread !== undefined && (thread.waiting === 0 || this.#threads.length >= this.#most)) return thread;
+    const started = new Thread(this.#module);
+    this.#threads.push(started);
+    return started;
   }
 
   /** The same at once, by the thread that calls. */
@@ -64,13 +85,12 @@ export class PeerGzipThreads {
 }
 
 class Thread {
-  readonly #worker = new Worker(module, { env: SHARE_ENV, resourceLimits: heap });
+  readonly #worker: Worker;
   /** In the order in which they are answered. */
   readonly #orders: PromiseWithResolvers<number>[] = [];
-  /** Why it takes no more orders. */
-  failure: Error | undefined;
 
-  constructor() {
+  constructor(module: URL) {
+    this.#worker = new Worker(module, { env: SHARE_ENV, resourceLimits: heap });
     this.#worker.on('message', (length: number) => this.#orders.shift()?.resolve(length));
     this.#worker.on('error', (error) => this.#fail(asError(error)));
   }
@@ -92,7 +112,6 @@ class Thread {
   }
 
   #fail(error: Error): void {
-    this.failure = error;
     for (const { reject } of this.#orders.splice(0)) reject(error);
   }
 }

@@ -1,5 +1,5 @@
 /** Which entries of an index a request means. Pure. */
-import { NotFoundError } from '../foundation/errors.ts';
+import { NotFoundError, UsageError } from '../foundation/errors.ts';
 import { chooseInstance } from '../oci/choose-instance.ts';
 import type { ImageIndex, IndexEntry } from '../oci/image-index.ts';
 import { isAttestation, withAttestations } from '../oci/matcher.ts';
@@ -12,7 +12,8 @@ export type InstanceSelection = 'all' | 'none' | { readonly platforms: readonly 
 /**
  * The entries that `selection` means, in the order of the index. A platform is matched by the rule of the peers (with their
  * fallback over variants); all entries of the platform found are taken, and of those without a platform the one that the rule
- * gives. An index within it that does not tell its platforms is none of them. Throws NotFoundError NO_IMAGE_FOR_PLATFORM.
+ * gives. An index within it that does not tell its platforms is none of them. Throws NotFoundError NO_IMAGE_FOR_PLATFORM, UsageError
+ * NO_PLATFORMS.
  */
 export function selectInstances(
   index: ImageIndex,
@@ -21,6 +22,12 @@ export function selectInstances(
 ): readonly IndexEntry[] {
   if (selection === 'all') return index.manifests;
   if (selection === 'none') return [];
+  if (selection.platforms.length === 0) {
+    throw new UsageError('no platform is named, so nothing is chosen', {
+      code: 'NO_PLATFORMS',
+      hint: 'Put at least one into "platforms", or choose "all" or "none".',
+    });
+  }
   const winners = selection.platforms.map((spec) => winnerFor(index, spec, host));
   const keys = new Set(winners.flatMap(({ platform }) => (platform === undefined ? [] : [platformKey(platform)])));
   const chosen = index.manifests.filter(

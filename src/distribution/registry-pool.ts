@@ -116,7 +116,7 @@ export interface RegistryPool extends AsyncDisposable {
 /**
  * A pool whose requests obey the session's limiter, clock and signal. Disposing of it ends every connection at once.
  *
- * @throws UsageError RETRIES: what is no number would never be reached
+ * @throws UsageError RETRIES, INVALID_SETTING: what is no number would never be reached
  */
 export function createRegistryPool(
   session: Session,
@@ -130,6 +130,7 @@ export function createRegistryPool(
       hint: 'Let "maxRetries" be a whole number from 0 on.',
     });
   }
+  checkSettings(settings);
   const shared = { session, warnings: createWarnings(session), lanes: createLanes(session) };
   const opened = new Map<string, Connections>();
   const connectionsFor = (own: RegistrySettings): Connections => {
@@ -170,6 +171,39 @@ export function createRegistryPool(
       await Promise.all([...opened.values()].map((connections) => connections.close()));
     },
   };
+}
+
+/** The longest that a timer of Node.js waits, in milliseconds. */
+const longestTimer = 2 ** 31 - 1;
+/** What each setting may be at least and at most. */
+const bounds: Readonly<Record<string, readonly [least: number, most: number]>> = {
+  delayMs: [0, longestTimer],
+  maxWaitMs: [0, Number.POSITIVE_INFINITY],
+  connectMs: [1, longestTimer],
+  headersMs: [1, longestTimer],
+  bodyMs: [1, longestTimer],
+  smallBodyMs: [1, longestTimer],
+  wholeBytes: [0, Number.POSITIVE_INFINITY],
+  resumableBytes: [0, Number.POSITIVE_INFINITY],
+  pieceBytes: [1, Number.POSITIVE_INFINITY],
+};
+
+function checkSettings({ retry, timeouts, uploads, certDir }: RegistrySettings): void {
+  for (const [name, value] of Object.entries({ ...retry, ...timeouts, ...uploads })) {
+    const [least, most] = bounds[name] ?? [];
+    if (value === undefined || least === undefined || most === undefined || (value >= least && value <= most)) continue;
+    const upTo = most === Number.POSITIVE_INFINITY ? 'on' : `to ${most}`;
+    throw new UsageError(`${value} cannot be "${name}" of the connections to registries`, {
+      code: 'INVALID_SETTING',
+      hint: `Let it be a number from ${least} ${upTo}, or leave it away.`,
+    });
+  }
+  if (certDir === '') {
+    throw new UsageError('"certDir" of the connections to registries is empty', {
+      code: 'INVALID_SETTING',
+      hint: 'Name the folder, or leave it away.',
+    });
+  }
 }
 
 /** The connections for `host`, with the folder of certificates that it may have of its own. */

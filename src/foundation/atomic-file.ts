@@ -83,8 +83,7 @@ export async function moveToAbsent(from: string, to: string): Promise<void> {
 export async function expectFilePath(path: string): Promise<void> {
   if (path === '') throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
   const cannot = `cannot write ${path}`;
-  const refuse = (code: string, why: string): StorageError =>
-    writeError(Object.assign(new Error(why), { code }), cannot);
+  const refuse = (code: string, why: string): Error => writeError(Object.assign(new Error(why), { code }), cannot);
   const target = await targetOf(path);
   if (target?.kind === 'stream') return;
   if (target?.kind === 'folder') throw refuse('EISDIR', 'it is a folder');

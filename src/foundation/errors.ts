@@ -165,7 +165,7 @@ export class CancelledError extends SheafError {
 }
 
 /** What to throw once `signal` is aborted: its reason is the cause, where whoever aborted gave one. */
-export function cancelledBy(signal: AbortSignal | undefined): CancelledError {
+export function cancelledBy(signal: Pick<AbortSignal, 'reason'> | undefined): CancelledError {
   const reason: unknown = signal?.reason;
   const says = !(reason instanceof CancelledError || (reason instanceof DOMException && reason.name === 'AbortError'));
   return new CancelledError(undefined, says ? { cause: reason } : {});

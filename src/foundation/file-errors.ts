@@ -1,5 +1,5 @@
 /** What the file system threw, as the errors to show: each says what to do about it, where that is known. */
-import { asError, StorageError, systemCode } from './errors.ts';
+import { asError, type CancelledError, cancelledBy, StorageError, systemCode } from './errors.ts';
 
 const hintsOfBoth: Readonly<Record<string, string>> = {
   ENOTDIR: 'Part of the path is a file, or a link that leads nowhere, and not a folder.',
@@ -28,12 +28,12 @@ const hintsOfWriting: Readonly<Record<string, string>> = {
 };
 
 /** `what`: "the policy /etc/a.json", or the path alone. */
-export function readError(thrown: unknown, what: string, code?: string): StorageError {
+export function readError(thrown: unknown, what: string, code?: string): StorageError | CancelledError {
   return fileError(thrown, `cannot read ${what}`, hintsOfReading, code);
 }
 
 /** `cannot`: "cannot write /a/b", "cannot clean up /a". */
-export function writeError(thrown: unknown, cannot: string): StorageError {
+export function writeError(thrown: unknown, cannot: string): StorageError | CancelledError {
   return fileError(thrown, cannot, hintsOfWriting, undefined);
 }
 
@@ -54,8 +54,10 @@ function fileError(
   cannot: string,
   hints: Readonly<Record<string, string>>,
   code: string | undefined,
-): StorageError {
+): StorageError | CancelledError {
   const error = asError(thrown);
+  // a stream that a signal has ended: nothing is wrong with the disk
+  if (error.name === 'AbortError') return cancelledBy({ reason: error.cause });
   const isMkdir = isRefusedFolder(thrown);
   const hint = isMkdir
     ? 'The disk is read-only, or a link on the way leads nowhere: choose another folder.'

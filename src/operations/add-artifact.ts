@@ -26,7 +26,9 @@ import type { AddPlan } from './plan-add.ts';
 
 export interface AddArtifactRequest {
   readonly list: string;
+  /** At least one. */
   readonly files: readonly string[];
+  /** An empty one is none at all, as with podman; left away it is `application/vnd.unknown.artifact.v1`. */
   readonly artifactType?: string;
   readonly configFile?: string;
   readonly configType?: string;
@@ -46,9 +48,15 @@ const defaultArtifactType = 'application/vnd.unknown.artifact.v1';
 const titleAnnotation = 'org.opencontainers.image.title';
 const maxConfigBytes = 4 << 20;
 
+/**
+ * @throws UsageError NO_FILES, EMPTY_PATH, EMPTY_TYPE, NOT_A_FILE, CONFIG_TOO_LARGE; NotFoundError LIST_NOT_FOUND, FILE_NOT_FOUND;
+ * StorageError; what reading the subject throws
+ */
 export async function addArtifact(env: Env, request: AddArtifactRequest): Promise<AddedInstances> {
+  checkArguments(request);
   const store = env.store();
   const list = store.lists.read(request.list);
+  const { artifactType = defaultArtifactType } = request;
   const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'artifact');
   const make = async (keep: KeepFile): Promise<AddedInstances> => {
     const layers: Descriptor[] = [];
@@ -56,13 +64,13 @@ export async function addArtifact(env: Env, request: AddArtifactRequest): Promis
     const config = await configDescriptor(request);
     const manifest = encodeImageManifest({
       mediaType: mediaTypes.ociManifest,
-      artifactType: request.artifactType ?? defaultArtifactType,
+      artifactType,
       config: config.descriptor,
       layers,
       ...(subject === undefined || subject === null ? {} : { subject }),
       ...(Object.keys(request.artifactAnnotations).length === 0 ? {} : { annotations: request.artifactAnnotations }),
     });
-    const entry = { ...descriptorOf(manifest), artifactType: request.artifactType ?? defaultArtifactType };
+    const entry = { ...descriptorOf(manifest), ...(artifactType === '' ? {} : { artifactType }) };
     const plan: AddPlan = {
       edits: [
         { op: 'add', entry },
@@ -80,6 +88,26 @@ export async function addArtifact(env: Env, request: AddArtifactRequest): Promis
   };
   if (request.dryRun) return make(hashFile);
   return withLease(env, (lease) => make((bytes) => store.content.putStream(bytes, { lease: lease.id })));
+}
+
+function checkArguments({ files, configFile, configType, layerType }: AddArtifactRequest): void {
+  if (files.length === 0) {
+    throw new UsageError('an artifact is made of files, and there are none', {
+      code: 'NO_FILES',
+      hint: 'Name at least one in "files".',
+    });
+  }
+  if ([...files, configFile].includes('')) {
+    throw new UsageError('the name of a file is empty', { code: 'EMPTY_PATH', hint: 'Name a file.' });
+  }
+  for (const [name, type] of Object.entries({ configType, layerType })) {
+    if (type === '') {
+      throw new UsageError(`"${name}" is empty, and that is no media type`, {
+        code: 'EMPTY_TYPE',
+        hint: 'Name one, such as text/plain, or leave it away.',
+      });
+    }
+  }
 }
 
 /** What becomes of the bytes of a file: they are kept, or looked at alone. */

@@ -20,7 +20,7 @@ export interface AnnotateListRequest {
   readonly instance: string | undefined;
   readonly annotations: Annotations;
   readonly removeAnnotations: readonly string[];
-  /** Fields of the instance. */
+  /** Fields of the instance; none where the index itself is edited. */
   readonly changes: EntryChanges;
   readonly artifactType?: string;
   /** Image name of what the index refers to; an empty string takes the subject away. */
@@ -45,6 +45,13 @@ export async function annotateList(env: Env, request: AnnotateListRequest): Prom
     before: list.index,
   });
   if (request.instance === undefined) {
+    const [field] = Object.keys(request.changes);
+    if (field !== undefined) {
+      throw new UsageError(`"${field}" is a field of an instance, and none is named`, {
+        code: 'CONFLICTING_ARGUMENTS',
+        hint: 'Name the instance, or leave "changes" empty.',
+      });
+    }
     const subject = request.subject === undefined ? undefined : await describeSubject(env, request.subject, 'index');
     const edit: IndexEdit = {
       op: 'annotate-index',

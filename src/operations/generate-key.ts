@@ -51,7 +51,7 @@ export async function planKey(request: KindOfKey & { readonly prefix: string }):
   return { privateKeyFile, publicKeyFile };
 }
 
-/** Throws what {@link planKey} throws; StorageError. */
+/** Throws what {@link planKey} throws; UsageError BAD_KEY_ALGORITHM; StorageError. */
 export async function generateKey(request: GenerateKeyRequest): Promise<GeneratedKey> {
   const { privateKeyFile, publicKeyFile } = await planKey(request);
   const { privateKey, publicKey, fingerprint } = await made(request);
@@ -78,21 +78,31 @@ interface Made {
 async function made(request: GenerateKeyRequest): Promise<Made> {
   if (request.type === 'gpg') {
     const { algorithm, name, email } = request;
-    const { generateGpgKey } = await import('../signing/simple/generate-key.ts');
+    const { generateGpgKey, gpgAlgorithms } = await import('../signing/simple/generate-key.ts');
+    requireAlgorithm(gpgAlgorithms, request);
     const passphrase = Buffer.from(request.passphrase).toString('utf8');
     const key = await generateGpgKey({ algorithm, email, passphrase, ...(name === undefined ? {} : { name }) });
     return { ...key, privateKey: Buffer.from(key.privateKey), publicKey: Buffer.from(key.publicKey) };
   }
-  const [{ encodeKeyFile }, { encodePublicKey, generateKeys, keyId }] = await Promise.all([
+  const [{ encodeKeyFile }, { encodePublicKey, generateKeys, keyAlgorithms, keyId }] = await Promise.all([
     import('../signing/sigstore/key-file.ts'),
     import('../signing/sigstore/keys.ts'),
   ]);
+  requireAlgorithm(keyAlgorithms, request);
   const keys = await generateKeys(request.algorithm);
   return {
     privateKey: await encodeKeyFile(keys.privateKey, request.passphrase, 'cosign'),
     publicKey: Buffer.from(encodePublicKey(keys.publicKey)),
     fingerprint: `sha256:${Buffer.from(keyId(keys.publicKey)).toString('hex')}`,
   };
+}
+
+function requireAlgorithm(known: readonly string[], { type, algorithm }: KindOfKey): void {
+  if (known.includes(algorithm)) return;
+  throw new UsageError(`"${algorithm}" is no algorithm of ${type} keys`, {
+    code: 'BAD_KEY_ALGORITHM',
+    hint: `Use one of ${known.join(', ')}.`,
+  });
 }
 
 /** What the OpenPGP library takes for one: nothing invisible, and no domain of one letter. */

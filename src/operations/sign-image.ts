@@ -38,11 +38,17 @@ export interface SignImageResult {
 /**
  * What is signed already by the same signer and says the same is not signed again.
  *
- * @throws UsageError NO_IDENTITY, BAD_IDENTITY, NO_SIGNATURE_STORE; UnsupportedError NO_SIGNATURES; what reading the image, signers
+ * @throws UsageError NO_SIGNERS, NO_IDENTITY, BAD_IDENTITY, NO_SIGNATURE_STORE; UnsupportedError NO_SIGNATURES; what reading the image, signers
  * and stores throw
  */
 export async function signImage(env: Env, request: SignImageRequest): Promise<SignImageResult> {
   const { location, signers } = request;
+  if (signers.length === 0) {
+    throw new UsageError(`there is nobody to sign ${location.format()}`, {
+      code: 'NO_SIGNERS',
+      hint: 'Put at least one signer into "signers".',
+    });
+  }
   expectSignable(location);
   const identity = signIdentity(location, request.identity);
   await using source = await openVerifiedSource(location, env);

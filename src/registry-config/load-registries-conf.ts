@@ -1,7 +1,7 @@
 /** Which registries.conf files a machine has, in the order in which they are read. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NotFoundError, type StorageError, systemCode } from '../foundation/errors.ts';
+import { NotFoundError, type SheafError, systemCode } from '../foundation/errors.ts';
 import { readError } from '../foundation/file-errors.ts';
 import type { Session } from '../foundation/session.ts';
 import { readWholeFile } from '../foundation/whole-file.ts';
@@ -99,6 +99,6 @@ function isMissing(thrown: unknown): boolean {
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-function unreadable(path: string, thrown: unknown): StorageError {
+function unreadable(path: string, thrown: unknown): SheafError {
   return readError(thrown, `the configuration of registries ${path}`, 'REGISTRIES_CONF_UNREADABLE');
 }

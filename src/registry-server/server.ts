@@ -73,11 +73,13 @@ const keepAliveTimeoutMs = 65_000;
 const idleTimeoutMs = 300_000;
 
 /**
- * Starts a registry. Throws StorageError CANNOT_LISTEN, NOT_A_REGISTRY or FOLDER_IN_USE, and UsageError INVALID_CERTIFICATE or
- * INVALID_PORT.
+ * Starts a registry. Throws StorageError CANNOT_LISTEN, NOT_A_REGISTRY or FOLDER_IN_USE, and UsageError INVALID_CERTIFICATE,
+ * INVALID_PORT, INVALID_HOST or INVALID_DIRECTORY.
  */
 export async function startRegistry(options: RegistryOptions): Promise<Registry> {
   requirePort(options.port ?? 0);
+  requireNamed('host', options.host);
+  requireNamed('directory', options.storage === 'memory' ? undefined : options.storage.directory);
   const storage =
     options.storage === 'memory' ? createMemoryStorage() : await openFolderStorage(options.storage.directory);
   try {
@@ -93,6 +95,15 @@ function requirePort(port: number): void {
   throw new UsageError(`${port} is no port to listen on`, {
     code: 'INVALID_PORT',
     hint: 'Choose one from 1 to 65535, or 0 for any free one.',
+  });
+}
+
+/** An empty address would be every address of this machine, an empty folder the working directory. */
+function requireNamed(what: 'host' | 'directory', text: string | undefined): void {
+  if (text !== '') return;
+  throw new UsageError(`the ${what} of a registry is empty`, {
+    code: what === 'host' ? 'INVALID_HOST' : 'INVALID_DIRECTORY',
+    hint: `Name one, or leave "${what}" away.`,
   });
 }
 
@@ -150,6 +161,8 @@ function createHttpServer(tls: RegistryOptions['tls'], listener: Listener): Serv
 
 function tlsServer(settings: ServerOptions, tls: { cert: string; key: string }): TlsServer {
   try {
+    // Node.js takes empty ones for none, and refuses every connection later
+    if (tls.cert === '' || tls.key === '') throw new Error(`the ${tls.cert === '' ? 'certificate' : 'key'} is empty`);
     return createTlsServer({ ...settings, ...tls });
   } catch (thrown) {
     throw new UsageError(`the certificate or its key cannot be used: ${asError(thrown).message}`, {

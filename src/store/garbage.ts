@@ -6,7 +6,7 @@
  */
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { cancelledBy, StorageError } from '../foundation/errors.ts';
+import { cancelledBy, StorageError, UsageError } from '../foundation/errors.ts';
 import type { Digest } from '../oci/digest.ts';
 import { type BlobFile, blobFiles } from './blob-files.ts';
 import { blobPath, type StoredBlob } from './content-store.ts';
@@ -50,13 +50,19 @@ interface Options extends GarbageRequest {
   readonly now: number;
 }
 
-/** Throws StorageError, also NO_DATABASE; CancelledError. */
+/** Throws UsageError OLDER_THAN; StorageError, also NO_DATABASE; CancelledError. */
 export async function collectGarbage(
   database: StoreDatabase,
   leases: Leases,
   options: Options,
 ): Promise<GarbageReport> {
   const { dir } = database;
+  if (!((options.olderThanMs ?? 0) >= 0)) {
+    throw new UsageError(`nothing is older than ${options.olderThanMs} milliseconds`, {
+      code: 'OLDER_THAN',
+      hint: 'Let "olderThanMs" be a number from 0 on, or leave it away.',
+    });
+  }
   try {
     if (!database.exists()) requireNothing(dir);
     if (options.dryRun === true) return findGarbage(database, leases, options);

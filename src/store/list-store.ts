@@ -247,7 +247,7 @@ function notFound(nameOrId: string, names: readonly string[]): NotFoundError {
       : names.length === 0
         ? 'There is no list yet: make one with `sheaf manifest create`.'
         : 'See the lists that there are with `sheaf manifest ls`.';
-  return new NotFoundError(`${redactName(nameOrId)}: image not known`, { code: 'LIST_NOT_FOUND', hint });
+  return new NotFoundError(`${redactName(nameOrId) || '""'}: image not known`, { code: 'LIST_NOT_FOUND', hint });
 }
 
 function nameInUse(name: string, id: string): ConflictError {

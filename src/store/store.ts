@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { UsageError } from '../foundation/errors.ts';
 import type { Session } from '../foundation/session.ts';
 import type { StoreCheck } from './check.ts';
 import { blobPath, type ContentStore } from './content-store.ts';
@@ -46,9 +47,16 @@ export class Store implements Disposable {
 
   /**
    * The store in the folder `dir`. Touches nothing yet: the folder is made by the first write, and reading none finds
-   * none.
+   * none. Throws UsageError STORE_FOLDER where `dir` is no name of a folder.
    */
   static open(dir: string, { now = Date.now }: StoreOptions = {}): Store {
+    // an empty one would be the working directory
+    if (typeof dir !== 'string' || dir === '' || dir.includes('\0')) {
+      throw new UsageError(`a store cannot be in the folder ${JSON.stringify(dir)}`, {
+        code: 'STORE_FOLDER',
+        hint: 'Name the folder in "dir"; storeDirectory(process.env) is the one that the commands use.',
+      });
+    }
     return new Store(dir, now);
   }
 
@@ -87,7 +95,7 @@ export class Store implements Disposable {
     return checkStore(this.#database, session);
   }
 
-  /** Removes what no list and no running process needs. Throws StorageError, also NO_DATABASE; CancelledError. */
+  /** Removes what no list and no running process needs. Throws UsageError OLDER_THAN; StorageError, also NO_DATABASE; CancelledError. */
   async collectGarbage(request: GarbageRequest = {}): Promise<GarbageReport> {
     const { collectGarbage } = await import('./garbage.ts');
     return collectGarbage(this.#database, this.#leases, { ...request, now: this.#now() });

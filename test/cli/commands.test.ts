@@ -8,6 +8,7 @@ const commands = config.commands.filter((command) => !command.hidden);
 
 /** Commands that write nothing, the one that serves others who write, and one that writes with `--repair` alone. */
 const onlyRead = [
+  'completion',
   'image inspect',
   'manifest diff',
   'manifest exists',

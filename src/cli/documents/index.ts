@@ -1,5 +1,6 @@
 /** Which documents there are, and which command prints which. */
 import type * as z from 'zod';
+import { completion } from './completions.ts';
 import { diffedImages } from './diffs.ts';
 import { failure } from './failure.ts';
 import { contentDocument, describedImageOrIndex, prunedLayout, tree } from './images.ts';
@@ -29,6 +30,7 @@ export const documents = {
   content: contentDocument,
   tree,
   prune: prunedLayout,
+  completion,
   'key-generate': generatedKey,
   login,
   logout,
@@ -61,6 +63,7 @@ export interface Printed {
 
 /** What each command prints with --json where it succeeds, by its ID; the first that fits. */
 export const printedBy: Readonly<Record<string, readonly Printed[]>> = {
+  completion: [{ document: 'completion' }],
   'image:copy': [{ document: 'plan', flags: ['--dry-run'] }, { document: 'transfer' }],
   'image:inspect': [{ document: 'content', flags: ['--raw', '--config'] }, { document: 'image' }],
   'image:prune': [{ document: 'prune' }],

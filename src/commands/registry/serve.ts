@@ -10,6 +10,8 @@ export default class RegistryServe extends BaseCommand<typeof RegistryServe> {
     'For first steps, for tests, and for carrying images to where no registry is. It keeps everything in memory, or in a ' +
     'folder from which a later run serves it again; one run a folder at a time. Nobody is asked who they are, so it ' +
     'listens on this machine only unless told otherwise.\n\n' +
+    'What is in it stays until a client deletes it by its digest, also blobs that no manifest names any more. To have their ' +
+    'room back, copy with `image copy --all --referrers` what is to stay to one with a new folder.\n\n' +
     'Prints its address and goes on until SIGINT or SIGTERM, which is its regular end: the status is 0. `--log-level ' +
     'info` tells of every request.';
   static override examples = [
