@@ -197,12 +197,12 @@ for (const [name, makePlace, can] of transports) {
       }, NotFoundError);
     });
 
-    it('knows without reading whether a blob is there, or does not say', async (t) => {
+    it('knows without reading whether a blob is there, and perhaps its size, or does not say', async (t) => {
       const place = await makePlace(t);
       const { at, layer } = await firstLayer(place, await writeIndex(place));
       await using source = await at.openSource(place.env);
       if (source.sizeOfBlob === undefined) return;
-      assert.equal(await source.sizeOfBlob(layer), layer.size);
+      assert.ok([layer.size, undefined].includes(await source.sizeOfBlob(layer)));
       const absent = { ...layer, digest: digestOf(Buffer.from('absent')) };
       await assert.rejects(source.sizeOfBlob(absent), { name: 'NotFoundError', code: 'BLOB_NOT_FOUND' });
     });
