@@ -38,7 +38,7 @@ export function createLookasideStore(
       const found = decodeAll(await readAll(repository, read, path, digest, take), digest);
       return {
         ...found,
-        add: (signatures) => append(repository, { read, write, path, take }, digest, found.signatures, signatures),
+        add: (signatures) => append({ read, write, path }, digest, found.signatures, signatures),
         expectWritable: async () => expectNumbered(writtenFile(write, path, digest)),
       };
     },
@@ -49,7 +49,6 @@ interface Lookaside {
   read: URL;
   write: URL;
   path: string;
-  take: TakeMemory;
 }
 
 /**
@@ -57,8 +56,7 @@ interface Lookaside {
  * without a gap: the folder gets what only the web server has, before what is new.
  */
 async function append(
-  repository: Repository,
-  { read, write, path, take }: Lookaside,
+  { read, write, path }: Lookaside,
   digest: Digest,
   existing: readonly ImageSignature[],
   signatures: readonly ImageSignature[],
@@ -67,14 +65,18 @@ async function append(
   if (fresh.length === 0) return 0;
   const file = writtenFile(write, path, digest);
   const staged =
-    write.href === read.href
-      ? existing
-      : decodeAll(await readAll(repository, write, path, digest, take), digest).signatures;
+    write.href === read.href ? existing : decodeAll(await readNumbered(file, withoutWaiting), digest).signatures;
   const missing = [...withoutKnown(existing, staged), ...withoutKnown(fresh, staged)];
   if (staged.length + missing.length > maxSignatures) throw tooMany(write.href);
   await appendNumbered(file, missing.map(encodeSignatureBlob));
   return fresh.length;
 }
+
+/**
+ * For what is read in a turn to write: whoever has the memory may wait for such a turn. It is a folder of one's own, and only so
+ * many write at once.
+ */
+const withoutWaiting: TakeMemory = async () => {};
 
 async function readAll(
   repository: Repository,

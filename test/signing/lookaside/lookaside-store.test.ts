@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Repository } from '../../../src/distribution/registry-client.ts';
 import { createLookasideStore } from '../../../src/signing/lookaside/lookaside-store.ts';
+import type { SimpleSignature } from '../../../src/signing/signature.ts';
 import { testFolder } from '../../support/folders.ts';
 import { takeAny } from '../support.ts';
 
@@ -45,6 +46,22 @@ describe('a lookaside', () => {
       assert.throws(() => openAt(base), { name: 'UsageError', code: 'BAD_LOOKASIDE', message: /^\/etc\/read/ }, base);
       assert.throws(() => openAt('file:///tmp', base), { code: 'BAD_LOOKASIDE', message: /^\/etc\/write/ }, base);
     }
+  });
+
+  it('waits for no memory where it adds to a folder beside the one that is read', async (t) => {
+    const folder = await testFolder(t);
+    const [read, write] = [`file://${folder}/read`, `file://${folder}/staged`];
+    const message = (text: string): SimpleSignature => ({
+      kind: 'simple',
+      message: Buffer.from([0x89, ...Buffer.from(text)]),
+    });
+    const staged = await openAt(write).open(manifest, takeAny);
+    assert.equal(await staged.add([message('before')]), 1);
+    // who has all of it may wait for a turn to write, which this one has
+    const beside = await openAt(read, write).open(manifest, async () => assert.fail('waits'));
+    assert.equal(await beside.add([message('after')]), 1);
+    const { signatures } = await openAt(write).open(manifest, takeAny);
+    assert.equal(signatures.length, 2);
   });
 
   it('tells before anything is written that nothing can be', async (t) => {
