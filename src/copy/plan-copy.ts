@@ -47,7 +47,7 @@ export async function planCopy(request: CopyRequest): Promise<CopyPlan> {
   const expected = expectedRoot(request, original, { recipe, compresses: recipes.length > 0 });
   if (expected !== undefined && current === expected.digest && request.destination.traits.manifestsComplete) {
     const tags = await tagSteps(request, expected, current, []);
-    if (expected === original || tags.every((step) => 'present' in step && step.present)) {
+    if (expected === original || tags.every(isDone)) {
       return expectWritable(
         request,
         finish({ request, original, root: expected, steps: tags, remarks: nothing, recipe }),

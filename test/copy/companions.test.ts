@@ -7,7 +7,6 @@ import {
   type FixtureImage,
   fixtureImage,
   fixtureIndex,
-  pushFixtureBlob,
   pushFixtureImage,
   pushFixtureManifest,
 } from '../../fixtures/images.ts';
@@ -19,24 +18,9 @@ import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
 import { noReferrers } from '../support/fault-kinds.ts';
 import { type TestRegistry, withRegistry } from '../support/registry.ts';
+import { artifact } from './artifact.ts';
 
 const pick = ({ mediaType, digest, size }: FixtureBlob) => ({ mediaType, digest, size });
-const empty = blobOf('application/vnd.oci.empty.v1+json', Buffer.from('{}'));
-
-/** An artifact that speaks of `subject`. */
-function artifact(type: string, content: string, subject: FixtureBlob | undefined): FixtureImage {
-  const layer = blobOf(type, Buffer.from(content));
-  const document = {
-    schemaVersion: 2,
-    mediaType: mediaTypes.ociManifest,
-    artifactType: type,
-    config: pick(empty),
-    layers: [pick(layer)],
-    ...(subject === undefined ? {} : { subject: pick(subject) }),
-  };
-  const manifest = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
-  return { platform: { os: '', architecture: '' }, manifest, config: empty, layers: [layer] };
-}
 
 const digestTag = (of: FixtureBlob, suffix: string): string => `${of.digest.replace(':', '-')}${suffix}`;
 
@@ -59,10 +43,9 @@ async function setUp(t: TestContext): Promise<Setup> {
   const image = await fixtureImage({ platform: { os: 'linux', architecture: 'amd64' } });
   const other = await fixtureImage({ platform: { os: 'linux', architecture: 'arm64' } });
   const index = fixtureIndex([image, other]);
-  const signature = artifact('application/x-signature', 'signed', undefined);
+  const signature = artifact('application/x-signature', 'signed');
   const sbom = artifact('application/x-sbom', 'all that is in it', image.manifest);
   const sbomSignature = artifact('application/x-signature', 'of the sbom', sbom.manifest);
-  await pushFixtureBlob(from.url, 'src/app', empty);
   for (const one of [image, other, sbom, sbomSignature]) await pushFixtureImage(from.url, 'src/app', one);
   await pushFixtureImage(from.url, 'src/app', signature, digestTag(index, '.sig'));
   await pushFixtureManifest(from.url, 'src/app', index, 'multi');
@@ -103,7 +86,7 @@ describe('a copy with referrers', () => {
   it('takes an index along that speaks of the image, with all that it names', async (t) => {
     const setup = await setUp(t);
     const { from, to, image } = setup;
-    const part = artifact('application/x-part', 'one of a kind', undefined);
+    const part = artifact('application/x-part', 'one of a kind');
     await pushFixtureImage(from.url, 'src/app', part);
     const document = {
       schemaVersion: 2,
@@ -226,7 +209,7 @@ describe('a copy with referrers', () => {
   it('leaves a tag alone that the destination has for something else', async (t) => {
     const setup = await setUp(t);
     const { to, index } = setup;
-    const theirs = artifact('application/x-signature', 'of somebody else', undefined);
+    const theirs = artifact('application/x-signature', 'of somebody else');
     await pushFixtureImage(to.url, 'dst/app', theirs, digestTag(index, '.sig'));
     const { plan } = await copy(setup);
     assert.ok(plan.notes.some((note) => note.includes('left alone')));

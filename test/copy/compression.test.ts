@@ -12,6 +12,7 @@ import {
   fixtureImage,
   fixtureIndex,
   pushFixtureBlob,
+  pushFixtureImage,
   pushFixtureManifest,
 } from '../../fixtures/images.ts';
 import { decompress } from '../../src/compression/decompress.ts';
@@ -27,6 +28,7 @@ import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource, type VerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
+import { artifact } from './artifact.ts';
 import { type ImageRegistry, imageRegistry } from './image-registry.ts';
 
 const zstdAnnotation = { 'io.github.containers.compression.zstd': 'true' };
@@ -473,19 +475,10 @@ describe('compression variants', () => {
     const setup = await setUp(t);
     const [image] = setup.images;
     assert.ok(image);
-    const empty = blobOf(mediaTypes.ociEmpty, Buffer.from('{}'));
-    const document = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      artifactType: 'application/x-sbom',
-      config: pick(empty),
-      layers: [pick(empty)],
-    };
-    const artifact = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
-    await pushFixtureBlob(setup.url, 'src/app', empty);
-    await pushFixtureManifest(setup.url, 'src/app', artifact);
+    const sbom = artifact('application/x-sbom', 'all that is in it');
+    await pushFixtureImage(setup.url, 'src/app', sbom);
     // neither names a platform, which is one and the same to the choice of what is missing
-    const manifests = [pick(artifact), pick(image.manifest)];
+    const manifests = [pick(sbom.manifest), pick(image.manifest)];
     const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests }));
     await pushFixtureManifest(setup.url, 'src/app', blobOf(mediaTypes.ociIndex, bytes), 'artifact');
     const { plan } = await copy(setup, 'src/app:artifact', 'dst/app:1', { addCompression: [{ format: 'zstd' }] });

@@ -5,7 +5,7 @@ import {
   blobOf,
   fixtureImage,
   fixtureIndex,
-  pushFixtureBlob,
+  pushFixtureImage,
   pushFixtureManifest,
   writeFixtureLayout,
 } from '../../fixtures/images.ts';
@@ -20,6 +20,7 @@ import { startRegistry } from '../../src/registry-server/server.ts';
 import { locate } from '../../src/transports/image-names.ts';
 import { openVerifiedSource } from '../../src/transports/verified-source.ts';
 import { type TestEnv, testEnv } from '../support/env.ts';
+import { artifact } from './artifact.ts';
 import { imageRegistry } from './image-registry.ts';
 
 const platforms = [
@@ -302,26 +303,17 @@ describe('planCopy', () => {
     const [image] = images;
     assert.ok(image);
     const pick = ({ mediaType, digest, size }: typeof image.manifest) => ({ mediaType, digest, size });
-    const empty = blobOf('application/vnd.oci.empty.v1+json', Buffer.from('{}'));
-    const document = {
-      schemaVersion: 2,
-      mediaType: mediaTypes.ociManifest,
-      artifactType: 'application/x-sbom',
-      config: pick(empty),
-      layers: [pick(empty)],
-      subject: pick(image.manifest),
-    };
-    const sbom = blobOf(mediaTypes.ociManifest, Buffer.from(JSON.stringify(document)));
+    const sbom = artifact('application/x-sbom', 'all that is in it', image.manifest);
     const manifests = [
       { ...pick(image.manifest), platform: image.platform },
-      { ...pick(sbom), artifactType: 'application/x-sbom' },
+      { ...pick(sbom.manifest), artifactType: 'application/x-sbom' },
     ];
     const index = blobOf(
       mediaTypes.ociIndex,
       Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests })),
     );
-    await pushFixtureBlob(registry.url, 'src/app', empty);
-    for (const manifest of [sbom, index]) await pushFixtureManifest(registry.url, 'src/app', manifest, 'with-sbom');
+    await pushFixtureImage(registry.url, 'src/app', sbom);
+    await pushFixtureManifest(registry.url, 'src/app', index, 'with-sbom');
     const [from, to] = [`docker://${registry.host}/src/app:with-sbom`, `docker://${registry.host}/dst/app:1`];
     const { notes } = await plan(env, from, to, { compression: { format: 'zstd' }, store: env.store() });
     assert.deepEqual(
